@@ -1,0 +1,76 @@
+"""What the diagnosis says: a finding, and the table of verdicts it is taken from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A name of what is wrong with a layer, and what that means in one sentence."""
+
+    name: str
+    meaning: str
+
+
+VERDICTS = (
+    Verdict("healthy", "None of the below."),
+    Verdict("nonfinite", "NaN or infinity appeared in this layer first."),
+    Verdict("activity", "The weights line up with the inputs: the outputs need the penalty."),
+    Verdict("kernel", "The weights are too large for their number: the kernel needs the penalty."),
+    Verdict("input", "What enters is too loud: it needs scaling."),
+    Verdict("bias", "The bias alone drives the layer out of range."),
+    Verdict("dead", "Units put out the same value whatever comes in."),
+)
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """A statistic's value and the limit it was held against; no limit: shown for comparison."""
+
+    value: float
+    limit: float | None = None
+    unit: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer out of range: what, since when, why, and what to change.
+
+    Attributes:
+        id: Identity of the finding within its run.
+        row: Identity of the layer's call, `wire.Row.id`.
+        layer: Keras's path of the layer.
+        verdict: A name of `VERDICTS`.
+        severity: How much it matters.
+        since_step: Optimizer step of the sample where the symptom began.
+        last_step: Optimizer step of the newest sample that this finding is about.
+        closed_step: Optimizer step at which the symptom was over; None while it holds.
+        levels: The decomposition of the pre-activation's level in dB.
+        evidence: Statistic id -> its value and the limit that it crossed.
+        summary: One sentence.
+        remedy: What to do, and why not the alternatives.
+        code: Python that assigns `replacement`, the layers to put in place of `layer`.
+        provisional: True until the diagnosis benchmark has chosen the thresholds.
+    """
+
+    id: str
+    row: str
+    layer: str
+    verdict: str
+    severity: Severity
+    since_step: int
+    last_step: int
+    closed_step: int | None = None
+    levels: dict[str, float] = {}
+    evidence: dict[str, Evidence] = {}
+    summary: str = ""
+    remedy: str = ""
+    code: str = ""
+    provisional: bool = True
+
+    @property
+    def open(self) -> bool:
+        """Whether the symptom still holds."""
+        return self.closed_step is None

@@ -1,0 +1,288 @@
+"""Messages between trainer, server and viewer: what they hold, how they are written down.
+
+A message is an 8-byte prefix, a MessagePack header and raw blocks:
+
+    bytes 0-1   b"GS"
+    bytes 2-3   version, unsigned little-endian
+    bytes 4-7   length of the header, unsigned little-endian
+    header      MessagePack map, "type" names the message
+    padding     zeros up to a multiple of 8 from the start of the message
+    blocks      little-endian float32, each padded to a multiple of 8
+
+Numbers that come many at a time travel only in blocks, so that Python (`numpy.frombuffer`) and
+the browser (`Float32Array`) map them without copying. Names travel once, in the schema.
+
+A value that does not exist for a row (the bias of a layer without one) is absent by the schema's
+mask; a block that was not sampled is absent from the frame; NaN means that the value *was* NaN.
+"""
+
+import math
+import struct
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from gainstage.diagnosis.finding import Finding
+
+VERSION = 1
+MAGIC = b"GS"
+ALIGNMENT = 8
+PREFIX = struct.Struct("<2sHI")
+
+# Larger than any honest message: 10,000 layers x 100 statistics are 4 MB.
+MAX_MESSAGE_BYTES = 16 * 2**20
+MAX_ROWS = 20_000
+MAX_COLUMNS = 256
+MAX_NAME = 1_024
+
+FloatBlock = npt.NDArray[np.float32]
+
+
+class WireError(ValueError):
+    """A message that cannot be read; its text says what was expected and what came."""
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Where an array of float32 lies: `offset` in bytes from the start of the first block."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A statistic as a block's column: its id and the version of its definition."""
+
+    id: str
+    version: int
+
+
+class BlockSchema(msgspec.Struct, frozen=True):
+    """What a block's columns mean, and which of its values exist.
+
+    `mask` holds one bit for each row and column, row by row, lowest bit first
+    (`numpy.packbits(..., bitorder="little")`); 1 where the value exists.
+    """
+
+    columns: tuple[Column, ...]
+    mask: bytes
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of one layer, in order of data flow.
+
+    `id` identifies the row through renaming and rebuilding; `path` is its label.
+    """
+
+    id: str
+    path: str
+    kind: str
+    call: int = 0
+    inputs: tuple[int, ...] = ()  # positions of the rows that feed this one
+    output_shape: tuple[int | None, ...] = ()  # without the batch axis
+    kernel_shape: tuple[int, ...] = ()
+    parameters: int = 0
+    trainable: bool = True
+    fan_in: float | None = None  # values that one pre-activation sums, padding not counted
+    activation: str | None = None  # the function its pre-activation enters
+    fused: bool = False  # the activation is an argument of this layer, not a layer of its own
+    unjudged: str = ""  # why its range is not judged; empty where it is
+    arguments: dict[str, Any] = {}  # constructor arguments that differ from their defaults
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """What a prescription needs to know about how the model is trained."""
+
+    backend: str
+    keras: str
+    optimizer: str = ""
+    learning_rate: float | None = None
+    momentum: float = 0.0
+    loss: str = ""
+    batch_size: int | None = None
+    # Whether this version of Keras divides an activity penalty by the batch size.
+    penalty_per_example: bool = True
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every message of a trainer carries: `(run, attempt, worker, seq)` is its identity."""
+
+    run: str
+    attempt: str
+    worker: int = 0
+    seq: int
+    time: float  # Unix time in seconds, by the trainer's clock
+
+
+class RunStart(Message, tag="run_start", frozen=True, kw_only=True):
+    """The first message of an attempt."""
+
+    project: str
+    tags: tuple[str, ...] = ()
+    config: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+
+
+class Schema(Message, tag="schema", frozen=True, kw_only=True):
+    """Names of what the following frames hold; a frame refers to it by its `seq`."""
+
+    rows: tuple[Row, ...]
+    blocks: dict[str, BlockSchema]
+    training: Training
+
+
+class Frame(Message, tag="frame", frozen=True, kw_only=True):
+    """The statistics of one sampled step; the numbers are in the blocks.
+
+    `step` counts the optimizer's updates made before the sample was taken.
+    """
+
+    schema: int
+    step: int
+    epoch: int = 0
+    source: Literal["probe", "validation"] = "probe"
+    logs: dict[str, float] = {}
+    costs: dict[str, float] = {}  # seconds: "step" without a sample, "sample"; "share" of wall time
+    blocks: tuple[Block, ...] = ()
+
+
+class Notice(Message, tag="notice", frozen=True, kw_only=True):
+    """Something that the person training should know, such as an error of the monitor's own."""
+
+    level: Literal["info", "warning", "error"]
+    code: str
+    text: str
+
+
+class RunEnd(Message, tag="run_end", frozen=True, kw_only=True):
+    """The last message of an attempt."""
+
+    status: Literal["completed", "interrupted"]
+    frames: int  # sampled in this attempt, thinned ones included
+    thinned: int = 0  # dropped because the spool was full
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ack"):
+    """Everything of this attempt and worker up to `seq` is committed."""
+
+    run: str
+    attempt: str
+    worker: int = 0
+    seq: int
+
+
+class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refuse"):
+    """A message that was not stored. `seq` names it where it could be read.
+
+    The trainer drops the message of that `seq`; without a `seq` the connection is of no use.
+    """
+
+    reason: str
+    seq: int | None = None
+
+
+class FindingChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finding"):
+    """To viewers: a finding opened, changed or closed."""
+
+    run: str
+    finding: Finding
+
+
+TrainerMessage = RunStart | Schema | Frame | Notice | RunEnd
+ServerMessage = Ack | Refuse
+ViewerMessage = TrainerMessage | FindingChanged
+AnyMessage = TrainerMessage | ServerMessage | FindingChanged
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AnyMessage)
+
+
+def _padding(length: int) -> bytes:
+    return bytes(-length % ALIGNMENT)
+
+
+def encode(message: AnyMessage, blocks: Mapping[str, FloatBlock] | None = None) -> bytes:
+    """The bytes of `message`; the `blocks` field of a `Frame` is filled in from `blocks`.
+
+    Raises:
+        TypeError: Blocks came with a message that carries none.
+    """
+    if blocks and not isinstance(message, Frame):
+        raise TypeError(f"Only a Frame carries blocks. Received: {type(message).__name__}.")
+    places: list[Block] = []
+    body = bytearray()
+    for name, array in (blocks or {}).items():
+        places.append(Block(name, array.shape, len(body)))
+        body += np.ascontiguousarray(array, dtype="<f4").tobytes()
+        body += _padding(len(body))
+    if places:
+        message = msgspec.structs.replace(message, blocks=tuple(places))
+    header = _encoder.encode(message)
+    start = PREFIX.pack(MAGIC, VERSION, len(header)) + header
+    return start + _padding(len(start)) + body
+
+
+def decode(data: bytes) -> tuple[AnyMessage, dict[str, FloatBlock]]:
+    """The message in `data` and its blocks, which are views of `data`.
+
+    Fields that this version does not know are ignored; a message of a later version is refused.
+
+    Raises:
+        WireError: `data` is not a message that this version can read.
+    """
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise WireError(f"A message has at most {MAX_MESSAGE_BYTES} bytes. Received: {len(data)}.")
+    if len(data) < PREFIX.size:
+        raise WireError(f"A message has at least {PREFIX.size} bytes. Received: {len(data)}.")
+    magic, version, header_size = PREFIX.unpack_from(data)
+    if magic != MAGIC:
+        raise WireError(f"A message begins with {MAGIC!r}. Received: {magic!r}.")
+    if version != VERSION:
+        raise WireError(
+            f"This reads messages of version {VERSION}. Received version {version}: "
+            "bring trainer and server to the same release of gainstage."
+        )
+    end = PREFIX.size + header_size
+    if end > len(data):
+        raise WireError(f"The header ends at byte {end}, the message at byte {len(data)}.")
+    try:
+        message = _decoder.decode(memoryview(data)[PREFIX.size : end])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"The header cannot be read: {error}") from error
+    places = message.blocks if isinstance(message, Frame) else ()
+    start = end + len(_padding(end))
+    return message, {place.name: _view(data, start, place) for place in places}
+
+
+def _view(data: bytes, start: int, place: Block) -> FloatBlock:
+    if place.offset < 0 or place.offset % ALIGNMENT or any(size < 0 for size in place.shape):
+        raise WireError(f"Block {place.name!r} lies at an impossible place: {place}.")
+    count = math.prod(place.shape)
+    begin = start + place.offset
+    if begin + 4 * count > len(data):
+        raise WireError(
+            f"Block {place.name!r} ends at byte {begin + 4 * count}, the message at {len(data)}."
+        )
+    return np.frombuffer(data, "<f4", count, begin).reshape(place.shape)
+
+
+def mask_of(schema: BlockSchema, rows: int) -> npt.NDArray[np.bool_]:
+    """[rows, columns], True where a value exists.
+
+    Raises:
+        WireError: The mask does not hold that many bits.
+    """
+    columns = len(schema.columns)
+    expected = -(-rows * columns // 8)
+    if len(schema.mask) != expected:
+        raise WireError(
+            f"A mask of {rows} rows and {columns} columns has {expected} bytes. "
+            f"Received: {len(schema.mask)}."
+        )
+    bits = np.unpackbits(
+        np.frombuffer(schema.mask, np.uint8), count=rows * columns, bitorder="little"
+    )
+    return bits.reshape(rows, columns).astype(bool)
