@@ -1,0 +1,78 @@
+# Needs make and Python; everything else is installed into .venv and dashboard/node_modules.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STATIC := server/gainstage_server/static
+DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
+	$(wildcard dashboard/*.*)
+
+.PHONY: help demo test check bench dashboard lock clean
+
+help:
+	@echo "make demo       train a model that goes wrong and watch it in the dashboard"
+	@echo "make test       all tests, with what they need"
+	@echo "make check      formatting, lint and types"
+	@echo "make bench      the benchmarks of performance and of diagnosis"
+	@echo "make dashboard  only build the dashboard"
+	@echo "make lock       write requirements/*.txt anew; UPGRADE=--upgrade takes newer versions"
+	@echo "make clean      remove everything that these targets made"
+
+demo: .venv/.demo-stamp $(STATIC)/index.html
+	$(BIN)/gainstage demo
+
+test: .venv/.dev-stamp $(STATIC)/index.html
+	tools/test-programs
+	cd dashboard && ../tools/npm test
+	$(BIN)/pytest
+
+check: .venv/.dev-stamp dashboard/node_modules/.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	cd dashboard && ../tools/npm run check
+
+bench: .venv/.dev-stamp
+	$(BIN)/python -m benchmarks
+
+dashboard: $(STATIC)/index.html
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("TensorFlow \
+	needs Python 3.11 to 3.13. Received: %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+
+.venv/.demo-stamp: requirements/demo.txt pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --require-hashes --requirement $<
+	$(BIN)/pip install --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/.dev-stamp: requirements/dev.txt pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --require-hashes --requirement $<
+	$(BIN)/pip install --no-deps --no-build-isolation --editable .
+	touch .venv/.demo-stamp $@
+
+dashboard/node_modules/.stamp: dashboard/package-lock.json | $(BIN)/pip
+	cd dashboard && ../tools/npm ci --no-audit --no-fund
+	touch $@
+
+$(STATIC)/index.html: dashboard/node_modules/.stamp $(DASHBOARD_SOURCES)
+	cd dashboard && ../tools/npm run build
+	touch $@
+
+# One set of versions for every machine: markers in place of platforms, hashes in place of addresses.
+# dev.txt comes first and holds all; the others take its versions.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(UPGRADE)
+SUBSET = $(COMPILE) --constraint requirements/dev.txt pyproject.toml
+
+lock: | $(BIN)/pip
+	$(BIN)/pip install --quiet uv
+	$(COMPILE) pyproject.toml --extra demo --extra postgres --group build --group test --group check \
+		--group node --output-file requirements/dev.txt
+	$(SUBSET) --extra demo --group build --output-file requirements/demo.txt
+	$(SUBSET) --extra server --extra postgres --output-file requirements/server.txt
+	$(COMPILE) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
+	$(COMPILE) --constraint requirements/dev.txt --group node --output-file requirements/node.txt
+
+clean:
+	rm -rf .venv dashboard/node_modules $(STATIC) build dist .pytest_cache .ruff_cache .hypothesis
