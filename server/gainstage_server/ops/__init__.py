@@ -1,0 +1,1 @@
+"""How a Gainstage server is operated: alert rules, and the configurations that load them."""

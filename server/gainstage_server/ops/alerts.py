@@ -1,0 +1,126 @@
+"""The table of alerts; `python -m gainstage_server.ops.alerts` prints it as Prometheus rules."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+DOCS = "https://github.com/gainstage/gainstage/blob/main/docs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One alerting rule.
+
+    Attributes:
+        name: In CamelCase, with the prefix `Gainstage`.
+        expr: PromQL; each series that it returns is an alert.
+        hold: How long it must hold before anyone is told, as a Prometheus duration.
+        severity: Says who is told, and how; replaces a label of that name on the series.
+        summary: A sentence without values, so that alerts of one kind can be grouped.
+        description: A Go template over `$labels` and `$value`.
+        runbook: Page and heading below `DOCS`.
+    """
+
+    name: str
+    expr: str
+    hold: str
+    severity: Literal["critical", "warning", "info"]
+    summary: str
+    description: str
+    runbook: str
+
+
+ALERTS = (
+    Alert(
+        name="GainstageActivityFinding",
+        expr='gainstage_layer_finding{verdict="activity"} == 1',
+        # The diagnosis itself waits before it opens a finding; this only rides out a flapping one.
+        hold="1m",
+        severity="warning",
+        summary="A layer's outputs run out of range though its weights and inputs do not.",
+        description=(
+            "Layer {{ $labels.layer }} of run {{ $labels.run }} ({{ $labels.project }}) needs an "
+            "activity penalty; a kernel penalty would destroy its weights."
+        ),
+        runbook="findings.md#activity",
+    ),
+    Alert(
+        name="GainstageNonFinite",
+        expr='gainstage_layer_finding{verdict="nonfinite"} == 1',
+        # A NaN does not go away by itself, and every further step is wasted.
+        hold="0s",
+        severity="critical",
+        summary="NaN or infinity appeared in a layer.",
+        description=(
+            "Layer {{ $labels.layer }} of run {{ $labels.run }} ({{ $labels.project }}) was the "
+            "first to put out NaN or infinity. What it has learned since is lost."
+        ),
+        runbook="findings.md#nonfinite",
+    ),
+    Alert(
+        name="GainstageRunStalled",
+        # Longer than a validation pass or a checkpoint of most models; an ended run has no series.
+        expr="time() - gainstage_run_last_frame_timestamp_seconds > 600",
+        hold="1m",
+        severity="warning",
+        summary="A run that has not ended sends nothing any more.",
+        description=(
+            "The last frame of run {{ $labels.run }} ({{ $labels.project }}) came "
+            "{{ $value | humanizeDuration }} ago."
+        ),
+        runbook="operations.md#gainstagerunstalled",
+    ),
+    Alert(
+        name="GainstageDown",
+        expr='up{job="gainstage"} == 0',
+        # A restart takes seconds, and trainers keep their frames until the server is back.
+        hold="2m",
+        severity="critical",
+        summary="A Gainstage server cannot be scraped.",
+        description=(
+            "Prometheus gets no metrics from {{ $labels.instance }}: none of the other alerts can "
+            "fire for it."
+        ),
+        runbook="operations.md#gainstagedown",
+    ),
+    Alert(
+        name="GainstageStoreFailing",
+        expr="increase(gainstage_store_commit_failures_total[5m]) > 0",
+        # The window already holds the alert for five minutes after a single failure.
+        hold="0s",
+        severity="critical",
+        summary="A Gainstage server cannot store what trainers send.",
+        description=(
+            "{{ $labels.instance }} failed to commit {{ $value | humanize }} times in five "
+            "minutes. Trainers keep their frames on disk until their spools are full."
+        ),
+        runbook="operations.md#gainstagestorefailing",
+    ),
+)
+
+
+def render(alerts: Iterable[Alert]) -> str:
+    """The rules file that Prometheus loads; strings are written as JSON, which is YAML too."""
+    return "\n".join(_lines(alerts)) + "\n"
+
+
+def _lines(alerts: Iterable[Alert]) -> Iterator[str]:
+    yield "# Generated from alerts.py: python -m gainstage_server.ops.alerts"
+    yield "groups:"
+    yield "  - name: gainstage"
+    yield "    rules:"
+    for alert in alerts:
+        yield f"      - alert: {alert.name}"
+        yield f"        expr: {json.dumps(alert.expr)}"
+        yield f"        for: {alert.hold}"
+        yield "        labels:"
+        yield f"          severity: {alert.severity}"
+        yield "        annotations:"
+        yield f"          summary: {json.dumps(alert.summary)}"
+        yield f"          description: {json.dumps(alert.description)}"
+        yield f"          runbook_url: {DOCS}/{alert.runbook}"
+
+
+if __name__ == "__main__":
+    print(render(ALERTS), end="")
