@@ -25,7 +25,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from gainstage.diagnosis.finding import Finding
+from gainstage.finding import Finding
 
 VERSION = 1
 MAGIC = b"GS"

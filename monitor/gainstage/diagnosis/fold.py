@@ -1,0 +1,194 @@
+"""Diagnosis as a fold over frames: the same frames give the same findings, wherever it runs."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from gainstage import wire
+from gainstage.diagnosis.rule import Case
+from gainstage.diagnosis.rules import RULES, RULES_VERSION
+from gainstage.diagnosis.view import Layout, View
+from gainstage.finding import Evidence, Finding
+from gainstage.statistics import BY_ID
+
+HEALTHY = "healthy"
+LEVELS = ("input", "gain", "coherence", "common_mode", "aligned", "bias", "pre")
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class State:
+    """What the diagnosis remembers between frames. Never changed in place.
+
+    Attributes:
+        layout: The schema, as arrays.
+        samples: Frames folded.
+        held: [rules, rows], samples in a row with the symptom.
+        onset: [rules, rows], step at which the symptom began.
+        cleared: Row -> samples in a row without the symptom of its open finding.
+        opened: Row -> its open finding.
+        closed: Findings that are over, oldest first.
+    """
+
+    layout: Layout
+    samples: int = 0
+    held: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    onset: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    cleared: dict[int, int] = field(default_factory=dict)
+    opened: dict[int, Finding] = field(default_factory=dict)
+    closed: tuple[Finding, ...] = ()
+
+    @property
+    def verdicts(self) -> list[str]:
+        """One name of `VERDICTS` a row; empty where the row is not judged."""
+        names = [HEALTHY if judged else "" for judged in self.layout.judged]
+        for row, finding in self.opened.items():
+            names[row] = finding.verdict
+        return names
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Open findings in order of data flow, then the ones that are over, newest first."""
+        return [self.opened[row] for row in sorted(self.opened)] + list(reversed(self.closed))
+
+
+def begin(schema: wire.Schema) -> State:
+    """The state before the first frame of `schema`.
+
+    Raises:
+        WireError: The schema contradicts itself.
+    """
+    counts = np.zeros((len(RULES), len(schema.rows)), np.int64)
+    return State(Layout(schema), held=counts, onset=counts)
+
+
+def advance(
+    state: State, frame: wire.Frame, blocks: dict[str, wire.FloatBlock]
+) -> tuple[State, list[Finding]]:
+    """The state after `frame`, and the findings that opened or closed with it."""
+    if frame.source != "probe" or "layers" not in blocks:
+        return state, []
+    view = View(state.layout, state.layout.matrix(blocks), state.samples + 1)
+    symptoms = np.stack([rule.symptom(view) for rule in RULES])
+    symptoms &= np.cumsum(symptoms, axis=0) == 1  # precedence: the first rule that applies
+    held = np.where(symptoms, state.held + 1, 0)
+    onset = np.where(held == 1, frame.step, state.onset)
+    state = replace(state, samples=view.samples, held=held, onset=onset)
+    state, closed = _close(state, view, frame.step)
+    state, opened = _open(state, view, frame.step)
+    return state, closed + opened
+
+
+def _close(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
+    cleared, opened, events = dict(state.cleared), dict(state.opened), list[Finding]()
+    for row, finding in state.opened.items():
+        rule = next(rule for rule in RULES if rule.verdict == finding.verdict)
+        cleared[row] = 0 if rule.holds(view)[row] else cleared.get(row, 0) + 1
+        if cleared[row] >= rule.closes_after:
+            events.append(_ended(opened.pop(row), step))
+            del cleared[row]
+    return replace(state, cleared=cleared, opened=opened, closed=(*state.closed, *events)), events
+
+
+def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
+    opened, over, events = dict(state.opened), list[Finding](), list[Finding]()
+    for place, rule in enumerate(RULES):
+        persistent = (state.held[place] >= rule.opens_after) & (
+            step - state.onset[place] >= rule.least_steps
+        )
+        for row in np.flatnonzero(persistent).tolist():
+            before = opened.get(row)
+            if before is not None and before.verdict == rule.verdict:
+                continue
+            if before is not None:  # the same layer, another cause
+                over.append(_ended(before, step))
+            since = int(state.onset[place, row])
+            opened[row] = _finding(place, Case(view, row), since=since, step=step)
+            events.append(opened[row])
+    return replace(state, opened=opened, closed=(*state.closed, *over)), over + events
+
+
+def _ended(finding: Finding, step: int) -> Finding:
+    return msgspec.structs.replace(finding, closed_step=step, last_step=step)
+
+
+def _finding(rule_place: int, case: Case, *, since: int, step: int) -> Finding:
+    rule, row = RULES[rule_place], case.row
+    prescription = rule.prescribe(case)
+    levels = {name: case[f"{name}_db"] for name in LEVELS} | {"headroom": case.headroom_db}
+    text = f"{row.id}/{rule.verdict}/{since}"
+    return Finding(
+        id=hashlib.sha256(text.encode()).hexdigest()[:16],
+        row=row.id,
+        layer=row.path,
+        verdict=rule.verdict,
+        severity=rule.severity,
+        since_step=since,
+        last_step=step,
+        levels={name: level for name, level in levels.items() if not np.isnan(level)},
+        evidence={
+            statistic: Evidence(case[statistic], limit, BY_ID[statistic].unit)
+            for statistic, limit in rule.limits(case).items()
+        },
+        summary=rule.summary(case),
+        remedy=prescription.remedy,
+        code=prescription.code,
+    )
+
+
+class _Version(msgspec.Struct, frozen=True):
+    rules_version: int
+
+
+class _Checkpoint(_Version, frozen=True):
+    schema: wire.Schema
+    samples: int
+    held: list[list[int]]
+    onset: list[list[int]]
+    cleared: dict[int, int]
+    opened: dict[int, Finding]
+    closed: tuple[Finding, ...]
+
+
+def dump_state(state: State) -> bytes:
+    """`state` as bytes, from which another process continues."""
+    return msgspec.msgpack.encode(
+        _Checkpoint(
+            RULES_VERSION,
+            state.layout.schema,
+            state.samples,
+            state.held.tolist(),
+            state.onset.tolist(),
+            state.cleared,
+            state.opened,
+            state.closed,
+        )
+    )
+
+
+def load_state(data: bytes) -> State:
+    """The state that `dump_state` wrote.
+
+    Raises:
+        ValueError: It was written by another version of the rules: fold the frames again.
+    """
+    version = msgspec.msgpack.decode(data, type=_Version).rules_version
+    if version != RULES_VERSION:
+        raise ValueError(
+            f"The state is of rules version {version}, expected {RULES_VERSION}: "
+            "fold the run's frames again."
+        )
+    saved = msgspec.msgpack.decode(data, type=_Checkpoint)
+    return State(
+        Layout(saved.schema),
+        saved.samples,
+        np.array(saved.held, np.int64).reshape(len(RULES), -1),
+        np.array(saved.onset, np.int64).reshape(len(RULES), -1),
+        saved.cleared,
+        saved.opened,
+        saved.closed,
+    )

@@ -1,0 +1,96 @@
+"""The symptom that four verdicts share: the pre-activation runs beyond what its activation takes.
+
+Only then is a cause sought: a layer whose weights line up with its inputs has learned something,
+and that is no fault as long as the activation still passes a gradient.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gainstage.diagnosis.rule import Case, Prescription, Rule
+from gainstage.diagnosis.view import Bools, View
+
+# A Gaussian pre-activation whose rms stands at the edge of saturation has 32 % of its values
+# beyond it. Above that the level is no longer the work of a few outliers.
+SATURATED_SHARE = 0.32
+# Hysteresis: an open finding closes once the level is 3 dB inside the headroom, which is a factor
+# of 1.4, or two thirds of the values that made it open are back.
+CLOSING_DB = -3.0
+CLOSING_SHARE = 0.1
+THRESHOLD = (
+    "The pre-activation's rms is above the headroom of its activation and more than "
+    f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), "
+    "in 3 samples in a row; closes 3 dB below the headroom or under "
+    f"{CLOSING_SHARE:.0%} saturated. The cause is the term that stands highest above its reference."
+)
+
+
+def overloaded(view: View) -> Bools:
+    """[rows]: level above the headroom, with enough values beyond the edge to mean it."""
+    loud = (view.overload_db > 0) & (view["saturation_rate"] > SATURATED_SHARE)
+    return view.layout.judged & loud
+
+
+def still_overloaded(view: View) -> Bools:
+    """[rows]: not yet safely back inside the headroom."""
+    loud = (view.overload_db > CLOSING_DB) & (view["saturation_rate"] > CLOSING_SHARE)
+    return view.layout.judged & loud
+
+
+def overload_rule(
+    *,
+    verdict: str,
+    title: str,
+    meaning: str,
+    guilty: str,
+    limit: str,
+    prescribe: Callable[[Case], Prescription],
+) -> Rule:
+    """A rule for overload whose cause is `verdict`.
+
+    `guilty` says in words what the cause did, `limit` names the statistic that shows it.
+    """
+
+    def symptom(view: View) -> Bools:
+        return overloaded(view) & (view.cause == verdict)
+
+    def limits(case: Case) -> dict[str, float | None]:
+        references = {
+            "input_db": 0.0,
+            "gain_db": float(case.view.layout.reference_gain_db[case.position]),
+            "coherence_db": 0.0,
+            "bias_db": case.headroom_db,
+        }
+        shown: dict[str, float | None] = {
+            "pre_db": case.headroom_db,
+            "saturation_rate": SATURATED_SHARE,
+        }
+        for statistic, reference in references.items():
+            if np.isfinite(case[statistic]):
+                shown[statistic] = reference if statistic == limit else None
+        return shown
+
+    def summary(case: Case) -> str:
+        return (
+            f"{case.row.path} runs {case['pre_db'] - case.headroom_db:+.0f} dB over the headroom "
+            f"of its {case.row.activation}, {case['saturation_rate']:.0%} saturated: {guilty} "
+            f"(input {_level(case['input_db'])}, kernel gain {_level(case['gain_db'])}, "
+            f"coherence {_level(case['coherence_db'])}, bias {_level(case['bias_db'])})."
+        )
+
+    return Rule(
+        verdict=verdict,
+        title=title,
+        meaning=meaning,
+        threshold=THRESHOLD,
+        symptom=symptom,
+        holds=still_overloaded,
+        limits=limits,
+        summary=summary,
+        prescribe=prescribe,
+    )
+
+
+def _level(decibels: float) -> str:
+    return f"{decibels:+.0f} dB" if np.isfinite(decibels) else "none"

@@ -1,0 +1,98 @@
+"""What a rule is: a symptom over all layers at once, and the words for one layer that has it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gainstage.diagnosis.view import Bools, View
+from gainstage.finding import Severity
+from gainstage.wire import Row, Training
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer with a symptom, as the words of a rule need it."""
+
+    view: View
+    position: int
+
+    @property
+    def row(self) -> Row:
+        """The layer."""
+        return self.view.layout.rows[self.position]
+
+    @property
+    def training(self) -> Training:
+        """How it is trained."""
+        return self.view.layout.schema.training
+
+    def __getitem__(self, statistic: str) -> float:
+        return float(self.view[statistic][self.position])
+
+    @property
+    def headroom_db(self) -> float:
+        """Level at which the activation saturates; NaN where it does not."""
+        return float(self.view.layout.headroom_db[self.position])
+
+
+@dataclass(frozen=True)
+class Prescription:
+    """What to change about one layer.
+
+    Attributes:
+        remedy: What to do, and why the alternatives were ruled out.
+        code: Python that assigns `replacement`, the layers to put in place of the layer; empty
+            where no change of the layer helps.
+    """
+
+    remedy: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A verdict and how it is reached.
+
+    Attributes:
+        verdict: A name of `finding.VERDICTS`.
+        title: What it is called in lists.
+        meaning: One sentence.
+        threshold: The limit and its reason, as text.
+        symptom: [rows], where the symptom is there.
+        holds: [rows], where an open finding stays open: a laxer symptom, for hysteresis.
+        limits: Statistic id -> the limit it is held against; NaN: shown for comparison.
+        summary: One sentence about one layer.
+        prescribe: What to change, and why not otherwise.
+        severity: How much it matters.
+        opens_after: Samples in a row with the symptom before a finding opens...
+        least_steps: ... and steps between the first and the last of them, so that dense sampling
+            does not take a transient for a state.
+        closes_after: Samples in a row without it before it closes.
+    """
+
+    verdict: str
+    title: str
+    meaning: str
+    threshold: str
+    symptom: Callable[[View], Bools]
+    holds: Callable[[View], Bools]
+    limits: Callable[[Case], dict[str, float | None]]
+    summary: Callable[[Case], str]
+    prescribe: Callable[[Case], Prescription]
+    severity: Severity = "warning"
+    opens_after: int = 3
+    least_steps: int = 20
+    closes_after: int = 5
+
+
+def describe(rule: Rule) -> dict[str, str | int]:
+    """The rule as plain data, for the REST list and the docs."""
+    return {
+        "verdict": rule.verdict,
+        "title": rule.title,
+        "meaning": rule.meaning,
+        "threshold": rule.threshold,
+        "severity": rule.severity,
+        "opens_after": rule.opens_after,
+        "least_steps": rule.least_steps,
+        "closes_after": rule.closes_after,
+    }

@@ -1,0 +1,53 @@
+"""Weights that line up with the inputs: small weights, small inputs, loud outputs."""
+
+from gainstage.diagnosis.overload import overload_rule
+from gainstage.diagnosis.rule import Case, Prescription
+from gainstage.diagnosis.source import call, layer, replacement
+from gainstage.diagnosis.strength import ADAPTIVE, TARGET_DB, activity_penalty
+
+
+def prescribe(case: Case) -> Prescription:
+    """An activity penalty on the pre-activation, in front of the activation function."""
+    row, training = case.row, case.training
+    excess = case["pre_db"] - case.headroom_db - TARGET_DB
+    strength = activity_penalty(
+        row, training, excess_db=excess, eigenvalue=case["input_eigenvalue"]
+    )
+    penalised = layer(
+        row,
+        activation=None,
+        activity_regularizer=call("keras.regularizers.L2", l2=float(f"{strength:.2g}")),
+    )
+    layers = [penalised]
+    remedy = f"Penalise what {row.path} puts out, before its {row.activation}: L2({strength:.2g})."
+    if row.fused:
+        layers.append(call("keras.layers.Activation", activation=row.activation))
+        remedy += (
+            " The activation becomes a layer of its own, because a penalty behind it acts on "
+            "bounded values, whose gradient is 0 just where the unit is saturated."
+        )
+    remedy += (
+        f" Penalising the kernel would have to shrink every weight by {case['coherence_db']:.0f} "
+        "dB, features and all; the weights are not what is large."
+    )
+    if case["common_mode"] > case["aligned"]:
+        remedy += (
+            " Most of it is common to all examples: centring the input of the layer, or "
+            "BatchNormalization in front of it, may do as well."
+        )
+    if training.optimizer in ADAPTIVE:
+        remedy += (
+            f" {training.optimizer} rescales each penalty's gradient, so that a kernel penalty "
+            "comes close under it."
+        )
+    return Prescription(remedy, replacement(row, *layers))
+
+
+RULE = overload_rule(
+    verdict="activity",
+    title="Outputs out of range by alignment",
+    meaning="The weights line up with the inputs: the outputs need the penalty.",
+    guilty="its weights line up with its inputs",
+    limit="coherence_db",
+    prescribe=prescribe,
+)

@@ -1,0 +1,35 @@
+"""A bias that drives the layer out of range by itself."""
+
+from gainstage.diagnosis.overload import overload_rule
+from gainstage.diagnosis.rule import Case, Prescription
+from gainstage.diagnosis.source import call, layer, replacement
+from gainstage.diagnosis.strength import TARGET_DB, penalty
+
+
+def prescribe(case: Case) -> Prescription:
+    """A bias of 0 to begin with, and a penalty that keeps it small."""
+    row = case.row
+    excess = case["bias_db"] - case.headroom_db - TARGET_DB
+    strength = penalty(row, case.training, excess_db=excess, eigenvalue=1.0)
+    return Prescription(
+        f"Begin {row.path} with a bias of 0 and penalise it: L2({strength:.2g}). The bias alone "
+        "uses up the headroom; weights and inputs are within it.",
+        replacement(
+            row,
+            layer(
+                row,
+                bias_initializer=None,
+                bias_regularizer=call("keras.regularizers.L2", l2=float(f"{strength:.2g}")),
+            ),
+        ),
+    )
+
+
+RULE = overload_rule(
+    verdict="bias",
+    title="Outputs out of range by the bias",
+    meaning="The bias alone drives the layer out of range.",
+    guilty="its bias alone uses up the headroom",
+    limit="bias_db",
+    prescribe=prescribe,
+)

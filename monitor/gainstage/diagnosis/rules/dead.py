@@ -1,0 +1,72 @@
+"""Units that put out the same value whatever comes in."""
+
+import numpy as np
+
+from gainstage.diagnosis.rule import Case, Prescription, Rule
+from gainstage.diagnosis.source import layer, replacement
+from gainstage.diagnosis.view import Bools, View
+from gainstage.measures import WINDOW
+
+# Half of the layer's width carries nothing: more than dropout would take at its usual rates, and
+# without dropout's change of units from step to step.
+DEAD_SHARE = 0.5
+CLOSING_SHARE = 0.25
+NONLINEAR = {None, "linear"}
+
+
+def _dead(view: View, share: float) -> Bools:
+    nonlinear = np.array([row.activation not in NONLINEAR for row in view.layout.rows], bool)
+    enough = view.samples >= WINDOW
+    return view.layout.judged & nonlinear & (view["dead_units"] > share) & enough
+
+
+def symptom(view: View) -> Bools:
+    """[rows]: more than half of the units are constant over a whole window of samples."""
+    return _dead(view, DEAD_SHARE)
+
+
+def holds(view: View) -> Bools:
+    """[rows]: not yet down to a quarter."""
+    return _dead(view, CLOSING_SHARE)
+
+
+def limits(case: Case) -> dict[str, float | None]:
+    """The share of dead units against its limit, and what the units are held at."""
+    return {"dead_units": DEAD_SHARE, "zero_rate": None, "bias_mean": None, "pre_mean": None}
+
+
+def summary(case: Case) -> str:
+    """What, and how much of it."""
+    return (
+        f"{case['dead_units']:.0%} of the units of {case.row.path} put out one and the same value "
+        f"in each of the last {WINDOW} samples, whatever came in."
+    )
+
+
+def prescribe(case: Case) -> Prescription:
+    """A function without a flat side, so that a gradient reaches the units again."""
+    row = case.row
+    remedy = (
+        f"Lower the learning rate, begin {row.path} with the initializer of its activation and a "
+        "bias of 0, or give its units a slope on both sides as below. A penalty cannot revive a "
+        "unit through which no gradient passes."
+    )
+    if not row.fused:
+        return Prescription(remedy)
+    return Prescription(remedy, replacement(row, layer(row, activation="leaky_relu")))
+
+
+RULE = Rule(
+    verdict="dead",
+    title="Dead units",
+    meaning="Units put out the same value whatever comes in.",
+    threshold=(
+        f"More than {DEAD_SHARE:.0%} of the units are constant over the last {WINDOW} samples; "
+        f"closes at {CLOSING_SHARE:.0%}. Half of the width carries nothing."
+    ),
+    symptom=symptom,
+    holds=holds,
+    limits=limits,
+    summary=summary,
+    prescribe=prescribe,
+)

@@ -1,0 +1,240 @@
+"""Which layers are rows, and what is known of each without looking at a tensor.
+
+A row is one call of one layer that holds no other layers, or of one whose inside cannot be
+followed (a recurrent cell runs in a loop, a wrapper calls its layer on slices): such a layer is
+read by its output. Layers are told apart by their class's name, so that no backend is imported.
+"""
+
+import hashlib
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gainstage import activations
+
+# Layers whose inner layers run in a loop or on slices: tensors captured inside cannot leave it.
+OPAQUE = {"RNN", "Wrapper"}
+# Layers that are nothing but an activation function.
+ACTIVATION_KINDS = {"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"}
+# Constructor values longer than this (an initializer's constant array) are not sent anywhere.
+MAX_ARGUMENT_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """How a kind of layer sums its inputs: z = xW + b.
+
+    `fan_in(layer, input_shape, output_shape)` is the number of inputs that one pre-activation
+    sums on average, padding not counted; shapes are the traced ones, batch axis first.
+    """
+
+    fan_in: Callable[[Any, tuple[int | None, ...], tuple[int | None, ...]], float]
+
+
+def _dense(layer: Any, _inputs: tuple[int | None, ...], _outputs: tuple[int | None, ...]) -> float:
+    return float(layer.kernel.shape[0])
+
+
+def _convolution(
+    layer: Any, inputs: tuple[int | None, ...], outputs: tuple[int | None, ...]
+) -> float:
+    kernel = tuple(layer.kernel.shape)
+    rank = layer.rank
+    taps = math.prod(kernel[:rank])
+    channels = 1 if "Depthwise" in type(layer).__name__ else kernel[rank]
+    first = 1 if layer.data_format == "channels_last" else 2
+    share = 1.0
+    for axis in range(rank):
+        share *= valid_share(
+            inputs[first + axis],
+            outputs[first + axis],
+            taps=kernel[axis],
+            stride=layer.strides[axis],
+            dilation=layer.dilation_rate[axis],
+            padding=layer.padding,
+        )
+    return taps * channels * share
+
+
+def valid_share(
+    size: int | None, positions: int | None, *, taps: int, stride: int, dilation: int, padding: str
+) -> float:
+    """Share of a convolution's taps along one axis that fall on values rather than on padding.
+
+    `size` inputs give `positions` outputs. Unknown sizes count as large: no padding in sight.
+    """
+    if padding == "valid" or not size or not positions:
+        return 1.0
+    reach = (taps - 1) * dilation
+    if padding == "causal":
+        before = reach
+    else:
+        before = max((positions - 1) * stride + reach + 1 - size, 0) // 2
+    inside = sum(
+        0 <= position * stride - before + tap * dilation < size
+        for position in range(positions)
+        for tap in range(taps)
+    )
+    return inside / (positions * taps)
+
+
+CONTRACTIONS: dict[str, Contraction] = {
+    "Dense": Contraction(_dense),
+    **dict.fromkeys(
+        ("Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"),
+        Contraction(_convolution),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A layer that makes rows, and its place in the flattened structure of the model."""
+
+    layer: Any
+    position: int
+
+    @property
+    def kind(self) -> str:
+        """The name of the layer's class."""
+        return type(self.layer).__name__
+
+    @property
+    def path(self) -> str:
+        """Keras's path of the layer: a label, which rebuilding the model may change."""
+        return str(getattr(self.layer, "path", None) or self.layer.name)
+
+    @property
+    def contraction(self) -> Contraction | None:
+        """How the layer sums its inputs; None where it is not known to, or has no plain kernel."""
+        if getattr(self.layer, "quantization_mode", None) or getattr(self.layer, "lora_rank", None):
+            return None
+        return CONTRACTIONS.get(self.kind)
+
+    @property
+    def opaque(self) -> bool:
+        """Whether the layer runs its inside in a loop or on slices, where nothing can be read."""
+        return any(base.__name__ in OPAQUE for base in type(self.layer).__mro__)
+
+    def identity(self, call: int) -> str:
+        """16 hexadecimal digits that name this row in every run of the same architecture."""
+        shapes = [tuple(weight.shape) for weight in self.layer.weights]
+        text = f"{self.position}/{self.kind}/{shapes}/{call}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def leaves(model: Any, include: tuple[str, ...] | None, exclude: tuple[str, ...]) -> list[Leaf]:
+    """The layers of `model` that make rows, each once, in the order of the model's structure.
+
+    `include` and `exclude` are glob patterns over paths; `include=None` takes all.
+    """
+    found: dict[int, Leaf] = {}
+    for position, layer in enumerate(_walk(model)):
+        leaf = Leaf(layer, position)
+        wanted = include is None or any(fnmatchcase(leaf.path, pattern) for pattern in include)
+        if wanted and not any(fnmatchcase(leaf.path, pattern) for pattern in exclude):
+            found.setdefault(id(layer), leaf)
+    return list(found.values())
+
+
+def _walk(layer: Any) -> Iterator[Any]:
+    inner = [child for child in layer._layers if hasattr(child, "_layers")]
+    if not inner or Leaf(layer, 0).opaque:
+        if type(layer).__name__ != "InputLayer":
+            yield layer
+        return
+    for child in inner:
+        yield from _walk(child)
+
+
+def activation_of(layer: Any) -> str | None:
+    """Name of the activation function of `layer`: its argument's, or what the layer itself is.
+
+    Returns a name of `activations.TABLE`, "?" for a function that is not Keras's own, and None
+    where the layer has no activation.
+    """
+    kind = type(layer).__name__
+    if kind == "ReLU":
+        if layer.negative_slope:
+            return "leaky_relu"
+        return {None: "relu", 6: "relu6"}.get(layer.max_value, "?") if not layer.threshold else "?"
+    if kind in {"LeakyReLU", "PReLU"}:
+        return "leaky_relu"
+    if kind in {"ELU", "Softmax"}:
+        return kind.lower()
+    function = getattr(layer, "activation", None)
+    if not callable(function):
+        return None
+    name = getattr(function, "__name__", "")
+    owner = (getattr(function, "__module__", "") or "").split(".")[0]
+    known = owner in {"keras", "tensorflow", "jax", "torch"} and name in activations.TABLE
+    return name if known else "?"
+
+
+def arguments(layer: Any) -> dict[str, Any]:
+    """Constructor arguments of `layer` that differ from their defaults, as plain data.
+
+    Objects such as initializers become `{"class": "keras.initializers.RandomNormal", "arguments":
+    {...}}`. The layer's name is kept. What is too long to be a setting is left out.
+    """
+    return _changed(type(layer), layer.get_config())
+
+
+def _changed(owner: type, config: dict[str, Any]) -> dict[str, Any]:
+    defaults = _defaults(owner)
+    plain = {name: _plain(value) for name, value in config.items() if name not in _IMPLIED}
+    return {
+        name: value
+        for name, value in plain.items()
+        if (name not in defaults or value != _plain(defaults[name]))
+        and value not in ("linear", "channels_last")  # written out for None, the default
+        and not _is_default(value, defaults.get(name))
+        and len(repr(value)) <= MAX_ARGUMENT_CHARACTERS
+    }
+
+
+# Arguments that every layer's config states and that its surroundings decide.
+_IMPLIED = {"dtype", "trainable", "quantization_config", "build_config"}
+
+
+def _defaults(owner: type) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for base in reversed(owner.__mro__):
+        initializer = base.__dict__.get("__init__")
+        if initializer is None:
+            continue
+        for name, parameter in inspect.signature(initializer).parameters.items():
+            if parameter.default is not inspect.Parameter.empty:
+                found[name] = parameter.default
+    return found
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a serialized object is what the default's name stands for ("glorot_uniform")."""
+    if value is None or not isinstance(value, dict) or not isinstance(default, str):
+        return False
+    short = str(value["class"]).rsplit(".", 1)[-1]
+    return not value["arguments"] and short.lower() == default.replace("_", "").lower()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "class_name" not in value:
+            return {str(key): _plain(item) for key, item in value.items()}
+        module, name = value.get("module"), str(value["class_name"])
+        if value.get("registered_name") == "function" or module == "builtins":
+            return str(value.get("config"))
+        config = value.get("config")
+        inner = {key: _plain(item) for key, item in config.items()} if config else {}
+        return {
+            "class": f"{module}.{name}" if module else name,
+            "arguments": {key: item for key, item in inner.items() if item is not None},
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return repr(value)

@@ -1,0 +1,160 @@
+"""From samples to frames: measures, spools and diagnoses one attempt of a run."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from gainstage import wire
+from gainstage.diagnosis import Finding, State, advance, begin
+from gainstage.frame import Table
+from gainstage.measures import Reading, RowMeter, as_row
+from gainstage.spool import SUFFIX, Spool
+from gainstage.statistics import STATISTICS
+from gainstage.uplink import Uplink
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """Names of a run, as the user gave them or as they were made."""
+
+    run: str
+    project: str
+    tags: tuple[str, ...]
+    config: Mapping[str, Any]
+
+
+class Recorder:
+    """One attempt of a run: its messages in order, its meters, and its diagnosis.
+
+    Args:
+        identity: What the run is called.
+        environment: Versions and devices, as text.
+        url: Address of the server; None: nothing is written to disk or sent.
+        token: The server's token.
+        folder: Where the spool lies.
+    """
+
+    def __init__(
+        self,
+        identity: RunIdentity,
+        environment: Mapping[str, str],
+        *,
+        url: str | None,
+        token: str | None,
+        folder: Path,
+    ) -> None:
+        self.identity = identity
+        self.attempt = secrets.token_hex(8)
+        self.frames = 0
+        self.newest: Table | None = None
+        self.state: State | None = None
+        self._seq = 0
+        self._schema: wire.Schema | None = None
+        self._meters: list[RowMeter] = []
+        self._spool: Spool | None = None
+        self._uplink: Uplink | None = None
+        if url is not None:
+            self._spool = Spool(folder / f"{identity.run}.{self.attempt}{SUFFIX}")
+            self._uplink = Uplink(self._spool, url, token)
+        self._append(
+            wire.RunStart(
+                **self._next(),
+                project=identity.project,
+                tags=identity.tags,
+                config=dict(identity.config),
+                environment=dict(environment),
+            )
+        )
+
+    def record(
+        self,
+        rows: tuple[wire.Row, ...],
+        readings: list[Reading],
+        training: wire.Training,
+        *,
+        step: int,
+        epoch: int,
+        logs: Mapping[str, float],
+        costs: Mapping[str, float],
+    ) -> list[Finding]:
+        """Makes a frame of a sample, spools it, and returns the findings that it changed."""
+        if self._schema is None or self._schema.rows != rows:
+            self._meters = [RowMeter.of(row) for row in rows]
+        measured = [
+            as_row(meter.measure(reading, step))
+            for meter, reading in zip(self._meters, readings, strict=True)
+        ]
+        values = np.stack([row for row, _ in measured])
+        exists = np.stack([present for _, present in measured])
+        if self._schema is None or self._schema.rows != rows:
+            self._schema = self._begin(rows, exists, training)
+        frame = wire.Frame(
+            **self._next(),
+            schema=self._schema.seq,
+            step=step,
+            epoch=epoch,
+            logs=dict(logs),
+            costs=dict(costs),
+        )
+        blocks = {"layers": values}
+        self._append(frame, blocks)
+        self.frames += 1
+        self.newest = Table(step, tuple(row.path for row in rows), values, exists)
+        assert self.state is not None  # set with the schema
+        self.state, changed = advance(self.state, frame, blocks)
+        return changed
+
+    def notice(self, level: Literal["info", "warning", "error"], code: str, text: str) -> None:
+        """Tells whoever looks at the run."""
+        self._append(wire.Notice(**self._next(), level=level, code=code, text=text))
+
+    def close(self, status: Literal["completed", "interrupted"], patience: float) -> int:
+        """Ends the attempt; returns how many messages are left in the spool."""
+        thinned = 0 if self._spool is None else self._spool.thinned
+        end = wire.RunEnd(**self._next(), status=status, frames=self.frames, thinned=thinned)
+        self._append(end)
+        if self._spool is None or self._uplink is None:
+            return 0
+        self._uplink.close(patience)
+        left = len(self._spool)
+        self._spool.close()
+        return left
+
+    def _begin(
+        self, rows: tuple[wire.Row, ...], exists: Any, training: wire.Training
+    ) -> wire.Schema:
+        columns = tuple(wire.Column(statistic.id, statistic.version) for statistic in STATISTICS)
+        mask = np.packbits(exists.ravel(), bitorder="little").tobytes()
+        schema = wire.Schema(
+            **self._next(),
+            rows=rows,
+            blocks={"layers": wire.BlockSchema(columns, mask)},
+            training=training,
+        )
+        self._append(schema)
+        self.state = begin(schema)
+        return schema
+
+    def _next(self) -> dict[str, Any]:
+        self._seq += 1
+        return {
+            "run": self.identity.run,
+            "attempt": self.attempt,
+            "seq": self._seq - 1,
+            "time": time.time(),
+        }
+
+    def _append(
+        self, message: wire.TrainerMessage, blocks: Mapping[str, wire.FloatBlock] | None = None
+    ) -> None:
+        if self._spool is None or self._uplink is None:
+            return
+        self._spool.append(
+            message.seq, wire.encode(message, blocks), frame=isinstance(message, wire.Frame)
+        )
+        self._uplink.notify()
