@@ -27,6 +27,7 @@ APART = {
     "gainstage.statistics": ("socket", "keras", "tensorflow", "fastapi"),
     "gainstage.activations": ("socket", "keras", "tensorflow", "fastapi"),
     "gainstage.diagnosis": ("socket", "keras", "tensorflow", "fastapi"),
+    "gainstage.spool": ("socket", "keras", "tensorflow", "fastapi"),
 }
 
 

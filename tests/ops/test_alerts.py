@@ -86,7 +86,7 @@ def test_rules_alert_when_they_should(program: Program) -> None:
 
 
 def test_promtool_refuses_a_broken_rule(program: Program, tmp_path: Path) -> None:
-    rules = (OPS / "alerts.yml").read_text().replace(' == 1"', ' === 1"')
+    rules = (OPS / "alerts.yml").read_text().replace(" == 1", " === 1")
     (tmp_path / "alerts.yml").write_text(rules)
 
     checked = run(program("promtool"), "check", "rules", "alerts.yml", cwd=tmp_path)

@@ -31,10 +31,14 @@ class Alert:
     runbook: str
 
 
+# A layer that is called twice can have one verdict in two severities. The alert's own label takes
+# the place of both, and Prometheus refuses to evaluate a rule that returns one label set twice.
+LAYER_FINDING = 'max without (severity) (gainstage_layer_finding{{verdict="{}"}}) == 1'
+
 ALERTS = (
     Alert(
         name="GainstageActivityFinding",
-        expr='gainstage_layer_finding{verdict="activity"} == 1',
+        expr=LAYER_FINDING.format("activity"),
         # The diagnosis itself waits before it opens a finding; this only rides out a flapping one.
         hold="1m",
         severity="warning",
@@ -47,7 +51,7 @@ ALERTS = (
     ),
     Alert(
         name="GainstageNonFinite",
-        expr='gainstage_layer_finding{verdict="nonfinite"} == 1',
+        expr=LAYER_FINDING.format("nonfinite"),
         # A NaN does not go away by itself, and every further step is wasted.
         hold="0s",
         severity="critical",
