@@ -1,0 +1,190 @@
+"""The HTTP interface: runs, rows, series, findings, and the tables behind them."""
+
+import dataclasses
+import time
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+
+from gainstage import diagnosis, wire
+from gainstage.statistics import STATISTICS
+from gainstage_server import models, views
+from gainstage_server.history import MAX_STEP, Cell, History, Window
+from gainstage_server.layout import Layout
+from gainstage_server.live import Status
+from gainstage_server.service import Service, service_of
+from gainstage_server.store.records import RunRecord
+
+MEDIA_TYPE = "application/x-gainstage"
+KNOWN_SHOWN = 20  # names listed where a name is unknown
+MAX_POINTS = 5_000
+MAX_STATISTICS = 64
+
+_PROBLEM: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem}}
+router = APIRouter(prefix="/api/v1")
+
+Served = Annotated[Service, Depends(service_of)]
+FromStep = Annotated[int, Query(alias="from", ge=0, le=MAX_STEP, description="First step.")]
+ToStep = Annotated[int, Query(alias="to", ge=0, le=MAX_STEP, description="Last step.")]
+Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Most points of a series.")]
+
+
+def _answer(payload: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(payload), media_type="application/json")
+
+
+def _unknown(what: str, received: str, known: list[str]) -> HTTPException:
+    shown = ", ".join(known[:KNOWN_SHOWN]) or "none"
+    more = f" and {len(known) - KNOWN_SHOWN} more" if len(known) > KNOWN_SHOWN else ""
+    return HTTPException(
+        404,
+        f"There is no {what} {received[:256]!r}. Known: {shown}{more}. "
+        "Check the spelling; capitals matter.",
+    )
+
+
+def run_record(run: str, service: Served) -> RunRecord:
+    """The run that a path names.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
+    record = service.live.run(run)
+    if record is None:
+        raise _unknown("run", run, [known.run for known in service.live.runs()])
+    return record
+
+
+Named = Annotated[RunRecord, Depends(run_record)]
+
+
+def newest_layout(record: Named, service: Served) -> Layout:
+    """The newest schema of the run that a path names.
+
+    Raises:
+        HTTPException: 404, the run has none.
+    """
+    schema = service.live.newest(record.run).schema
+    message = wire.decode(schema)[0] if schema else None
+    if not isinstance(message, wire.Schema):
+        raise HTTPException(
+            404,
+            f"Run {record.run!r} has not named its layers yet. Expected a schema, which comes "
+            "with the first sampled step. Received none. Ask again later.",
+        )
+    return Layout.of(message)
+
+
+Described = Annotated[Layout, Depends(newest_layout)]
+
+
+def _check_statistics(names: list[str], layout: Layout) -> None:
+    for name in names:
+        if name not in layout.places:
+            raise _unknown("statistic", name, list(layout.places))
+
+
+@router.get("/runs", response_model=models.Runs)
+async def runs(
+    service: Served, project: str | None = None, status: Status | None = None
+) -> Response:
+    """All runs, newest first."""
+    now = time.time()
+    shown = [
+        views.run_summary(record, service.live, now)
+        for record in service.live.runs()
+        if project in (None, record.project) and status in (None, service.live.status(record, now))
+    ]
+    return _answer({"runs": shown})
+
+
+@router.get("/runs/{run}", response_model=models.Run, responses=_PROBLEM)
+def run(record: Named, service: Served) -> Response:
+    """One run, its notices and its attempts."""
+    return _answer(
+        views.run_summary(record, service.live, time.time())
+        | {
+            "notices": views.notices(service.store.messages(record.run, "notice")),
+            "attempts": list(map(views.attempt, service.store.attempts(record.run))),
+        }
+    )
+
+
+@router.get("/runs/{run}/layers", response_model=models.Layers, responses=_PROBLEM)
+def layers(record: Named, service: Served) -> Response:
+    """The newest values and verdict of every row."""
+    return _answer(views.layers(record, service.live.newest(record.run)))
+
+
+@router.get("/runs/{run}/series", response_model=models.Series, responses=_PROBLEM)
+def series(
+    record: Named,
+    service: Served,
+    layout: Described,
+    *,
+    layer: Annotated[str, Query(description="A row's id or its path.")],
+    statistic: Annotated[list[str], Query(min_length=1, max_length=MAX_STATISTICS)],
+    first: FromStep = 0,
+    last: ToStep = MAX_STEP,
+    points: Points = 600,
+) -> Response:
+    """Statistics of one row over steps. Downsampled series keep every spike."""
+    position = layout.position(layer)
+    if position is None:
+        raise _unknown("layer", layer, [row.path for row in layout.schema.rows])
+    _check_statistics(statistic, layout)
+    row = layout.schema.rows[position]
+    cells = [Cell(row.id, name) for name in statistic]
+    buckets = History(service.store, record.run).read(cells, Window(first, last, points))
+    return _answer(views.series(record, row, statistic, buckets))
+
+
+@router.get(
+    "/runs/{run}/heatmap",
+    response_model=models.Heatmap,
+    responses={**_PROBLEM, 200: {"content": {MEDIA_TYPE: {}}}},
+)
+def heatmap(
+    record: Named,
+    service: Served,
+    layout: Described,
+    *,
+    statistic: str,
+    first: FromStep = 0,
+    last: ToStep = MAX_STEP,
+    points: Points = 400,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Response:
+    """One statistic of all rows over steps, as JSON or in the wire's binary framing."""
+    _check_statistics([statistic], layout)
+    rows = list(layout.rows)
+    cells = [Cell(row, statistic) for row in rows]
+    buckets = History(service.store, record.run).read(cells, Window(first, last, points))
+    if MEDIA_TYPE in accept:
+        data = views.heatmap_bytes(record, rows, statistic, buckets)
+        return Response(data, media_type=MEDIA_TYPE)
+    return _answer(views.heatmap(record, rows, statistic, buckets))
+
+
+@router.get("/runs/{run}/findings", response_model=models.Findings, responses=_PROBLEM)
+def findings(record: Named, service: Served) -> Response:
+    """What is and was wrong with a run: open findings first, then the newest."""
+    found = sorted(
+        service.store.findings(record.run),
+        key=lambda finding: (not finding.open, -finding.since_step),
+    )
+    return _answer({"findings": list(map(views.finding, found))})
+
+
+@router.get("/rules", response_model=models.Rules)
+async def rules() -> Response:
+    """The rules of the diagnosis, in their order of precedence."""
+    described = list(map(diagnosis.describe, diagnosis.RULES))
+    return _answer({"rules": described, "version": diagnosis.RULES_VERSION})
+
+
+@router.get("/statistics", response_model=models.Statistics)
+async def statistics() -> Response:
+    """What the numbers mean."""
+    return _answer({"statistics": list(map(dataclasses.asdict, STATISTICS))})

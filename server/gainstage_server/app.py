@@ -1,0 +1,103 @@
+"""Puts the application together, and runs it."""
+
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from gainstage import diagnosis, wire
+from gainstage_server import api, health, ingest, metrics, viewers
+from gainstage_server.auth import Guard
+from gainstage_server.dashboard import dashboard_router
+from gainstage_server.diagnosis import Fold
+from gainstage_server.service import Service
+from gainstage_server.settings import Settings
+from gainstage_server.store.interface import Store
+from gainstage_server.store.sqlite import SQLiteStore
+
+# Above the largest message that is read, so that a slightly larger one gets an answer that says
+# so; beyond this the connection is closed with 1009.
+SOCKET_MESSAGE_BYTES = wire.MAX_MESSAGE_BYTES + 2**20
+PING_SECONDS = 20.0
+GRACEFUL_SECONDS = 10
+
+
+def create_app(settings: Settings, store: Store | None = None, fold: Fold = diagnosis) -> FastAPI:
+    """The application; `store` is by default the SQLite file that the settings name."""
+    service = Service(settings, store or SQLiteStore(settings.path), fold)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    app = FastAPI(
+        title="Gainstage",
+        version=version("gainstage"),
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        # Both load scripts from elsewhere, which the content security policy forbids.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_exception_handler(RequestValidationError, _invalid)
+    for part in (api, ingest, viewers, metrics, health):
+        app.include_router(part.router)
+    app.include_router(dashboard_router())
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """A request whose parameters cannot be read, in the form of all other problems."""
+    found = error.errors() if isinstance(error, RequestValidationError) else ()
+    problems = (f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in found)
+    detail = f"The request cannot be read: {'; '.join(problems)}. See /api/v1/openapi.json."
+    return JSONResponse({"detail": detail}, 422)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends the service before it ends its connections."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no one new, commit, acknowledge, close with 1001, then end."""
+        for listener in self.servers:
+            listener.close()
+        await self._service.stop()
+        await super().shutdown(sockets)
+
+
+def create_server(settings: Settings, store: Store | None = None, fold: Fold = diagnosis) -> Server:
+    """A server that is ready to run."""
+    app = create_app(settings, store, fold)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        server_header=False,
+        # A line for each request says nothing that the metrics do not.
+        access_log=False,
+    )
+    return Server(config, app.state.service)
+
+
+def serve(settings: Settings) -> None:
+    """Run until the process is told to end."""
+    create_server(settings).run()

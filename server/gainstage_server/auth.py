@@ -1,0 +1,137 @@
+"""Who may ask, under which name, from which page: checked before anything is accepted."""
+
+import hmac
+from collections.abc import Iterable
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gainstage_server.settings import Settings
+
+# The first prefix that fits says which token a path needs. The dashboard holds no data; browsers
+# cannot send headers with a WebSocket, so viewers send their token in the first message.
+SCOPES: tuple[tuple[str, str | None], ...] = (
+    ("/api/v1/ingest", "ingest"),
+    ("/api/v1/live", None),
+    ("/api", "read"),
+    ("/metrics", "read"),
+    ("", None),
+)
+
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class _DeniedError(Exception):
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def is_open(tokens: Iterable[str], received: str) -> bool:
+    """Whether `received` is one of `tokens`, in a time that tells nothing about them."""
+    data = received.encode()
+    # All are compared: the time must not say which one it is.
+    return sum(hmac.compare_digest(token.encode(), data) for token in tokens) > 0
+
+
+class Guard:
+    """ASGI middleware: checks Host, Origin and token, and adds the security headers."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is allowed."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        guarded = _with_security_headers(send)
+        try:
+            self._check(scope)
+        except _DeniedError as denied:
+            await _answer(denied, scope, receive, guarded)
+        else:
+            await self._app(scope, receive, guarded)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        self._check_host(headers)
+        self._check_origin(headers)
+        needed = next(name for prefix, name in SCOPES if scope["path"].startswith(prefix))
+        if needed is not None:
+            self._check_token(needed, headers)
+
+    def _check_host(self, headers: Headers) -> None:
+        # Another name that leads here is how a foreign page reads a local server (DNS rebinding).
+        authority = headers.get("host", "")
+        hosts = self._settings.hosts
+        if "*" not in hosts and _name(authority) not in hosts:
+            raise _DeniedError(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                f"This server goes by the names {', '.join(sorted(hosts))}. Received the Host "
+                f"{authority[:256]!r}. Add the name to GAINSTAGE_ALLOWED_HOSTS.",
+            )
+
+    def _check_origin(self, headers: Headers) -> None:
+        origin = headers.get("origin")
+        if origin is None or origin in self._settings.allowed_origins:
+            return
+        if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+            raise _DeniedError(
+                HTTPStatus.FORBIDDEN,
+                f"Pages of this server itself may read it. Received the Origin {origin[:256]!r}. "
+                "Add it to GAINSTAGE_ALLOWED_ORIGINS.",
+            )
+
+    def _check_token(self, needed: str, headers: Headers) -> None:
+        tokens = self._settings.tokens(needed)
+        scheme, _, received = headers.get("authorization", "").partition(" ")
+        if tokens and not (scheme.lower() == "bearer" and is_open(tokens, received.strip())):
+            raise _DeniedError(
+                HTTPStatus.UNAUTHORIZED,
+                f"This needs the header `Authorization: Bearer` with the {needed} token. "
+                f"Received {'another token' if received else 'none'}. Send the one that the "
+                f"server was started with (GAINSTAGE_TOKEN or GAINSTAGE_{needed.upper()}_TOKEN).",
+            )
+
+
+def _name(authority: str) -> str:
+    """The host in a Host header, without its port."""
+    host, colon, port = authority.rpartition(":")
+    return (host if colon and port.isdigit() else authority).lower()
+
+
+def _with_security_headers(send: Send) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return guarded
+
+
+async def _answer(denied: _DeniedError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse; a WebSocket gets an HTTP answer in place of the handshake."""
+    response = Response(
+        msgspec.json.encode({"detail": denied.detail}),
+        denied.status,
+        {"www-authenticate": "Bearer"} if denied.status == HTTPStatus.UNAUTHORIZED else None,
+        "application/json",
+    )
+    await response(scope, receive, send)

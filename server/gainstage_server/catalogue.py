@@ -1,0 +1,72 @@
+"""What the streams have told so far: which attempts have begun, and what their schemas hold."""
+
+from gainstage import wire
+from gainstage_server.layout import Layout
+from gainstage_server.recent import Recent
+from gainstage_server.store.interface import Store
+from gainstage_server.store.records import AttemptRecord, Key, Stream
+
+# A layout of 1,000 rows takes about 1 MB; what falls out is read from the store again.
+_LAYOUTS = 512
+_ATTEMPTS = 10_000
+
+
+def stored_layout(store: Store, key: Key) -> Layout | None:
+    """The schema stored as `key`; None: there is none."""
+    raw = store.message(key)
+    message = wire.decode(raw)[0] if raw else None
+    return Layout.of(message) if isinstance(message, wire.Schema) else None
+
+
+class Catalogue:
+    """Attempts and schemas, from memory or from the store.
+
+    What a batch brings is staged until the batch is committed: after a failure nothing of it may
+    be taken for known.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._attempts: Recent[Stream, AttemptRecord] = Recent(_ATTEMPTS)
+        self._layouts: Recent[Key, Layout] = Recent(_LAYOUTS)
+        self._staged_attempts: dict[Stream, AttemptRecord] = {}
+        self._staged_layouts: dict[Key, Layout] = {}
+
+    def attempt(self, stream: Stream) -> AttemptRecord | None:
+        """What is known of the attempt; None: it has not begun."""
+        known = self._staged_attempts.get(stream) or self._attempts.get(stream)
+        if known is None and (known := self._store.attempt(stream)):
+            self._attempts.put(stream, known)
+        return known
+
+    def layout(self, key: Key) -> Layout | None:
+        """The schema sent as `key`; None: there is none."""
+        known = self._staged_layouts.get(key) or self._layouts.get(key)
+        if known is None and (known := stored_layout(self._store, key)):
+            self._layouts.put(key, known)
+        return known
+
+    def stage_attempt(self, record: AttemptRecord) -> None:
+        """Take note of an attempt that this batch begins or continues."""
+        self._staged_attempts[Stream(record.run, record.attempt, record.worker)] = record
+
+    def stage_layout(self, key: Key, layout: Layout) -> None:
+        """Take note of a schema that this batch brings."""
+        self._staged_layouts[key] = layout
+
+    @property
+    def staged_attempts(self) -> list[AttemptRecord]:
+        """The attempts that this batch begins or continues."""
+        return list(self._staged_attempts.values())
+
+    def keep(self) -> None:
+        """The batch was committed."""
+        for stream, record in self._staged_attempts.items():
+            self._attempts.put(stream, record)
+        for key, layout in self._staged_layouts.items():
+            self._layouts.put(key, layout)
+
+    def forget(self) -> None:
+        """The batch is over: what was not kept is not known."""
+        self._staged_attempts = {}
+        self._staged_layouts = {}

@@ -1,0 +1,168 @@
+"""Stores a batch of messages in one transaction, with all that follows from them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from gainstage import wire
+from gainstage.finding import Finding
+from gainstage_server import progress
+from gainstage_server.admission import Admitted, admit
+from gainstage_server.catalogue import Catalogue
+from gainstage_server.diagnosis import Diagnosis, Fold, Sample
+from gainstage_server.layout import Layout
+from gainstage_server.settings import Settings
+from gainstage_server.store.interface import Store, StoreError, Transaction
+from gainstage_server.store.records import FrameRecord, Key, MessageRecord, RunRecord, Stream
+
+Outcome = Key | wire.Refuse
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a batch changed; `outcomes` are in the order of its messages."""
+
+    outcomes: Sequence[Outcome]
+    fresh: Sequence[Admitted]  # stored for the first time
+    runs: Mapping[str, RunRecord]
+    findings: Mapping[str, Sequence[Finding]]  # by run: opened, changed or closed
+
+
+class Committer:
+    """Turns bytes into rows. One thread calls it, one batch at a time.
+
+    `run_of` and `open_findings_of` say what is known of a run since the last commit.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        fold: Fold,
+        *,
+        run_of: Callable[[str], RunRecord | None],
+        open_findings_of: Callable[[str], Sequence[Finding]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._catalogue = Catalogue(store)
+        self._diagnosis = Diagnosis(store, self._catalogue, fold)
+        self._run_of = run_of
+        self._open_findings_of = open_findings_of
+        self._clock = clock
+
+    def commit(self, batch: Sequence[bytes]) -> Committed:
+        """Store what may enter of `batch`.
+
+        Raises:
+            StoreError: Nothing of the batch is stored.
+        """
+        self._check_disk()
+        admitted: dict[Key, Admitted] = {}
+        try:
+            outcomes = [self._admit(data, admitted) for data in batch]
+            if not admitted:
+                return Committed(outcomes, (), {}, {})
+            with self._store.write() as transaction:
+                committed = self._store_all(transaction, outcomes, admitted)
+        except BaseException:
+            self._diagnosis.forget([key.stream for key in admitted])
+            raise
+        else:
+            self._catalogue.keep()
+            return committed
+        finally:
+            self._catalogue.forget()
+
+    def _check_disk(self) -> None:
+        free, floor = self._store.free_bytes(), self._settings.disk_floor
+        if free < floor:
+            raise StoreError(
+                f"The disk has {free} bytes left, {floor} are to stay free. Nothing is stored "
+                "until there is room: make some, or lower GAINSTAGE_DISK_FLOOR."
+            )
+
+    def _admit(self, data: bytes, admitted: dict[Key, Admitted]) -> Outcome:
+        """Judge one message, in the knowledge of those before it in the batch."""
+        result = admit(data, self._settings, self._catalogue)
+        if isinstance(result, wire.Refuse):
+            return result
+        key, message = result.key, result.message
+        admitted.setdefault(key, result)
+        # What came first under this key holds: frames after a repeated schema mean the stored one.
+        if isinstance(message, wire.RunStart):
+            if self._catalogue.attempt(key.stream) is None:
+                self._catalogue.stage_attempt(progress.begin_attempt(message))
+        elif isinstance(message, wire.Schema) and self._catalogue.layout(key) is None:
+            self._catalogue.stage_layout(key, Layout.of(message))
+        return key
+
+    def _store_all(
+        self,
+        transaction: Transaction,
+        outcomes: Sequence[Outcome],
+        admitted: Mapping[Key, Admitted],
+    ) -> Committed:
+        new = transaction.add(
+            [
+                MessageRecord(
+                    *key, str(item.message.__struct_config__.tag), item.message.time, item.raw
+                )
+                for key, item in admitted.items()
+                if not isinstance(item.message, wire.Frame)
+            ],
+            [
+                FrameRecord(*key, frame.schema, frame.source, frame.step, frame.time, item.raw)
+                for key, item in admitted.items()
+                if isinstance(frame := item.message, wire.Frame)
+            ],
+        )
+        fresh = [item for key, item in admitted.items() if key in new]
+        now = self._clock()
+        runs = self._advance_runs(fresh, now)
+        for run in {key.run for key in admitted}:
+            known = runs.get(run) or self._run_of(run)
+            if known is not None:
+                runs[run] = replace(known, last_seen=now)
+        findings = self._judge(transaction, fresh, runs)
+        transaction.put_attempts(self._catalogue.staged_attempts)
+        transaction.put_runs(list(runs.values()))
+        return Committed(outcomes, fresh, runs, findings)
+
+    def _advance_runs(self, fresh: Sequence[Admitted], now: float) -> dict[str, RunRecord]:
+        runs: dict[str, RunRecord] = {}
+        for item in fresh:
+            message = item.message
+            run = runs.get(message.run) or self._run_of(message.run)
+            if isinstance(message, wire.RunStart):
+                runs[message.run] = progress.begin_run(run, message, now)
+                continue
+            attempt = self._catalogue.attempt(item.key.stream)
+            if run is None or attempt is None:
+                raise LookupError(f"{item.key} was admitted, but its attempt has not begun.")
+            runs[message.run] = progress.advance_run(run, item, now)
+            self._catalogue.stage_attempt(progress.advance_attempt(attempt, message))
+        return runs
+
+    def _judge(
+        self, transaction: Transaction, fresh: Sequence[Admitted], runs: dict[str, RunRecord]
+    ) -> dict[str, Sequence[Finding]]:
+        """Diagnose the chief's frames of each run's newest attempt."""
+        samples: dict[Stream, list[Sample]] = {}
+        for item in fresh:
+            frame = item.message
+            if isinstance(frame, wire.Frame) and progress.is_newest(runs[frame.run], frame):
+                samples.setdefault(item.key.stream, []).append((frame, item.blocks))
+        findings: dict[str, Sequence[Finding]] = {}
+        for stream, of_stream in samples.items():
+            of_stream.sort(key=lambda sample: sample[0].seq)
+            judgement = self._diagnosis.judge(
+                transaction, stream, of_stream, self._open_findings_of(stream.run)
+            )
+            if judgement is not None:
+                runs[stream.run] = replace(runs[stream.run], verdicts=judgement.verdicts)
+                findings[stream.run] = list(judgement.findings.values())
+        return findings

@@ -1,0 +1,47 @@
+"""Serves the dashboard as Vite built it."""
+
+from html import escape
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse, HTMLResponse, Response
+
+STATIC = Path(__file__).parent / "static"
+
+# Vite names these files by a hash of what they hold.
+_FOREVER = "public, max-age=31536000, immutable"
+_NOT_BUILT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Gainstage</title>
+<h1>Gainstage</h1>
+<p>The server is running; its dashboard has not been built. Build it with
+<code>make dashboard</code>, or install a release, which holds it.
+The data is at <a href="/api/v1/runs">/api/v1/runs</a>.</p>
+"""
+
+
+def dashboard_router(static: Path = STATIC) -> APIRouter:
+    """Routes for all paths that are not the interface's."""
+    router = APIRouter(include_in_schema=False)
+    root = static.resolve()
+
+    @router.get("/{path:path}")
+    def page(path: str) -> Response:
+        """A file of the dashboard; its paths of runs and layers all mean its one page."""
+        if path.split("/", 1)[0] == "api":
+            raise HTTPException(
+                404,
+                f"There is nothing at {escape('/' + path[:256])}. "
+                "/api/v1/openapi.json lists what there is.",
+            )
+        file = (root / path).resolve()
+        index = root / "index.html"
+        if file.is_relative_to(root) and file.is_file():
+            forever = file.parent == root / "assets"
+            return FileResponse(
+                file, headers={"cache-control": _FOREVER if forever else "no-cache"}
+            )
+        if index.is_file():
+            return FileResponse(index, headers={"cache-control": "no-cache"})
+        return HTMLResponse(_NOT_BUILT)
+
+    return router

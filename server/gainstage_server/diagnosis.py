@@ -1,0 +1,227 @@
+"""Runs the diagnosis over frames as they are stored, and keeps its state across restarts."""
+
+import heapq
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from gainstage import wire
+from gainstage.finding import Finding
+from gainstage_server.admission import Blocks
+from gainstage_server.catalogue import Catalogue
+from gainstage_server.recent import Recent
+from gainstage_server.store.interface import Store, Transaction
+from gainstage_server.store.records import Checkpoint, Key, MessageRecord, Stream
+
+log = logging.getLogger("gainstage.server")
+
+# Restoring replays at most this many frames; a checkpoint holds windows over every unit, and
+# writing it with each frame would multiply what is written.
+FRAMES_BETWEEN_CHECKPOINTS = 16
+_COURSES = 2_000  # runs diagnosed at a time; the others are restored when they go on
+
+
+class State(Protocol):
+    """What the fold has made of the frames so far."""
+
+    @property
+    def verdicts(self) -> Sequence[str]:
+        """One name for each row; "" where it is not judged."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """Open ones first."""
+        ...
+
+
+class Fold(Protocol):
+    """The diagnosis: `gainstage.diagnosis`."""
+
+    def begin(self, schema: wire.Schema) -> Any:
+        """The state before the first frame of `schema`."""
+        ...
+
+    def advance(
+        self, state: Any, frame: wire.Frame, blocks: Blocks
+    ) -> tuple[Any, Sequence[Finding]]:
+        """The state after `frame`, and the findings that opened, changed or closed."""
+        ...
+
+    def dump_state(self, state: Any) -> bytes:
+        """The state as bytes."""
+        ...
+
+    def load_state(self, data: bytes) -> Any:
+        """The state in `data`; ValueError: it comes from other rules."""
+        ...
+
+
+Sample = tuple[wire.Frame, Blocks]
+
+
+@dataclass
+class _Course:
+    """A stream's fold so far."""
+
+    state: Any = None
+    schema: int = -1
+    seq: int = -1
+    since_checkpoint: int = 0
+
+
+@dataclass
+class Judgement:
+    """What some frames of a stream changed."""
+
+    findings: dict[str, Finding] = field(default_factory=dict)
+    verdicts: tuple[str, ...] = ()
+
+
+class _RulesError(Exception):
+    """A fault in a rule, which must not keep frames from being stored."""
+
+
+def _call(rule: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return rule(*arguments)
+    except Exception as error:
+        raise _RulesError(f"{type(error).__name__}: {error}") from error
+
+
+def _notice(frame: wire.Frame, failure: _RulesError) -> MessageRecord:
+    key = Key(frame.run, frame.attempt, frame.worker, frame.seq)
+    notice = wire.Notice(
+        **key._asdict(),
+        time=frame.time,
+        level="error",
+        code="diagnosis-failed",
+        text=f"The server could not diagnose this attempt ({failure}). Its frames are stored; "
+        "the server's log holds the details. Please report them.",
+    )
+    return MessageRecord(*key, "notice", notice.time, wire.encode(notice))
+
+
+def _by_seq(sample: Sample) -> int:
+    return sample[0].seq
+
+
+class Diagnosis:
+    """Folds each stream's frames in order of `seq`, whatever order they were stored in.
+
+    Not shared between threads: the one that commits calls it.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue, fold: Fold) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._fold = fold
+        self._courses: Recent[Stream, _Course] = Recent(_COURSES)
+        self._failed: Recent[Stream, bool] = Recent(_COURSES)
+
+    def judge(
+        self,
+        transaction: Transaction,
+        stream: Stream,
+        fresh: Sequence[Sample],
+        open_findings: Sequence[Finding],
+    ) -> Judgement | None:
+        """Fold the `fresh` frames, in order of `seq`, and store what they change.
+
+        `open_findings` are those of the run; the ones that an earlier attempt left open close with
+        the first frame of this one. None: the rules failed on this stream, which is logged once.
+        """
+        if self._failed.get(stream):
+            return None
+        try:
+            return self._judge(transaction, stream, fresh, open_findings)
+        except _RulesError as failure:
+            log.exception("The rules failed on %s; its frames are stored without them.", stream)
+            self._failed.put(stream, True)
+            self._courses.drop(stream)
+            transaction.add([_notice(fresh[0][0], failure)], [])
+            return None
+
+    def forget(self, streams: Sequence[Stream]) -> None:
+        """Nothing folded since the last commit holds: go back to what is stored."""
+        for stream in streams:
+            self._courses.drop(stream)
+
+    def _judge(
+        self,
+        transaction: Transaction,
+        stream: Stream,
+        fresh: Sequence[Sample],
+        open_findings: Sequence[Finding],
+    ) -> Judgement:
+        judgement = Judgement()
+        first, _ = fresh[0]
+        samples: Iterable[Sample] = fresh
+        course = self._courses.get(stream)
+        if course is None or course.seq > first.seq:
+            course = self._restore(stream, first.seq)
+            if course.seq < 0:
+                transaction.drop_findings(stream)
+                self._close(judgement, open_findings, first)
+            samples = heapq.merge(self._stored(stream, course.seq), fresh, key=_by_seq)
+            self._courses.put(stream, course)
+        for frame, blocks in samples:
+            self._step(course, stream, frame, blocks, judgement)
+        transaction.put_findings(stream, list(judgement.findings.values()))
+        if judgement.findings or course.since_checkpoint >= FRAMES_BETWEEN_CHECKPOINTS:
+            state = _call(self._fold.dump_state, course.state)
+            transaction.put_checkpoint(
+                Checkpoint(**stream._asdict(), seq=course.seq, schema=course.schema, state=state)
+            )
+            course.since_checkpoint = 0
+        judgement.verdicts = tuple(course.state.verdicts)
+        return judgement
+
+    def _stored(self, stream: Stream, after: int) -> Iterator[Sample]:
+        for record in self._store.frames_after(stream, after):
+            message, blocks = wire.decode(record.raw)
+            if isinstance(message, wire.Frame):
+                yield message, blocks
+
+    def _restore(self, stream: Stream, before: int) -> _Course:
+        """The stream's stored fold, unless it has passed `before` or is of other rules."""
+        checkpoint = self._store.checkpoint(stream)
+        if checkpoint is None or checkpoint.seq > before:
+            return _Course()
+        try:
+            state = self._fold.load_state(checkpoint.state)
+        except ValueError as error:
+            log.info("Diagnosing %s anew from its frames: %s", stream, error)
+            return _Course()
+        return _Course(state, checkpoint.schema, checkpoint.seq)
+
+    def _step(
+        self,
+        course: _Course,
+        stream: Stream,
+        frame: wire.Frame,
+        blocks: Blocks,
+        judgement: Judgement,
+    ) -> None:
+        if course.schema != frame.schema:
+            layout = self._catalogue.layout(Key(*stream, frame.schema))
+            if layout is None:
+                raise LookupError(f"Schema {frame.schema} of {stream} is not stored.")
+            if course.state is not None:
+                self._close(judgement, course.state.findings, frame)
+            course.state, course.schema = _call(self._fold.begin, layout.schema), frame.schema
+        course.state, events = _call(self._fold.advance, course.state, frame, blocks)
+        course.seq = frame.seq
+        course.since_checkpoint += 1
+        for finding in events:
+            judgement.findings[finding.id] = finding
+
+    @staticmethod
+    def _close(judgement: Judgement, findings: Sequence[Finding], frame: wire.Frame) -> None:
+        """What other rows or an earlier attempt showed is over; what holds still, opens again."""
+        for finding in findings:
+            if finding.open:
+                judgement.findings[finding.id] = replace(finding, closed_step=frame.step)

@@ -1,0 +1,120 @@
+"""Who is told what: viewers, what they subscribed to, and a bounded queue for each."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+
+from gainstage import wire
+
+# What may not be dropped is small and rare; a viewer behind by this much is not reading at all.
+MAX_WAITING = 10_000
+
+
+class ViewerQueue:
+    """What one viewer is still to be sent.
+
+    Of frames only the newest are kept. A finding takes the place of its own earlier news, so that
+    none is lost and yet no more wait than there are findings.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self._frames = frames
+        self._waiting: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._waiting_frames: OrderedDict[Hashable, None] = OrderedDict()
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the viewer has stopped reading."""
+        return len(self._waiting) > MAX_WAITING
+
+    def put(self, key: Hashable, data: bytes) -> None:
+        """Send `data`, in place of what waits under the same `key`."""
+        self._waiting[key] = data
+        self._waiting.move_to_end(key)
+
+    def put_frame(self, key: Hashable, data: bytes) -> None:
+        """Send a frame, unless too many newer ones come before the viewer reads."""
+        self.put(key, data)
+        self._waiting_frames[key] = None
+        while len(self._waiting_frames) > self._frames:
+            oldest, _ = self._waiting_frames.popitem(last=False)
+            del self._waiting[oldest]
+
+    def clear(self) -> None:
+        """Forget what waits: the viewer looks at something else."""
+        self._waiting.clear()
+        self._waiting_frames.clear()
+
+    def data_to_send(self) -> list[bytes]:
+        """All that waits, in order; then nothing waits."""
+        data = list(self._waiting.values())
+        self.clear()
+        return data
+
+
+class Viewer:
+    """A viewer's subscription: one run, or with None the list of runs.
+
+    `wake` is called after something was queued.
+    """
+
+    def __init__(self, frames: int, wake: Callable[[], None]) -> None:
+        self.queue = ViewerQueue(frames)
+        self.wake = wake
+        self.subscribed = False
+        self.run: str | None = None
+
+    def subscribe(self, run: str | None) -> None:
+        """Look at `run` from now on."""
+        self.queue.clear()
+        self.subscribed, self.run = True, run
+
+    def offer(self, message: wire.TrainerMessage, data: bytes) -> bool:
+        """Whether the message is for this viewer, who is then sent it."""
+        if not self.subscribed or self.run not in (None, message.run):
+            return False
+        if self.run is None and not isinstance(message, wire.RunStart | wire.RunEnd):
+            return False
+        key = (message.run, message.attempt, message.worker, message.seq)
+        put = self.queue.put_frame if isinstance(message, wire.Frame) else self.queue.put
+        put(key, data)
+        return True
+
+    def offer_finding(self, finding: wire.FindingChanged, data: bytes) -> bool:
+        """Whether the finding is for this viewer, who is then sent it."""
+        if not self.subscribed or self.run not in (None, finding.run):
+            return False
+        self.queue.put(("finding", finding.run, finding.finding.id), data)
+        return True
+
+
+class Hub:
+    """The viewers that are connected."""
+
+    def __init__(self) -> None:
+        self._viewers: set[Viewer] = set()
+
+    def __len__(self) -> int:
+        return len(self._viewers)
+
+    def add(self, viewer: Viewer) -> None:
+        """Tell this viewer what it subscribes to."""
+        self._viewers.add(viewer)
+
+    def remove(self, viewer: Viewer) -> None:
+        """The viewer is gone."""
+        self._viewers.discard(viewer)
+
+    def publish(
+        self,
+        messages: Iterable[tuple[wire.TrainerMessage, bytes]],
+        findings: Iterable[wire.FindingChanged],
+    ) -> None:
+        """Queue all this for whom it concerns."""
+        told: set[Viewer] = set()
+        for message, data in messages:
+            told.update(viewer for viewer in self._viewers if viewer.offer(message, data))
+        for finding in findings:
+            data = wire.encode(finding)
+            told.update(viewer for viewer in self._viewers if viewer.offer_finding(finding, data))
+        for viewer in told:
+            viewer.wake()

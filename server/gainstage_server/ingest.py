@@ -1,0 +1,111 @@
+"""Trainers' connections: what they send is stored, then acknowledged."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, WebSocket
+
+from gainstage import wire
+from gainstage_server.commit import Outcome
+from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
+from gainstage_server.service import Service, service_of
+from gainstage_server.store.records import Key, Stream
+
+router = APIRouter()
+
+# A trainer that never reads why it is refused must not fill the server's memory.
+MAX_REFUSALS = 1_000
+
+
+class Session:
+    """What one trainer is to be told. Knows no socket: outcomes in, bytes out."""
+
+    def __init__(self) -> None:
+        self._acknowledged: dict[Stream, int] = {}
+        self._refusals: list[wire.Refuse] = []
+        self.runs: set[str] = set()
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the trainer does not read what it is told."""
+        return len(self._refusals) > MAX_REFUSALS
+
+    def answer(self, outcomes: Sequence[Outcome]) -> None:
+        """Take note of what became of messages, in the order in which they came."""
+        for outcome in outcomes:
+            if isinstance(outcome, Key):
+                self.runs.add(outcome.run)
+                known = self._acknowledged.get(outcome.stream, -1)
+                self._acknowledged[outcome.stream] = max(known, outcome.seq)
+            else:
+                self._refusals.append(outcome)
+
+    def data_to_send(self) -> list[bytes]:
+        """Refusals first: an acknowledgement covers every seq below its own."""
+        answers = [
+            *self._refusals,
+            *(wire.Ack(**stream._asdict(), seq=seq) for stream, seq in self._acknowledged.items()),
+        ]
+        self._refusals, self._acknowledged = [], {}
+        return [wire.encode(answer) for answer in answers]
+
+
+class Trainer:
+    """A session and the connection that it is held over."""
+
+    def __init__(self, socket: WebSocket, service: Service) -> None:
+        self._service = service
+        self._session = Session()
+        self._duplex = Duplex(socket, self._session.data_to_send)
+        self._gone = False
+        self.failed = False
+
+    def answer(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell the trainer what became of its messages."""
+        if self._gone:
+            return
+        before = set(self._session.runs)
+        self._session.answer(outcomes)
+        for run in self._session.runs - before:
+            self._service.live.connect(run)
+        if self._session.overflowed:
+            self._duplex.close(POLICY_VIOLATION, "Too many messages were refused unread.")
+        self._duplex.wake()
+
+    def fail(self, reason: str) -> None:
+        """Have the trainer come again later."""
+        self.failed = True
+        self._duplex.close(TRY_AGAIN_LATER, reason)
+
+    def shut_down(self) -> None:
+        """End the connection because the server ends."""
+        self._duplex.close(GOING_AWAY, "The server is shutting down.")
+
+    async def run(self) -> None:
+        """Store what comes until the connection ends."""
+        try:
+            await self._duplex.run(self._receive)
+        finally:
+            self._gone = True
+            for run in self._session.runs:
+                self._service.live.disconnect(run, time.time())
+
+    async def _receive(self, data: bytes | str) -> None:
+        # Text has no prefix, so it is refused like any other bytes that cannot be read.
+        await self._service.writer.submit(self, data.encode() if isinstance(data, str) else data)
+
+
+@router.websocket("/api/v1/ingest")
+async def ingest(socket: WebSocket, service: Annotated[Service, Depends(service_of)]) -> None:
+    """Wire messages in order of `seq`; each answer is an `ack` or a `refuse`."""
+    await socket.accept()
+    trainer = Trainer(socket, service)
+    if service.counters.trainers >= service.settings.trainers:
+        trainer.fail(f"The server takes {service.settings.trainers} trainers. Try again later.")
+    with service.connected(trainer):
+        service.counters.trainers += 1
+        try:
+            await trainer.run()
+        finally:
+            service.counters.trainers -= 1

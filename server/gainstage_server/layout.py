@@ -1,0 +1,59 @@
+"""A schema made ready for looking things up: which column of which block, which rows exist."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gainstage import wire
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the values of the frames of one schema lie."""
+
+    schema: wire.Schema
+    masks: Mapping[str, Mask]  # [rows, columns] of each block
+    places: Mapping[str, tuple[str, int]]  # statistic -> block and column
+    rows: Mapping[str, int]  # row id -> position
+
+    @classmethod
+    def of(cls, schema: wire.Schema) -> "Layout":
+        """Read `schema`.
+
+        Raises:
+            wire.WireError: A mask does not fit its block.
+        """
+        return cls(
+            schema=schema,
+            masks={
+                name: wire.mask_of(block, len(schema.rows)) for name, block in schema.blocks.items()
+            },
+            places={
+                column.id: (name, position)
+                # The first block that has a statistic is where it is read.
+                for name, block in reversed(schema.blocks.items())
+                for position, column in enumerate(block.columns)
+            },
+            rows={row.id: position for position, row in enumerate(schema.rows)},
+        )
+
+    def column(
+        self, blocks: Mapping[str, wire.FloatBlock], statistic: str
+    ) -> tuple[wire.FloatBlock, Mask] | None:
+        """A statistic's value of every row, and which of them exist; None: not sampled."""
+        block, position = self.places.get(statistic, ("", 0))
+        if block not in blocks:
+            return None
+        return blocks[block][:, position], self.masks[block][:, position]
+
+    def position(self, layer: str) -> int | None:
+        """The row whose id or path is `layer`; of several calls of one layer, the first."""
+        if layer in self.rows:
+            return self.rows[layer]
+        return next(
+            (index for index, row in enumerate(self.schema.rows) if row.path == layer), None
+        )

@@ -1,0 +1,235 @@
+"""What the HTTP interface answers; OpenAPI shows these, and clients are generated from them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gainstage.finding import Severity
+from gainstage_server.live import Status
+
+# null: not there, because it is masked or was not sampled; text: the value is not finite.
+Number = float | Literal["NaN", "Infinity", "-Infinity"] | None
+
+
+class Answer(BaseModel):
+    """What all answers have in common: they hold these fields and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Answer):
+    """Why there is no answer: what was wrong, expected, received, and what to do."""
+
+    detail: str
+
+
+class RunSummary(Answer):
+    """A run as lists show it. Times are Unix times in seconds."""
+
+    id: str
+    project: str
+    tags: list[str]
+    status: Status
+    started: float
+    ended: float | None
+    last_seen: float
+    step: int | None
+    epoch: int | None
+    frames: int = Field(description="Frames stored, of all attempts.")
+    layers: int = Field(description="Rows of the newest schema.")
+    verdicts: dict[str, int] = Field(description="Verdict -> rows that have it.")
+    findings_open: int
+    worst_saturation: float | None
+    config: dict[str, Any]
+    environment: dict[str, str]
+    logs: dict[str, Number]
+
+
+class Runs(Answer):
+    """All runs, newest first."""
+
+    runs: list[RunSummary]
+
+
+class NoticeModel(Answer):
+    """Something that the person training should know."""
+
+    time: float
+    level: Literal["info", "warning", "error"]
+    code: str
+    text: str
+
+
+class AttemptModel(Answer):
+    """One worker of one attempt at a run."""
+
+    attempt: str
+    worker: int
+    started: float
+    ended: float | None
+    status: Literal["running", "completed", "interrupted"]
+    frames: int
+    thinned: int = Field(description="Frames dropped because the trainer's spool was full.")
+
+
+class Run(RunSummary):
+    """A run in full."""
+
+    notices: list[NoticeModel]
+    attempts: list[AttemptModel]
+
+
+class TrainingModel(Answer):
+    """`wire.Training`."""
+
+    backend: str
+    keras: str
+    optimizer: str
+    learning_rate: Number
+    momentum: Number
+    loss: str
+    batch_size: int | None
+    penalty_per_example: bool
+
+
+class LayerRow(Answer):
+    """`wire.Row`, its verdict and its newest values."""
+
+    id: str
+    path: str
+    kind: str
+    call: int
+    inputs: list[int]
+    output_shape: list[int | None]
+    kernel_shape: list[int]
+    parameters: int
+    trainable: bool
+    fan_in: Number
+    activation: str | None
+    fused: bool
+    unjudged: str
+    arguments: dict[str, Any]
+    verdict: str = Field(description="Empty where the row is not judged.")
+    headroom_db: float | None = Field(description="Level at which its activation saturates.")
+    values: dict[str, Number]
+
+
+class Layers(Answer):
+    """The newest frame of a run, row by row in order of data flow."""
+
+    run: str
+    step: int | None
+    time: float | None
+    training: TrainingModel | None
+    rows: list[LayerRow]
+
+
+class Bands(Answer):
+    """The smallest, largest and last value of each bucket."""
+
+    min: list[Number]
+    max: list[Number]
+    last: list[Number]
+
+
+class Series(Answer):
+    """Statistics of one row over steps; each step is the last of its bucket."""
+
+    run: str
+    row: str
+    path: str
+    from_: int | None = Field(alias="from", description="First step shown.")
+    to: int | None = Field(description="Last step shown.")
+    steps: list[int]
+    times: list[float]
+    downsampled: bool
+    series: dict[str, Bands]
+
+
+class Heatmap(Answer):
+    """One statistic of all rows over steps; the values are [rows][steps]."""
+
+    run: str
+    statistic: str
+    rows: list[str]
+    steps: list[int]
+    downsampled: bool
+    min: list[list[Number]]
+    max: list[list[Number]]
+    last: list[list[Number]]
+
+
+class EvidenceModel(Answer):
+    """`finding.Evidence`."""
+
+    value: Number
+    limit: Number
+    unit: str
+
+
+class FindingModel(Answer):
+    """`finding.Finding`."""
+
+    id: str
+    row: str
+    layer: str
+    verdict: str
+    severity: Severity
+    since_step: int
+    last_step: int
+    closed_step: int | None
+    levels: dict[str, Number]
+    evidence: dict[str, EvidenceModel]
+    summary: str
+    remedy: str
+    code: str
+    provisional: bool
+
+
+class Findings(Answer):
+    """Open findings first, then the newest."""
+
+    findings: list[FindingModel]
+
+
+class RuleModel(Answer):
+    """`diagnosis.Rule`."""
+
+    verdict: str
+    title: str
+    meaning: str
+    threshold: str
+    severity: Severity
+    opens_after: int
+    least_steps: int
+    closes_after: int
+
+
+class Rules(Answer):
+    """The rules in their order of precedence."""
+
+    rules: list[RuleModel]
+    version: int
+
+
+class StatisticModel(Answer):
+    """`statistics.Statistic`."""
+
+    id: str
+    title: str
+    unit: str
+    formula: str
+    meaning: str
+    version: int
+
+
+class Statistics(Answer):
+    """The table of statistics."""
+
+    statistics: list[StatisticModel]
+
+
+class Health(Answer):
+    """Whether the server works."""
+
+    status: Literal["ok"]

@@ -1,0 +1,102 @@
+"""How each message changes what is known of its run and of its attempt."""
+
+import numpy as np
+from msgspec.structs import replace
+
+from gainstage import wire
+from gainstage_server.admission import Admitted
+from gainstage_server.store.records import AttemptRecord, RunRecord
+
+SATURATION = "saturation_rate"
+CHIEF = 0
+
+
+def is_newest(run: RunRecord, message: wire.Message) -> bool:
+    """Whether the run's figures are those of this message's stream."""
+    return message.worker == CHIEF and message.attempt == run.attempt
+
+
+def begin_run(run: RunRecord | None, message: wire.RunStart, now: float) -> RunRecord:
+    """The run after an attempt began; `now` is the server's clock."""
+    if run is not None and (message.worker != CHIEF or message.time < run.attempt_started):
+        return run
+    begun = RunRecord(
+        run=message.run,
+        project=message.project,
+        tags=message.tags,
+        config=message.config,
+        environment=message.environment,
+        started=message.time,
+        attempt=message.attempt,
+        attempt_started=message.time,
+        last_seen=now,
+    )
+    if run is None:
+        return begun
+    # What the run showed stays until the new attempt has a frame to show.
+    return replace(
+        run,
+        project=begun.project,
+        tags=begun.tags,
+        config=begun.config,
+        environment=begun.environment,
+        started=min(run.started, begun.started),
+        attempt=begun.attempt,
+        attempt_started=begun.attempt_started,
+        ended=None,
+    )
+
+
+def begin_attempt(message: wire.RunStart) -> AttemptRecord:
+    """The attempt after its first message."""
+    return AttemptRecord(
+        run=message.run, attempt=message.attempt, worker=message.worker, started=message.time
+    )
+
+
+def advance_run(run: RunRecord, admitted: Admitted, now: float) -> RunRecord:
+    """The run after any message but a run_start."""
+    message = admitted.message
+    if isinstance(message, wire.Frame):
+        run = replace(run, frames=run.frames + 1)
+        if is_newest(run, message) and message.source == "probe":
+            return _after_frame(run, message, admitted, now)
+    elif isinstance(message, wire.Schema) and is_newest(run, message):
+        return replace(run, layers=len(message.rows), verdicts=())
+    elif isinstance(message, wire.RunEnd) and is_newest(run, message):
+        return replace(run, ended=message.time)
+    return run
+
+
+def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: float) -> RunRecord:
+    run = replace(
+        run,
+        step=message.step,
+        epoch=message.epoch,
+        logs=message.logs or run.logs,
+        last_frame=now,
+    )
+    column = admitted.layout and admitted.layout.column(admitted.blocks, SATURATION)
+    if column is None:
+        return run
+    values, present = column
+    # A layer whose rate is not a number is found by another statistic.
+    rates = values[present & np.isfinite(values)]
+    return replace(
+        run,
+        worst_saturation=float(rates.max()) if rates.size else None,
+        mean_saturation=float(rates.mean()) if rates.size else None,
+    )
+
+
+def advance_attempt(attempt: AttemptRecord, message: wire.TrainerMessage) -> AttemptRecord:
+    """The attempt after any message but its run_start."""
+    match message:
+        case wire.Frame():
+            return replace(attempt, frames=attempt.frames + 1)
+        case wire.RunEnd():
+            return replace(
+                attempt, ended=message.time, status=message.status, thinned=message.thinned
+            )
+        case _:
+            return attempt

@@ -1,0 +1,95 @@
+"""The parts of a running server, put together."""
+
+import asyncio
+import contextlib
+from collections.abc import Generator
+from typing import Protocol, cast
+
+from starlette.requests import HTTPConnection
+
+from gainstage import wire
+from gainstage_server.commit import Committed, Committer
+from gainstage_server.counters import Counters
+from gainstage_server.diagnosis import Fold
+from gainstage_server.hub import Hub
+from gainstage_server.live import LiveRuns
+from gainstage_server.settings import Settings
+from gainstage_server.store.interface import Store
+from gainstage_server.writer import Writer
+
+# A peer that does not answer the closing handshake holds up the end no longer than this.
+CLOSING_SECONDS = 2.0
+
+
+class Connected(Protocol):
+    """A connection that ends when the server does."""
+
+    def shut_down(self) -> None:
+        """End after what is still to be sent."""
+        ...
+
+
+class Service:
+    """What the endpoints share; one for each application."""
+
+    def __init__(self, settings: Settings, store: Store, fold: Fold) -> None:
+        self.settings = settings
+        self.store = store
+        self.live = LiveRuns(store, settings.lost_after)
+        self.hub = Hub()
+        self.counters = Counters()
+        committer = Committer(
+            settings, store, fold, run_of=self.live.run, open_findings_of=self.live.open_findings
+        )
+        self.writer = Writer(committer, self.counters, self._publish)
+        self._connections: set[Connected] = set()
+        self._all_gone = asyncio.Event()
+        self._all_gone.set()
+        self._writing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the store, and write what comes from now on."""
+        await asyncio.to_thread(self.store.open)
+        await asyncio.to_thread(self.live.load)
+        self._writing = asyncio.create_task(self.writer.run())
+
+    async def stop(self) -> None:
+        """Commit what was received, acknowledge it and end the connections."""
+        if self._writing is None:
+            return
+        self.writer.stop()
+        await self._writing
+        self._writing = None
+        for connection in self._connections:
+            connection.shut_down()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_gone.wait(), CLOSING_SECONDS)
+        await asyncio.to_thread(self.store.close)
+
+    @contextlib.contextmanager
+    def connected(self, connection: Connected) -> Generator[None]:
+        """Within the block, the connection is ended when the server ends."""
+        self._connections.add(connection)
+        self._all_gone.clear()
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+            if not self._connections:
+                self._all_gone.set()
+
+    def _publish(self, committed: Committed) -> None:
+        self.live.apply(committed)
+        self.hub.publish(
+            [(item.message, item.raw) for item in committed.fresh],
+            [
+                wire.FindingChanged(run=run, finding=finding)
+                for run, findings in committed.findings.items()
+                for finding in findings
+            ],
+        )
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service of the application that this request or WebSocket came to."""
+    return cast(Service, connection.app.state.service)

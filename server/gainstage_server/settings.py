@@ -1,0 +1,114 @@
+"""The one object that holds every setting of the server, read once from the environment."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gainstage import wire
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+Token = Annotated[SecretStr, Field(min_length=1)]
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that is bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings(BaseSettings):
+    """Settings of the server; each is read from `GAINSTAGE_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GAINSTAGE_",
+        env_ignore_empty=True,
+        frozen=True,
+        # A validation error is printed and logged; what was passed in may be a token.
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8420, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    database: Path = Field(
+        Path("~/.gainstage/gainstage.db"), description="File that holds everything stored."
+    )
+    token: Token | None = Field(None, description="One token both to send and to read.")
+    ingest_token: Token | None = Field(None, description="Token that trainers send.")
+    read_token: Token | None = Field(None, description="Token that viewers send.")
+    admin_token: Token | None = Field(None, description="Token that may do everything.")
+    allowed_hosts: Names = Field(
+        (),
+        description="Host names under which the server may be addressed, besides the loopback "
+        "ones; commas between them, * for any.",
+    )
+    allowed_origins: Names = Field(
+        (), description="Other origins whose pages may read, such as http://localhost:5173."
+    )
+    lost_after: float = Field(
+        60.0, gt=0, description="Seconds of silence after which a run counts as lost."
+    )
+    message_bytes: int = Field(
+        wire.MAX_MESSAGE_BYTES,
+        ge=1_024,
+        le=wire.MAX_MESSAGE_BYTES,
+        description="Largest message of a trainer.",
+    )
+    rows: int = Field(wire.MAX_ROWS, ge=1, le=wire.MAX_ROWS, description="Most rows of a schema.")
+    name_length: int = Field(
+        wire.MAX_NAME, ge=64, le=wire.MAX_NAME, description="Longest name of anything."
+    )
+    trainers: int = Field(2_000, ge=1, description="Most trainers connected at a time.")
+    viewers: int = Field(200, ge=1, description="Most viewers connected at a time.")
+    viewer_frames: int = Field(
+        32, ge=1, description="Frames kept for a viewer that is slow to take them."
+    )
+    disk_floor: int = Field(
+        256 * 2**20, ge=0, description="Free bytes on the disk below which nothing is stored."
+    )
+
+    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _guard_other_addresses(self) -> Self:
+        if is_loopback(self.host) or (self.tokens("ingest") and self.tokens("read")):
+            return self
+        missing = [scope for scope in ("ingest", "read") if not self.tokens(scope)]
+        raise ValueError(
+            f"Other machines can reach {self.host!r}, so sending and reading need a token each. "
+            f"Expected GAINSTAGE_TOKEN, or GAINSTAGE_INGEST_TOKEN and GAINSTAGE_READ_TOKEN. "
+            f"Received none for: {', '.join(missing)}. "
+            "Set them, or leave GAINSTAGE_HOST at 127.0.0.1."
+        )
+
+    def tokens(self, scope: str) -> tuple[str, ...]:
+        """The tokens that open `scope` ("ingest" or "read"); none: it is open to all."""
+        own = {"ingest": self.ingest_token, "read": self.read_token}[scope] or self.token
+        if own is None:
+            return ()
+        tokens = (own, self.admin_token) if self.admin_token else (own,)
+        return tuple(token.get_secret_value() for token in tokens)
+
+    @property
+    def path(self) -> Path:
+        """The database's file, with the home folder filled in."""
+        return self.database.expanduser()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names by which a request may address the server, without ports."""
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        return frozenset(name.lower() for name in (*LOOPBACK_NAMES, own, *self.allowed_hosts))

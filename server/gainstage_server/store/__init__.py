@@ -1,0 +1,1 @@
+"""Where everything is kept: one narrow interface, and SQLite behind it."""

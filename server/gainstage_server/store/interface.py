@@ -1,0 +1,133 @@
+"""What the server asks of a store; nothing else in the server knows SQL."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from gainstage.finding import Finding
+from gainstage_server.store.records import (
+    AttemptRecord,
+    Checkpoint,
+    FrameRecord,
+    Key,
+    MessageRecord,
+    RunRecord,
+    Span,
+    Stream,
+)
+
+
+class StoreError(Exception):
+    """The store could not do what it was asked to; its text says why."""
+
+
+class Transaction(Protocol):
+    """Everything of it is stored, or nothing."""
+
+    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> set[Key]:
+        """Store what is not stored yet; the keys of what was new."""
+        ...
+
+    def put_runs(self, records: Sequence[RunRecord]) -> None:
+        """Store these runs in place of what was known of them."""
+        ...
+
+    def put_attempts(self, records: Sequence[AttemptRecord]) -> None:
+        """Store these attempts in place of what was known of them."""
+        ...
+
+    def put_findings(self, stream: Stream, findings: Sequence[Finding]) -> None:
+        """Store findings of `stream`, each in place of the one with its id."""
+        ...
+
+    def drop_findings(self, stream: Stream) -> None:
+        """Forget all findings of `stream`."""
+        ...
+
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Store the checkpoint in place of the stream's last one."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps everything that the server must not forget."""
+
+    def open(self) -> None:
+        """Make it ready for use; creates what is missing."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction, committed to the disk at the end of the block.
+
+        Raises:
+            StoreError: It could not be committed, and nothing of it is stored.
+        """
+        ...
+
+    def probe(self) -> None:
+        """Write something.
+
+        Raises:
+            StoreError: Writing failed.
+        """
+        ...
+
+    def free_bytes(self) -> int:
+        """Space left where the store grows."""
+        ...
+
+    def runs(self) -> list[RunRecord]:
+        """All runs."""
+        ...
+
+    def attempts(self, run: str) -> list[AttemptRecord]:
+        """The attempts at a run, oldest first."""
+        ...
+
+    def attempt(self, stream: Stream) -> AttemptRecord | None:
+        """One attempt, if it has begun."""
+        ...
+
+    def messages(self, run: str, type: str) -> list[bytes]:
+        """A run's messages of one type as they came, oldest first."""
+        ...
+
+    def message(self, key: Key) -> bytes | None:
+        """One message other than a frame, as it came."""
+        ...
+
+    def findings(self, run: str) -> list[Finding]:
+        """A run's findings."""
+        ...
+
+    def open_findings(self) -> dict[str, list[Finding]]:
+        """Every run's open findings."""
+        ...
+
+    def checkpoint(self, stream: Stream) -> Checkpoint | None:
+        """The last checkpoint of the diagnosis."""
+        ...
+
+    def newest(self, stream: Stream) -> tuple[bytes | None, bytes | None]:
+        """The newest frame and its schema; without a frame the newest schema."""
+        ...
+
+    def frames_after(self, stream: Stream, seq: int) -> Iterator[FrameRecord]:
+        """The frames of a stream that come after `seq`, in order."""
+        ...
+
+    def extents(self, run: str) -> list[tuple[str, int]]:
+        """The chief's attempts that hold frames, oldest first, each with its first step."""
+        ...
+
+    def count(self, run: str, spans: Sequence[Span]) -> int:
+        """How many of the chief's probe frames lie in `spans`."""
+        ...
+
+    def frames(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+        """The chief's probe frames in `spans`, in order of spans and steps."""
+        ...

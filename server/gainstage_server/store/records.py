@@ -1,0 +1,116 @@
+"""What the store holds, as plain records."""
+
+from typing import NamedTuple
+
+import msgspec
+
+Scalar = str | int | float | bool | None
+Tree = Scalar | list["Tree"] | dict[str, "Tree"]
+
+
+class Stream(NamedTuple):
+    """One worker of one attempt: messages are in order within it."""
+
+    run: str
+    attempt: str
+    worker: int
+
+
+class Key(NamedTuple):
+    """Identity of a message."""
+
+    run: str
+    attempt: str
+    worker: int
+    seq: int
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that the message belongs to."""
+        return Stream(self.run, self.attempt, self.worker)
+
+
+class FrameRecord(NamedTuple):
+    """A frame as it came, and what it is looked up by."""
+
+    run: str
+    attempt: str
+    worker: int
+    seq: int
+    schema: int
+    source: str
+    step: int
+    time: float
+    raw: bytes
+
+
+class MessageRecord(NamedTuple):
+    """Any other message of a trainer as it came."""
+
+    run: str
+    attempt: str
+    worker: int
+    seq: int
+    type: str
+    time: float
+    raw: bytes
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as the lists show it; its figures are those of the chief's newest frame.
+
+    Times are Unix times in seconds: `started` and `ended` by the trainer's clock, `last_seen` and
+    `last_frame` by the server's.
+    """
+
+    run: str
+    project: str
+    tags: tuple[str, ...]
+    config: dict[str, Tree]
+    environment: dict[str, str]
+    started: float
+    attempt: str  # the newest; older ones no longer change the run
+    attempt_started: float
+    ended: float | None = None
+    last_seen: float
+    last_frame: float | None = None
+    step: int | None = None
+    epoch: int | None = None
+    frames: int = 0
+    layers: int = 0
+    logs: dict[str, float] = {}
+    verdicts: tuple[str, ...] = ()  # one for each row; "" where not judged
+    worst_saturation: float | None = None
+    mean_saturation: float | None = None
+
+
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker of one attempt at a run."""
+
+    run: str
+    attempt: str
+    worker: int
+    started: float
+    ended: float | None = None
+    status: str = "running"  # then as the run_end says
+    frames: int = 0  # stored
+    thinned: int = 0  # dropped by the trainer because its spool was full
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The diagnosis of a stream after the frame `seq`, whose rows are those of `schema`."""
+
+    run: str
+    attempt: str
+    worker: int
+    seq: int
+    schema: int
+    state: bytes
+
+
+class Span(NamedTuple):
+    """The part of an attempt that its run's history shows: `first <= step < end`."""
+
+    attempt: str
+    first: int
+    end: int

@@ -1,0 +1,316 @@
+"""The store in one SQLite file: write-ahead log, every commit on the disk, one writer."""
+
+import shutil
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Table,
+    create_engine,
+    event,
+    func,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import SQLAlchemyError
+from typing_extensions import override
+
+from gainstage.finding import Finding
+from gainstage_server.store import tables
+from gainstage_server.store.interface import Store, StoreError, Transaction
+from gainstage_server.store.records import (
+    AttemptRecord,
+    Checkpoint,
+    FrameRecord,
+    Key,
+    MessageRecord,
+    RunRecord,
+    Span,
+    Stream,
+)
+
+# Another process may hold the lock for a checkpoint of the log; waiting is better than failing.
+_BUSY_SECONDS = 10
+_FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
+_CHIEF = 0
+
+_encode = msgspec.msgpack.encode
+_finding = msgspec.msgpack.Decoder(Finding)
+
+
+def _engine(path: Path, begin: str) -> Engine:
+    """An engine whose transactions start with `begin`, as sqlite3's own never lock early."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+def _replace(table: Table) -> Executable:
+    statement = insert(table)
+    values = [column for column in table.columns if not column.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={column: statement.excluded[column.name] for column in values},
+    )
+
+
+class _Transaction(Transaction):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _put(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
+        if records:
+            self._connection.execute(
+                _replace(table), [msgspec.structs.asdict(record) for record in records]
+            )
+
+    def _add(self, table: Table, records: Sequence[Any]) -> set[Key]:
+        if not records:
+            return set()
+        key = [table.c.run, table.c.attempt, table.c.worker, table.c.seq]
+        statement = insert(table).on_conflict_do_nothing().returning(*key)
+        rows = self._connection.execute(statement, [record._asdict() for record in records])
+        return {Key(*row) for row in rows}
+
+    @override
+    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> set[Key]:
+        return self._add(tables.messages, messages) | self._add(tables.frames, frames)
+
+    @override
+    def put_runs(self, records: Sequence[RunRecord]) -> None:
+        self._put(tables.runs, records)
+
+    @override
+    def put_attempts(self, records: Sequence[AttemptRecord]) -> None:
+        self._put(tables.attempts, records)
+
+    @override
+    def put_findings(self, stream: Stream, findings: Sequence[Finding]) -> None:
+        rows = [
+            {
+                "run": stream.run,
+                "id": finding.id,
+                "attempt": stream.attempt,
+                "worker": stream.worker,
+                "open": finding.open,
+                "raw": _encode(finding),
+            }
+            for finding in findings
+        ]
+        if rows:
+            self._connection.execute(_replace(tables.findings), rows)
+
+    @override
+    def drop_findings(self, stream: Stream) -> None:
+        self._connection.execute(tables.findings.delete().where(*_within(tables.findings, stream)))
+
+    @override
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._put(tables.checkpoints, [checkpoint])
+
+
+def _within(table: Table, stream: Stream) -> tuple[Any, ...]:
+    return (
+        table.c.run == stream.run,
+        table.c.attempt == stream.attempt,
+        table.c.worker == stream.worker,
+    )
+
+
+def _in_span(run: str, span: Span) -> tuple[Any, ...]:
+    frames = tables.frames
+    return (
+        *_within(frames, Stream(run, span.attempt, _CHIEF)),
+        frames.c.source == "probe",
+        frames.c.step >= span.first,
+        frames.c.step < span.end,
+    )
+
+
+_FRAME_COLUMNS = tuple(tables.frames.c[name] for name in FrameRecord._fields)
+
+
+class SQLiteStore(Store):
+    """One file, and the two that SQLite keeps beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer = _engine(path, "BEGIN IMMEDIATE")
+        self._reader = _engine(path, "BEGIN")
+        self._writing = threading.Lock()
+
+    @override
+    def open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._writer.begin() as connection:
+            tables.metadata.create_all(connection)
+
+    @override
+    def close(self) -> None:
+        self._writer.dispose()
+        self._reader.dispose()
+
+    @override
+    @contextmanager
+    def write(self) -> Generator[Transaction]:
+        try:
+            with self._writing, self._writer.begin() as connection:
+                yield _Transaction(connection)
+        except SQLAlchemyError as error:
+            raise StoreError(f"Writing to {self._path} failed: {error}") from error
+
+    @override
+    def probe(self) -> None:
+        try:
+            with self._writing, self._writer.begin() as connection:
+                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
+        except SQLAlchemyError as error:
+            raise StoreError(f"Writing to {self._path} failed: {error}") from error
+
+    @override
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self._path.parent).free
+
+    def _rows(self, statement: Executable) -> list[Any]:
+        with self._reader.begin() as connection:
+            return list(connection.execute(statement))
+
+    def _first(self, statement: Executable) -> Any:
+        return next(iter(self._rows(statement)), None)
+
+    @override
+    def runs(self) -> list[RunRecord]:
+        rows = self._rows(select(tables.runs))
+        return [msgspec.convert(dict(row._mapping), RunRecord) for row in rows]
+
+    @override
+    def attempts(self, run: str) -> list[AttemptRecord]:
+        table = tables.attempts
+        rows = self._rows(
+            select(table).where(table.c.run == run).order_by(table.c.started, table.c.worker)
+        )
+        return [AttemptRecord(**row._mapping) for row in rows]
+
+    @override
+    def attempt(self, stream: Stream) -> AttemptRecord | None:
+        row = self._first(select(tables.attempts).where(*_within(tables.attempts, stream)))
+        return row and AttemptRecord(**row._mapping)
+
+    @override
+    def messages(self, run: str, type: str) -> list[bytes]:
+        table = tables.messages
+        statement = select(table.c.raw).where(table.c.run == run, table.c.type == type)
+        return [row.raw for row in self._rows(statement.order_by(table.c.time, table.c.seq))]
+
+    @override
+    def message(self, key: Key) -> bytes | None:
+        table = tables.messages
+        row = self._first(
+            select(table.c.raw).where(*_within(table, key.stream), table.c.seq == key.seq)
+        )
+        return row and row.raw
+
+    @override
+    def findings(self, run: str) -> list[Finding]:
+        table = tables.findings
+        rows = self._rows(select(table.c.raw).where(table.c.run == run))
+        return [_finding.decode(row.raw) for row in rows]
+
+    @override
+    def open_findings(self) -> dict[str, list[Finding]]:
+        table = tables.findings
+        found: dict[str, list[Finding]] = {}
+        for row in self._rows(select(table.c.run, table.c.raw).where(table.c.open)):
+            found.setdefault(row.run, []).append(_finding.decode(row.raw))
+        return found
+
+    @override
+    def checkpoint(self, stream: Stream) -> Checkpoint | None:
+        row = self._first(select(tables.checkpoints).where(*_within(tables.checkpoints, stream)))
+        return row and Checkpoint(**row._mapping)
+
+    @override
+    def newest(self, stream: Stream) -> tuple[bytes | None, bytes | None]:
+        frames, messages = tables.frames, tables.messages
+        frame = self._first(
+            select(frames.c.raw, frames.c.schema)
+            .where(*_within(frames, stream), frames.c.source == "probe")
+            .order_by(frames.c.seq.desc())
+            .limit(1)
+        )
+        if frame:
+            return frame.raw, self.message(Key(*stream, frame.schema))
+        schema = self._first(
+            select(messages.c.raw)
+            .where(*_within(messages, stream), messages.c.type == "schema")
+            .order_by(messages.c.seq.desc())
+            .limit(1)
+        )
+        return None, schema and schema.raw
+
+    def _stream(self, statement: Executable) -> Iterator[FrameRecord]:
+        with self._reader.begin() as connection:
+            for row in connection.execution_options(yield_per=_FETCH).execute(statement):
+                yield FrameRecord(*row)
+
+    @override
+    def frames_after(self, stream: Stream, seq: int) -> Iterator[FrameRecord]:
+        frames = tables.frames
+        return self._stream(
+            select(*_FRAME_COLUMNS)
+            .where(*_within(frames, stream), frames.c.seq > seq)
+            .order_by(frames.c.seq)
+        )
+
+    @override
+    def extents(self, run: str) -> list[tuple[str, int]]:
+        frames, attempts = tables.frames, tables.attempts
+        first = (
+            select(func.min(frames.c.step))
+            .where(
+                frames.c.run == run,
+                frames.c.attempt == attempts.c.attempt,
+                frames.c.worker == _CHIEF,
+                frames.c.source == "probe",
+            )
+            .scalar_subquery()
+        )
+        rows = self._rows(
+            select(attempts.c.attempt, first.label("first"))
+            .where(attempts.c.run == run, attempts.c.worker == _CHIEF)
+            .order_by(attempts.c.started)
+        )
+        return [(row.attempt, row.first) for row in rows if row.first is not None]
+
+    @override
+    def count(self, run: str, spans: Sequence[Span]) -> int:
+        statements = (select(func.count()).where(*_in_span(run, span)) for span in spans)
+        return sum(self._first(statement)[0] for statement in statements)
+
+    @override
+    def frames(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+        frames = tables.frames
+        for span in spans:
+            yield from self._stream(
+                select(*_FRAME_COLUMNS)
+                .where(*_in_span(run, span))
+                .order_by(frames.c.step, frames.c.seq)
+            )

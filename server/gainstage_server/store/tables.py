@@ -1,0 +1,129 @@
+"""The tables. Every key begins with the run, so that a database can be split by runs."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class Packed(TypeDecorator[Any]):
+    """A value as MessagePack: unlike JSON it keeps NaN and infinity."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes:
+        """To the database."""
+        return msgspec.msgpack.encode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
+        """From the database."""
+        return None if value is None else msgspec.msgpack.decode(value)
+
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("tags", Packed, nullable=False),
+    Column("config", Packed, nullable=False),
+    Column("environment", Packed, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("attempt", String, nullable=False),
+    Column("attempt_started", Double, nullable=False),
+    Column("ended", Double),
+    Column("last_seen", Double, nullable=False),
+    Column("last_frame", Double),
+    Column("step", BigInteger),
+    Column("epoch", BigInteger),
+    Column("frames", BigInteger, nullable=False),
+    Column("layers", Integer, nullable=False),
+    Column("logs", Packed, nullable=False),
+    Column("verdicts", Packed, nullable=False),
+    Column("worst_saturation", Double),
+    Column("mean_saturation", Double),
+)
+
+
+def _stream_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("run", String, primary_key=True),
+        Column("attempt", String, primary_key=True),
+        Column("worker", Integer, primary_key=True, autoincrement=False),
+    )
+
+
+def _message_columns() -> tuple[Column[Any], ...]:
+    return (
+        *_stream_columns(),
+        Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    )
+
+
+attempts = Table(
+    "attempts",
+    metadata,
+    *_stream_columns(),
+    Column("started", Double, nullable=False),
+    Column("ended", Double),
+    Column("status", String, nullable=False),
+    Column("frames", BigInteger, nullable=False),
+    Column("thinned", BigInteger, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    *_message_columns(),
+    Column("type", String, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+frames = Table(
+    "frames",
+    metadata,
+    *_message_columns(),
+    Column("schema", BigInteger, nullable=False),
+    Column("source", String, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Index("frames_by_step", "run", "attempt", "worker", "source", "step", "seq"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("attempt", String, nullable=False),
+    Column("worker", Integer, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    *_stream_columns(),
+    Column("seq", BigInteger, nullable=False),
+    Column("schema", BigInteger, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)

@@ -1,0 +1,176 @@
+"""What the interface shows of runs, rows and findings, as plain data for JSON."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from gainstage import wire
+from gainstage.activations import TABLE
+from gainstage.finding import Finding
+from gainstage_server.buckets import Buckets
+from gainstage_server.layout import Layout
+from gainstage_server.live import LiveRuns, Newest
+from gainstage_server.numbers import numbers, plain
+from gainstage_server.store.records import AttemptRecord, RunRecord
+
+Plain = dict[str, Any]
+
+
+def run_summary(record: RunRecord, live: LiveRuns, now: float) -> Plain:
+    """`models.RunSummary`."""
+    return {
+        "id": record.run,
+        "project": record.project,
+        "tags": record.tags,
+        "status": live.status(record, now),
+        "started": record.started,
+        "ended": record.ended,
+        "last_seen": live.last_seen(record, now),
+        "step": record.step,
+        "epoch": record.epoch,
+        "frames": record.frames,
+        "layers": record.layers,
+        "verdicts": Counter(verdict for verdict in record.verdicts if verdict),
+        "findings_open": len(live.open_findings(record.run)),
+        "worst_saturation": record.worst_saturation,
+        "config": plain(record.config),
+        "environment": record.environment,
+        "logs": plain(record.logs),
+    }
+
+
+def notices(raw: Iterable[bytes]) -> list[Plain]:
+    """`models.NoticeModel`, one for each stored notice."""
+    found = [wire.decode(data)[0] for data in raw]
+    return [
+        {"time": notice.time, "level": notice.level, "code": notice.code, "text": notice.text}
+        for notice in found
+        if isinstance(notice, wire.Notice)
+    ]
+
+
+def attempt(record: AttemptRecord) -> Plain:
+    """`models.AttemptModel`."""
+    shown = msgspec.structs.asdict(record)
+    del shown["run"]
+    return shown
+
+
+def layers(record: RunRecord, newest: Newest) -> Plain:
+    """`models.Layers`."""
+    shown: Plain = {"run": record.run, "step": None, "time": None, "training": None, "rows": []}
+    schema = wire.decode(newest.schema)[0] if newest.schema else None
+    if not isinstance(schema, wire.Schema):
+        return shown
+    layout = Layout.of(schema)
+    blocks: dict[str, wire.FloatBlock] = {}
+    if newest.frame:
+        frame, blocks = wire.decode(newest.frame)
+        if isinstance(frame, wire.Frame):
+            shown |= {"step": frame.step, "time": frame.time}
+    values = _row_values(layout, blocks)
+    verdicts = record.verdicts or ("",) * len(schema.rows)
+    shown["training"] = plain(msgspec.to_builtins(schema.training))
+    shown["rows"] = [
+        plain(msgspec.to_builtins(row))
+        | {"verdict": verdict, "headroom_db": headroom_db(row), "values": row_values}
+        for row, verdict, row_values in zip(schema.rows, verdicts, values, strict=True)
+    ]
+    return shown
+
+
+def _row_values(layout: Layout, blocks: dict[str, wire.FloatBlock]) -> list[Plain]:
+    names = list(layout.places)
+    absent = np.full(len(layout.rows), np.nan, np.float32), np.zeros(len(layout.rows), bool)
+    columns = [layout.column(blocks, name) or absent for name in names]
+    if not columns:
+        return [{} for _ in layout.rows]
+    values, present = (np.stack(arrays, axis=1) for arrays in zip(*columns, strict=True))
+    return [dict(zip(names, row, strict=True)) for row in numbers(values, present)]
+
+
+def headroom_db(row: wire.Row) -> float | None:
+    """The level at which the row's activation saturates; None where it never does."""
+    function = TABLE.get(row.activation or "linear")
+    headroom = function.headroom if function else None
+    return 20 * math.log10(headroom) if headroom else None
+
+
+def finding(found: Finding) -> Plain:
+    """`models.FindingModel`."""
+    return plain(_builtins(found))
+
+
+def _builtins(value: Any) -> Any:
+    """Unlike msgspec's own, keeps NaN."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _builtins(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {key: _builtins(item) for key, item in value.items()}
+    return value
+
+
+def series(record: RunRecord, row: wire.Row, statistics: list[str], buckets: Buckets) -> Plain:
+    """`models.Series`; the buckets hold one column for each of `statistics`."""
+    steps = buckets.steps.tolist()
+    bands = {name: numbers(getattr(buckets, name).T, buckets.present.T) for name in BANDS}
+    return {
+        "run": record.run,
+        "row": row.id,
+        "path": row.path,
+        "from": steps[0] if steps else None,
+        "to": steps[-1] if steps else None,
+        "steps": steps,
+        "times": buckets.times.tolist(),
+        "downsampled": buckets.downsampled,
+        "series": {
+            statistic: {name: bands[name][column] for name in BANDS}
+            for column, statistic in enumerate(statistics)
+        },
+    }
+
+
+BANDS = ("min", "max", "last")
+
+
+def heatmap(record: RunRecord, rows: list[str], statistic: str, buckets: Buckets) -> Plain:
+    """`models.Heatmap`; the buckets hold one column for each of `rows`."""
+    return {
+        "run": record.run,
+        "statistic": statistic,
+        "rows": rows,
+        "steps": buckets.steps.tolist(),
+        "downsampled": buckets.downsampled,
+    } | {name: numbers(getattr(buckets, name).T, buckets.present.T) for name in BANDS}
+
+
+def heatmap_bytes(record: RunRecord, rows: list[str], statistic: str, buckets: Buckets) -> bytes:
+    """The same in the wire's framing: blocks of float32 [rows, steps], NaN where absent.
+
+    `present` in the header tells the rows that have the statistic at all.
+    """
+    places: list[Plain] = []
+    body = bytearray()
+    for name in BANDS:
+        band = np.where(buckets.present, getattr(buckets, name), np.nan).T
+        places.append({"name": name, "shape": band.shape, "offset": len(body)})
+        body += np.ascontiguousarray(band, "<f4").tobytes()
+        body += bytes(-len(body) % wire.ALIGNMENT)
+    header = msgspec.msgpack.encode(
+        {
+            "type": "heatmap",
+            "run": record.run,
+            "statistic": statistic,
+            "rows": rows,
+            "steps": buckets.steps.tolist(),
+            "downsampled": buckets.downsampled,
+            "present": buckets.present.any(axis=0).tolist(),
+            "blocks": places,
+        }
+    )
+    start = wire.PREFIX.pack(wire.MAGIC, wire.VERSION, len(header)) + header
+    return start + bytes(-len(start) % wire.ALIGNMENT) + body

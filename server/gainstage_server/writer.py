@@ -1,0 +1,138 @@
+"""Collects what all trainers send, and commits it batch by batch in a thread of its own."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from gainstage_server.commit import Committed, Committer, Outcome
+from gainstage_server.counters import Counters
+from gainstage_server.store.interface import StoreError
+
+log = logging.getLogger("gainstage.server")
+
+# A commit costs one wait for the disk however much it holds; beyond this, waiting costs more.
+BATCH_MESSAGES = 512
+BATCH_BYTES = 32 * 2**20
+# Above this, trainers are no longer read from: their own spools hold what comes.
+WAITING_BYTES = 128 * 2**20
+
+
+class Sender(Protocol):
+    """Whoever sent a message and waits for what becomes of it."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a message of this sender was lost, so that later ones may not be stored."""
+        ...
+
+    def answer(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell what became of the sender's messages, in order."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """Nothing could be stored; the sender is to come again later."""
+        ...
+
+
+Item = tuple[Sender, bytes]
+
+
+class Writer:
+    """The only one that writes. Its methods belong to the event loop."""
+
+    def __init__(
+        self, committer: Committer, counters: Counters, publish: Callable[[Committed], None]
+    ) -> None:
+        self._committer = committer
+        self._counters = counters
+        self._publish = publish
+        self._waiting: deque[Item] = deque()
+        self._waiting_bytes = 0
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._stopping = False
+        self._thread = ThreadPoolExecutor(1, "gainstage-writer")
+
+    async def submit(self, sender: Sender, data: bytes) -> None:
+        """Have `data` stored; waits while too much is waiting already."""
+        await self._room.wait()
+        if self._stopping:
+            return
+        self._waiting.append((sender, data))
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > WAITING_BYTES:
+            self._room.clear()
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Commit until `stop` was called and nothing waits."""
+        while True:
+            if batch := self._take():
+                await self._commit(batch)
+            elif self._stopping:
+                break
+            else:
+                await self._arrived.wait()
+                self._arrived.clear()
+        self._thread.shutdown()
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns after the last commit."""
+        self._stopping = True
+        self._arrived.set()
+        self._room.set()
+
+    def _take(self) -> list[Item]:
+        batch: list[Item] = []
+        size = 0
+        while self._waiting and len(batch) < BATCH_MESSAGES and size < BATCH_BYTES:
+            sender, data = self._waiting.popleft()
+            size += len(data)
+            # After a failure an acknowledgement would cover the messages that were lost.
+            if not sender.failed:
+                batch.append((sender, data))
+        self._waiting_bytes -= size
+        if self._waiting_bytes <= WAITING_BYTES:
+            self._room.set()
+        return batch
+
+    async def _commit(self, batch: list[Item]) -> None:
+        if await self._try(batch):
+            return
+        by_sender: dict[Sender, list[Item]] = {}
+        for item in batch:
+            by_sender.setdefault(item[0], []).append(item)
+        # One sender's messages must not keep those of the others from being stored.
+        for sender, items in by_sender.items():
+            if len(by_sender) == 1 or not await self._try(items):
+                sender.fail("The server cannot store anything now. Try again later.")
+
+    async def _try(self, batch: list[Item]) -> bool:
+        """Whether the batch was committed; then everyone is told."""
+        begun = time.perf_counter()
+        try:
+            committed = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._committer.commit, [data for _, data in batch]
+            )
+        except StoreError as error:
+            self._counters.commit_failures += 1
+            log.error("%s", error)
+            return False
+        except Exception:
+            self._counters.commit_failures += 1
+            log.exception("A batch of %d messages could not be stored.", len(batch))
+            return False
+        self._counters.commit_seconds.observe(time.perf_counter() - begun)
+        self._counters.count(committed)
+        self._publish(committed)
+        answers: dict[Sender, list[Outcome]] = {}
+        for (sender, _), outcome in zip(batch, committed.outcomes, strict=True):
+            answers.setdefault(sender, []).append(outcome)
+        for sender, outcomes in answers.items():
+            sender.answer(outcomes)
+        return True

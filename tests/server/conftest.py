@@ -1,0 +1,75 @@
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from gainstage_server.app import create_server
+from gainstage_server.service import Service
+from gainstage_server.settings import Settings
+from gainstage_server.store.sqlite import SQLiteStore
+
+
+@dataclass
+class Running:
+    """A server in a thread of this process, on a port of its own."""
+
+    port: int
+    service: Service
+    stop: Callable[[], None]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def get(self, path: str, **options: object) -> httpx.Response:
+        return httpx.get(self.url + path, **options)
+
+
+@contextmanager
+def running(settings: Settings, **options: object) -> Iterator[Running]:
+    """A real uvicorn server for as long as the block lasts."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = create_server(settings, **options)
+        thread = threading.Thread(target=server.run, args=([listener],))
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
+
+        thread.start()
+        try:
+            port = listener.getsockname()[1]
+            while not server.started:
+                assert thread.is_alive()
+                thread.join(0.005)
+            yield Running(port, server._service, stop)
+        finally:
+            stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(database=tmp_path / "gainstage.db", disk_floor=0)
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Running]:
+    with running(settings) as it:
+        yield it
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SQLiteStore]:
+    opened = SQLiteStore(tmp_path / "unit.db")
+    opened.open()
+    yield opened
+    opened.close()
