@@ -21,8 +21,10 @@ KNOWN_SHOWN = 20  # names listed where a name is unknown
 MAX_POINTS = 5_000
 MAX_STATISTICS = 64
 
-_PROBLEM: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem}}
-router = APIRouter(prefix="/api/v1")
+Responses = dict[int | str, dict[str, Any]]
+_PROBLEM: Responses = {404: {"model": models.Problem}}
+_PROBLEMS: Responses = {401: {"model": models.Problem}, 422: {"model": models.Problem}}
+router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
 
 Served = Annotated[Service, Depends(service_of)]
 FromStep = Annotated[int, Query(alias="from", ge=0, le=MAX_STEP, description="First step.")]

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -23,6 +22,7 @@ from gainstage_server.store.sqlite import SQLiteStore
 # Above the largest message that is read, so that a slightly larger one gets an answer that says
 # so; beyond this the connection is closed with 1009.
 SOCKET_MESSAGE_BYTES = wire.MAX_MESSAGE_BYTES + 2**20
+API_VERSION = "1"
 PING_SECONDS = 20.0
 GRACEFUL_SECONDS = 10
 
@@ -39,12 +39,13 @@ def create_app(settings: Settings, store: Store | None = None, fold: Fold = diag
 
     app = FastAPI(
         title="Gainstage",
-        version=version("gainstage"),
+        version=API_VERSION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",
         # Both load scripts from elsewhere, which the content security policy forbids.
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = service
     app.add_exception_handler(RequestValidationError, _invalid)
