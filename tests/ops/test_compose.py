@@ -96,6 +96,25 @@ def test_only_the_server_starts_without_a_profile() -> None:
     assert [name for name, service in SERVICES.items() if "profiles" not in service] == ["server"]
 
 
+def test_prometheus_finds_the_token_in_a_file_that_it_alone_can_read(tmp_path: Path) -> None:
+    (script,) = SERVICES["prometheus"]["command"]
+    here = script.replace("$$", "$").replace("/run/gainstage", str(tmp_path))
+    started = here.replace("exec /bin/prometheus", "exec echo")
+
+    ran = subprocess.run(
+        ["/bin/sh", "-euc", started],
+        env={"GAINSTAGE_READ_TOKEN": "a $token"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (tmp_path / "token").read_text() == "a $token"
+    assert (tmp_path / "token").stat().st_mode & 0o077 == 0
+    assert ran.stdout.split()[0] == "--config.file=/etc/prometheus/prometheus.yml"
+    assert len(ran.stdout.splitlines()) == 1
+
+
 def check_schema(file: Path) -> subprocess.CompletedProcess[str]:
     command = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
     return subprocess.run(
