@@ -1,0 +1,144 @@
+/** The HTTP API: one function for each question that the dashboard asks. */
+
+import type {
+  Finding,
+  LayersAnswer,
+  RunDetail,
+  RunSummary,
+  SeriesAnswer,
+  Statistic,
+} from "./contract";
+import { numberOf } from "./number";
+import type { History } from "./rollup";
+import type { Session } from "./session";
+import { decode, WireError } from "./wire";
+
+const BASE = "/api/v1";
+
+/** The server's own words on what was wrong. */
+export class ApiError extends Error {
+  override name = "ApiError";
+
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** A heatmap's history with the ids of its lanes. */
+export interface Heat extends History {
+  rows: string[];
+}
+
+export class Api {
+  constructor(
+    private readonly session: Session,
+    private readonly fetch: typeof globalThis.fetch,
+  ) {}
+
+  async runs(): Promise<RunSummary[]> {
+    return (await this.json<{ runs: RunSummary[] }>("/runs")).runs;
+  }
+
+  run(run: string): Promise<RunDetail> {
+    return this.json(`/runs/${encodeURIComponent(run)}`);
+  }
+
+  layers(run: string): Promise<LayersAnswer> {
+    return this.json(`/runs/${encodeURIComponent(run)}/layers`);
+  }
+
+  async findings(run: string): Promise<Finding[]> {
+    const path = `/runs/${encodeURIComponent(run)}/findings`;
+    return (await this.json<{ findings: Finding[] }>(path)).findings;
+  }
+
+  async statistics(): Promise<Statistic[]> {
+    return (await this.json<{ statistics: Statistic[] }>("/statistics")).statistics;
+  }
+
+  /** The history of some statistics of one layer, its lanes in the order of `statistics`. */
+  async series(
+    run: string,
+    layer: string,
+    statistics: readonly string[],
+    points: number,
+  ): Promise<History> {
+    const query = new URLSearchParams({ layer, points: String(points) });
+    for (const statistic of statistics) query.append("statistic", statistic);
+    const answer = await this.json<SeriesAnswer>(
+      `/runs/${encodeURIComponent(run)}/series?${query}`,
+    );
+    const columns = answer.steps.length;
+    const present = new Uint8Array(statistics.length * columns);
+    const lane = (field: "min" | "max" | "last"): Float32Array => {
+      const values = new Float32Array(statistics.length * columns);
+      statistics.forEach((id, index) => {
+        answer.series[id]?.[field].forEach((written, column) => {
+          const value = numberOf(written);
+          if (value === null) return;
+          values[index * columns + column] = value;
+          present[index * columns + column] = 1;
+        });
+      });
+      return values;
+    };
+    return {
+      steps: answer.steps,
+      min: lane("min"),
+      max: lane("max"),
+      last: lane("last"),
+      downsampled: answer.downsampled,
+      exists: (cell) => present[cell] === 1,
+    };
+  }
+
+  async heatmap(run: string, statistic: string, points: number): Promise<Heat> {
+    const query = new URLSearchParams({ statistic, points: String(points) });
+    const response = await this.request(
+      `/runs/${encodeURIComponent(run)}/heatmap?${query}`,
+      "application/x-gainstage",
+    );
+    const { message, blocks } = decode(await response.arrayBuffer());
+    const [min, max, last] = ["min", "max", "last"].map((name) => blocks.get(name)?.values);
+    if (message.type !== "heatmap" || !min || !max || !last) {
+      throw new WireError(`Expected a heatmap with min, max and last. Received: ${message.type}.`);
+    }
+    const columns = message.steps.length;
+    return {
+      rows: message.rows,
+      steps: message.steps,
+      min,
+      max,
+      last,
+      downsampled: message.downsampled,
+      exists: (cell) => message.present[Math.floor(cell / columns)] === true,
+    };
+  }
+
+  private async json<T>(path: string): Promise<T> {
+    return (await this.request(path, "application/json")).json() as Promise<T>;
+  }
+
+  private async request(path: string, accept: string): Promise<Response> {
+    const headers: Record<string, string> = { Accept: accept };
+    const token = this.session.token;
+    if (token !== null) headers["Authorization"] = `Bearer ${token}`;
+    const response = await this.fetch(BASE + path, { headers });
+    if (response.ok) return response;
+    if (response.status === 401) this.session.refuse();
+    throw new ApiError(response.status, await detailOf(response));
+  }
+}
+
+async function detailOf(response: Response): Promise<string> {
+  try {
+    const { detail } = (await response.json()) as { detail?: unknown };
+    if (typeof detail === "string") return detail;
+  } catch {
+    // A proxy in between answers in HTML: the status has to do.
+  }
+  return `The server answered ${response.status} ${response.statusText}.`.trim();
+}

@@ -1,0 +1,15 @@
+/** The API's answers under the names that the dashboard uses for them. */
+
+import type { components } from "./api-types";
+
+type Schemas = components["schemas"];
+
+export type RunSummary = Schemas["RunSummary"];
+export type Status = RunSummary["status"];
+export type RunDetail = Schemas["Run"];
+export type LayersAnswer = Schemas["Layers"];
+export type SeriesAnswer = Schemas["Series"];
+export type Finding = Schemas["FindingModel"];
+export type Evidence = Schemas["EvidenceModel"];
+export type Statistic = Schemas["StatisticModel"];
+export type Severity = Finding["severity"];

@@ -1,0 +1,107 @@
+/** The console as it stands: every layer with the newest value of every statistic. */
+
+import { type JsonNumber, numberOf } from "./number";
+import { type Block, maskOf, type Schema } from "./wire";
+
+/** What is shown of a layer whatever its numbers are. */
+export interface Channel {
+  id: string;
+  path: string;
+  kind: string;
+  activation: string | null;
+  trainable: boolean;
+  parameters: number;
+  output_shape: readonly (number | null)[];
+  kernel_shape: readonly number[];
+  unjudged: string;
+}
+
+/** Columns of a block, and which of its [channels, columns] exist. */
+interface Bank {
+  name: string;
+  columns: readonly string[];
+  exists: Uint8Array;
+}
+
+type Blocks = ReadonlyMap<string, Pick<Block, "values">>;
+
+export class Desk {
+  private readonly places = new Map<string, { bank: Bank; column: number }>();
+  private latest = new Map<string, Pick<Block, "values">>();
+
+  private constructor(
+    readonly channels: readonly Channel[],
+    banks: readonly Bank[],
+  ) {
+    for (const bank of banks) {
+      bank.columns.forEach((id, column) => {
+        // The first bank that has a statistic is where it is read.
+        if (!this.places.has(id)) this.places.set(id, { bank, column });
+      });
+    }
+  }
+
+  static readonly empty = new Desk([], []);
+
+  /** What the live feed announced; the numbers come with its frames. */
+  static ofSchema(schema: Schema): Desk {
+    const banks = Object.entries(schema.blocks).map(([name, block]) => ({
+      name,
+      columns: block.columns.map(({ id }) => id),
+      exists: maskOf(block, schema.rows.length),
+    }));
+    return new Desk(schema.rows, banks);
+  }
+
+  /** What the API answered: names and numbers together. */
+  static ofLayers(rows: readonly (Channel & { values: Record<string, JsonNumber> })[]): Desk {
+    const columns = [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
+    const exists = new Uint8Array(rows.length * columns.length);
+    const values = new Float32Array(rows.length * columns.length);
+    rows.forEach((row, index) => {
+      columns.forEach((id, column) => {
+        const value = numberOf(row.values[id]);
+        if (value === null) return;
+        exists[index * columns.length + column] = 1;
+        values[index * columns.length + column] = value;
+      });
+    });
+    const desk = new Desk(rows, [{ name: "layers", columns, exists }]);
+    desk.latest.set("layers", { values });
+    return desk;
+  }
+
+  /** The blocks of a frame take the place of those before; what was not sampled stays. */
+  take(blocks: Blocks): void {
+    for (const [name, block] of blocks) this.latest.set(name, block);
+  }
+
+  /** A channel's newest value; null where it has none, NaN where it was NaN. */
+  value(channel: number, statistic: string): number | null {
+    return this.valueIn(this.latest, channel, statistic);
+  }
+
+  /** A channel's value in the blocks of one frame. */
+  valueIn(blocks: Blocks, channel: number, statistic: string): number | null {
+    const place = this.places.get(statistic);
+    if (place === undefined || channel < 0) return null;
+    const { bank, column } = place;
+    const cell = channel * bank.columns.length + column;
+    // A block of another size than the schema says leaves its cells undefined: no value.
+    return bank.exists[cell] ? (blocks.get(bank.name)?.values[cell] ?? null) : null;
+  }
+
+  /** The statistics that some channel has. */
+  get statistics(): string[] {
+    return [...this.places.keys()].filter((id) => {
+      const { bank, column } = this.places.get(id)!;
+      return this.channels.some((_, index) => bank.exists[index * bank.columns.length + column]);
+    });
+  }
+
+  /** Where a channel stands, by its id or else by its path; -1 where there is none. */
+  find(layer: string): number {
+    const byId = this.channels.findIndex(({ id }) => id === layer);
+    return byId >= 0 ? byId : this.channels.findIndex(({ path }) => path === layer);
+  }
+}

@@ -1,0 +1,15 @@
+/** The scale of a channel's level meter. */
+
+export const LOWEST_DB = -40;
+export const HIGHEST_DB = 50;
+export const TICKS: readonly number[] = [-40, -20, 0, 20, 40];
+
+/** Where a level stands on the meter, 0 at the bottom and 1 at the top. */
+export function height(level: number | null): number {
+  if (level === null || Number.isNaN(level)) return 0;
+  return Math.min(Math.max((level - LOWEST_DB) / (HIGHEST_DB - LOWEST_DB), 0), 1);
+}
+
+export function decibels(magnitude: number | null): number | null {
+  return magnitude === null ? null : 20 * Math.log10(magnitude);
+}

@@ -1,0 +1,160 @@
+/** Follows one run: fetches what it is now, listens to what becomes of it, tells who watches. */
+
+import type { Api } from "./api";
+import { type Connection, type Edges, Live } from "./live";
+import { RunState, type Selection, type Stale } from "./run-state";
+
+const HEAT_POINTS = 600;
+const SERIES_POINTS = 600;
+// A burst of findings or notices is one reason to fetch, not many.
+const GATHERED_MS = 300;
+// Verdicts of layers that recover without a finding, notices and counts come only by asking.
+const SUMMARY_MS = 10_000;
+
+export class RunFeed {
+  readonly state = new RunState();
+  connection: Connection = "connecting";
+  /** Why there is nothing to show; once something is shown, an error no longer takes it away. */
+  error: Error | null = null;
+  loaded = false;
+  private readonly watchers = new Set<() => void>();
+  private readonly live: Live;
+  private closed = false;
+  private pending: Stale = "nothing";
+  private heatStatistic = "";
+  private selection: Selection = { layer: "", statistics: [] };
+  private cancelGathering: (() => void) | null = null;
+  private cancelSummary: (() => void) | null = null;
+
+  constructor(
+    readonly run: string,
+    private readonly api: Api,
+    private readonly edges: Edges,
+  ) {
+    this.live = new Live(run, edges, {
+      message: (decoded) => {
+        this.refetch(this.state.receive(decoded));
+        this.tell();
+      },
+      connection: (connection) => {
+        this.connection = connection;
+        this.tell();
+      },
+      resumed: () => void this.fetch("everything"),
+      unreadable: (error) => this.fail(error),
+    });
+    void this.fetch("everything");
+    this.repeatSummary();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancelGathering?.();
+    this.cancelSummary?.();
+    this.live.close();
+  }
+
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  showHeat(statistic: string): void {
+    if (statistic === this.heatStatistic) return;
+    this.heatStatistic = statistic;
+    void this.attempt(this.fetchHeat());
+  }
+
+  showSeries(selection: Selection): void {
+    this.selection = selection;
+    void this.attempt(this.fetchSeries());
+  }
+
+  private tell(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  private fail(error: Error): void {
+    this.error = error;
+    this.tell();
+  }
+
+  private async attempt(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!this.closed) this.fail(error as Error);
+      return;
+    }
+    this.tell();
+  }
+
+  private refetch(stale: Stale): void {
+    if (stale === "nothing") return;
+    this.pending = widest(this.pending, stale);
+    this.cancelGathering ??= this.edges.after(GATHERED_MS, () => {
+      const wanted = this.pending;
+      this.cancelGathering = null;
+      this.pending = "nothing";
+      void this.fetch(wanted);
+    });
+  }
+
+  private repeatSummary(): void {
+    this.cancelSummary = this.edges.after(SUMMARY_MS, () => {
+      if (this.state.detail?.status !== "ended") void this.fetch("summary");
+      this.repeatSummary();
+    });
+  }
+
+  private fetch(stale: Stale): Promise<void> {
+    const work: Promise<void>[] = [this.fetchSummary()];
+    if (stale === "layers" || stale === "everything") work.push(this.fetchLayers());
+    if (stale === "everything") work.push(this.fetchHeat(), this.fetchSeries());
+    return this.attempt(
+      Promise.all(work).then(() => {
+        this.loaded = true;
+        this.error = null;
+      }),
+    );
+  }
+
+  private async fetchSummary(): Promise<void> {
+    this.state.setDetail(await this.api.run(this.run));
+  }
+
+  private async fetchLayers(): Promise<void> {
+    const [layers, findings] = await Promise.all([
+      this.api.layers(this.run),
+      this.api.findings(this.run),
+    ]);
+    this.state.setLayers(layers);
+    this.state.setFindings(findings);
+  }
+
+  private async fetchHeat(): Promise<void> {
+    const statistic = this.heatStatistic;
+    if (statistic === "") return;
+    const heat = await this.api.heatmap(this.run, statistic, HEAT_POINTS);
+    // Something else may have been chosen meanwhile.
+    if (statistic === this.heatStatistic) this.state.setHeat(statistic, heat);
+  }
+
+  private async fetchSeries(): Promise<void> {
+    const { selection } = this;
+    if (selection.layer === "" || selection.statistics.length === 0) return;
+    const history = await this.api.series(
+      this.run,
+      selection.layer,
+      selection.statistics,
+      SERIES_POINTS,
+    );
+    if (selection === this.selection) this.state.setSeries(selection, history);
+  }
+}
+
+const WIDTHS: readonly Stale[] = ["nothing", "summary", "layers", "everything"];
+
+function widest(left: Stale, right: Stale): Stale {
+  return WIDTHS[Math.max(WIDTHS.indexOf(left), WIDTHS.indexOf(right))]!;
+}

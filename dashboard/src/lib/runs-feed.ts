@@ -1,0 +1,70 @@
+/** Follows the list of runs: the feed says that something changed, the API says what it is now. */
+
+import type { Api } from "./api";
+import type { RunSummary } from "./contract";
+import { type Connection, type Edges, Live } from "./live";
+
+// Many runs may report at once; one answer serves for all of them.
+const GATHERED_MS = 500;
+// Steps and frames go on without a message to this list, and a lost run falls silent.
+const REPEATED_MS = 5_000;
+
+export class RunsFeed {
+  runs: readonly RunSummary[] | null = null;
+  connection: Connection = "connecting";
+  error: Error | null = null;
+  private readonly watchers = new Set<() => void>();
+  private readonly live: Live;
+  private closed = false;
+  private cancel: (() => void) | null = null;
+
+  constructor(
+    private readonly api: Api,
+    private readonly edges: Edges,
+  ) {
+    this.live = new Live(null, edges, {
+      message: () => this.schedule(GATHERED_MS),
+      connection: (connection) => {
+        this.connection = connection;
+        this.tell();
+      },
+      resumed: () => this.schedule(0),
+      unreadable: (error) => {
+        this.error = error;
+        this.tell();
+      },
+    });
+    void this.fetch();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancel?.();
+    this.live.close();
+  }
+
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  private schedule(milliseconds: number): void {
+    this.cancel?.();
+    if (!this.closed) this.cancel = this.edges.after(milliseconds, () => void this.fetch());
+  }
+
+  private async fetch(): Promise<void> {
+    try {
+      this.runs = await this.api.runs();
+      this.error = null;
+    } catch (error) {
+      this.error = error as Error;
+    }
+    this.schedule(REPEATED_MS);
+    this.tell();
+  }
+
+  private tell(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+}

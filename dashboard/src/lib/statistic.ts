@@ -1,0 +1,32 @@
+/** What the dashboard knows about a statistic: how to write its values and on which scale. */
+
+import { formatDb, formatNumber, formatShare } from "./number";
+
+/** A share lies between 0 and 1; other ratios, such as a gain, do not. */
+export function isShare(id: string): boolean {
+  return id.endsWith("_rate") || id.endsWith("_units");
+}
+
+export function formatStatistic(id: string, unit: string, value: number | null): string {
+  if (unit === "dB" || id.endsWith("_db")) return formatDb(value);
+  if (isShare(id)) return formatShare(value);
+  return formatNumber(value);
+}
+
+export interface Preset {
+  title: string;
+  statistics: readonly string[];
+}
+
+/** Sets of statistics that answer one question together. */
+export const PRESETS: readonly Preset[] = [
+  { title: "Levels", statistics: ["pre_db", "input_db", "gain_db", "coherence_db"] },
+  { title: "Coherence", statistics: ["coherence_db", "common_mode_db", "aligned_db"] },
+  { title: "Saturation", statistics: ["saturation_rate", "saturated_units", "dead_units"] },
+  { title: "Quantiles", statistics: ["pre_q01", "pre_q25", "pre_q50", "pre_q75", "pre_q99"] },
+  { title: "Weights", statistics: ["kernel_rms", "bias_rms"] },
+  { title: "Update", statistics: ["update_ratio"] },
+];
+
+/** More lines than this cannot be told apart by colour. */
+export const MOST_SERIES = 7;
