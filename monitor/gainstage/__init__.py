@@ -1,1 +1,21 @@
 """Watches a Keras model while it trains: which layer runs out of range, why, what to change."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gainstage.callback import LayerMonitor
+    from gainstage.finding import Finding
+
+__all__ = ["Finding", "LayerMonitor"]
+
+# Where the public names live. They are imported when first used, so that `import gainstage` needs
+# no Keras: the server imports the diagnosis, and has none.
+_HOMES = {"Finding": "gainstage.finding", "LayerMonitor": "gainstage.callback"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gainstage' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

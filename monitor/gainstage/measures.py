@@ -23,7 +23,8 @@ WINDOW = 16
 PINNED_SHARE = 0.95
 # Values that a quantile is taken from; its standard error at the median is below 1 % of a std.
 QUANTILE_VALUES = 16_384
-POWER_STEPS = 8
+# Positions whose Gram matrix gives the loudest direction of the input.
+EIGEN_POSITIONS = 32
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ class RowMeter:
             values |= _named("bias", *summary(reading.bias))
         if reading.kernel is not None:
             values |= _named("kernel", *_weight_summary(reading.kernel))
-        if reading.kernel is not None and reading.x is not None and reading.z is not None:
-            values |= self._decomposition(reading.x, reading.z, reading.bias, values)
+        if self.fan_in is not None and reading.x is not None and reading.z is not None:
+            values |= _decomposition(self.fan_in, reading.x, reading.z, reading.bias, values)
         if reading.z is not None:
             values |= self._saturation(reading.z)
             values |= quantiles(reading.z)
@@ -109,30 +110,6 @@ class RowMeter:
             if f"{name}_rms" in values:
                 values[f"{name}_db"] = decibels(values[f"{name}_rms"])
         return values
-
-    def _decomposition(
-        self, x: Array, z: Array, bias: Array | None, values: dict[str, float]
-    ) -> dict[str, float]:
-        assert self.fan_in is not None  # a row with a kernel is a contraction
-        signal = z.astype(np.float64) - (0.0 if bias is None else bias)
-        common = float(np.sqrt(np.mean(np.square(signal.mean(axis=0)))))
-        aligned = float(np.sqrt(np.mean(signal.var(axis=0))))
-        gain = float(np.sqrt(self.fan_in)) * values["kernel_rms"]
-        # A silent input or kernel makes it 0/0, which is NaN: the coherence of nothing.
-        unaligned = values["input_rms"] * gain or float("nan")
-        factors = {
-            "coherence": float(np.hypot(common, aligned)) / unaligned,
-            "common_mode": common / unaligned,
-            "aligned": aligned / unaligned,
-        }
-        levels = {f"{name}_db": decibels(value) for name, value in factors.items()}
-        levels |= {"kernel_gain": gain, "gain_db": decibels(gain)}
-        # A convolution sums patches; their energy bounds their loudest direction from above.
-        exact = x.shape[1] == round(self.fan_in)
-        eigenvalue = (
-            largest_eigenvalue(x) if exact else self.fan_in * float(values["input_rms"]) ** 2
-        )
-        return factors | levels | {"input_eigenvalue": eigenvalue}
 
     def _saturation(self, z: Array) -> dict[str, float]:
         if self.activation is None or self.activation.headroom is None:
@@ -159,6 +136,30 @@ class RowMeter:
         # 0/0, NaN, on the first sample and where the weights were all 0.
         path = max(0, step - then) * summary(before)[0] or float("nan")
         return {"update_ratio": summary(weights - before)[0] / path}
+
+
+def _decomposition(
+    fan_in: float, x: Array, z: Array, bias: Array | None, values: dict[str, float]
+) -> dict[str, float]:
+    signal = z.astype(np.float64)
+    if bias is not None:
+        signal -= bias
+    common = float(np.sqrt(np.mean(np.square(signal.mean(axis=0)))))
+    aligned = float(np.sqrt(np.mean(signal.var(axis=0))))
+    gain = float(np.sqrt(fan_in)) * values["kernel_rms"]
+    # A silent input or kernel makes it 0/0, which is NaN: the coherence of nothing.
+    unaligned = values["input_rms"] * gain or float("nan")
+    factors = {
+        "coherence": float(np.hypot(common, aligned)) / unaligned,
+        "common_mode": common / unaligned,
+        "aligned": aligned / unaligned,
+    }
+    levels = {f"{name}_db": decibels(value) for name, value in factors.items()}
+    levels |= {"kernel_gain": gain, "gain_db": decibels(gain)}
+    # A convolution sums patches; their energy bounds their loudest direction from above.
+    exact = x.shape[1] == round(fan_in)
+    eigenvalue = largest_eigenvalue(x) if exact else fan_in * float(values["input_rms"]) ** 2
+    return factors | levels | {"input_eigenvalue": eigenvalue}
 
 
 def summary(array: Array) -> tuple[float, float, float, float]:
@@ -194,19 +195,13 @@ def quantiles(z: Array) -> dict[str, float]:
 
 
 def largest_eigenvalue(x: Array) -> float:
-    """Largest eigenvalue of mean(x x^T), by power iteration from the mean of x.
+    """Largest eigenvalue of mean(x x^T), from the Gram matrix of the first positions.
 
     Few positions overestimate it where no direction stands out: safe for a bound on a step size.
     """
-    direction = x.mean(axis=0, dtype=np.float64) + x[0] * 1e-3
-    value = 0.0
-    for _ in range(POWER_STEPS):
-        length = float(np.linalg.norm(direction))
-        if not length > 0:  # also true of NaN
-            return length
-        image = x.T @ (x @ (direction / length)) / x.shape[0]
-        value, direction = float(np.linalg.norm(image)), image
-    return value
+    few = x[:EIGEN_POSITIONS]
+    gram = (few @ few.T) / few.shape[0]
+    return float(np.linalg.eigvalsh(gram)[-1]) if np.isfinite(gram).all() else float("nan")
 
 
 def decibels(value: float) -> float:

@@ -29,13 +29,18 @@ def arm(model: Any, look: Callable[[Any], None]) -> None:
     model.train_function = peeking
 
 
-def inputs(model: Any, batch: Any, examples: int) -> Any:
-    """The first `examples` inputs of `batch`, of one replica's share where there are several."""
+def inputs(model: Any, batch: Any) -> Any:
+    """The inputs of `batch`, of one replica's share where there are several."""
     x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
     local = model.distribute_strategy.experimental_local_results
-    return keras.tree.map_structure(lambda tensor: local(tensor)[0][:examples], x)
+    return keras.tree.map_structure(lambda tensor: local(tensor)[0], x)
 
 
 def size(x: Any) -> int:
     """How many examples the inputs `x` hold."""
     return int(keras.tree.flatten(x)[0].shape[0])
+
+
+def first(x: Any, examples: int) -> Any:
+    """The first `examples` of the inputs `x`."""
+    return keras.tree.map_structure(lambda tensor: tensor[:examples], x)

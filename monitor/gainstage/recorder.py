@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,7 +75,7 @@ class Recorder:
         self,
         rows: tuple[wire.Row, ...],
         readings: list[Reading],
-        training: wire.Training,
+        training: Callable[[], wire.Training],
         *,
         step: int,
         epoch: int,
@@ -92,7 +92,7 @@ class Recorder:
         values = np.stack([row for row, _ in measured])
         exists = np.stack([present for _, present in measured])
         if self._schema is None or self._schema.rows != rows:
-            self._schema = self._begin(rows, exists, training)
+            self._schema = self._begin(rows, exists, training())
         frame = wire.Frame(
             **self._next(),
             schema=self._schema.seq,
@@ -105,8 +105,7 @@ class Recorder:
         self._append(frame, blocks)
         self.frames += 1
         self.newest = Table(step, tuple(row.path for row in rows), values, exists)
-        assert self.state is not None  # set with the schema
-        self.state, changed = advance(self.state, frame, blocks)
+        self.state, changed = advance(self.state or begin(self._schema), frame, blocks)
         return changed
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, text: str) -> None:
@@ -120,7 +119,9 @@ class Recorder:
         self._append(end)
         if self._spool is None or self._uplink is None:
             return 0
-        self._uplink.close(patience)
+        if self._uplink.met:  # nobody waits for a server that was never there
+            self._uplink.drain(patience)
+        self._uplink.close()
         left = len(self._spool)
         self._spool.close()
         return left

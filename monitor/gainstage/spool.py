@@ -17,6 +17,19 @@ CREATE TABLE IF NOT EXISTS messages (
 )
 """
 
+# Every second frame, oldest first.
+_THIN = """
+DELETE FROM messages WHERE seq IN (
+    SELECT seq FROM (
+        SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM messages WHERE frame
+    ) WHERE place % 2 = 0
+)
+"""
+
+
+class SpoolInUseError(RuntimeError):
+    """Another process has the spool open."""
+
 
 class Spool:
     """A bounded queue of messages by sequence number; safe to use from several threads.
@@ -36,10 +49,18 @@ class Spool:
         self.max_bytes = max_bytes
         self.thinned = 0
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute(_TABLE)
+        self._database = sqlite3.connect(
+            path, timeout=0, check_same_thread=False, isolation_level=None
+        )
+        try:
+            # Held until the file is closed or its process is dead: two never send the same spool.
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute(_TABLE)
+        except sqlite3.OperationalError as error:
+            self._database.close()
+            raise SpoolInUseError(f"{path} is in use by another process: {error}.") from error
         self._bytes = int(self._one("SELECT coalesce(sum(size), 0) FROM messages"))
 
     def append(self, seq: int, body: bytes, *, frame: bool) -> None:
@@ -87,8 +108,7 @@ class Spool:
 
     def _thin(self) -> bool:
         before = self._bytes
-        every_second = "SELECT seq FROM (SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM messages WHERE frame) WHERE place % 2 = 0"  # noqa: E501
-        dropped = self._database.execute(f"DELETE FROM messages WHERE seq IN ({every_second})")  # noqa: S608
+        dropped = self._database.execute(_THIN)
         self.thinned += dropped.rowcount
         self._bytes = int(self._one("SELECT coalesce(sum(size), 0) FROM messages"))
         return self._bytes < before

@@ -122,12 +122,20 @@ class Uplink:
         """Something was appended to the spool."""
         self._wake.set()
 
-    def close(self, patience: float) -> None:
-        """Ends the thread: at once without a server, else after at most `patience` seconds."""
+    @property
+    def met(self) -> bool:
+        """Whether there ever was a connection."""
+        return self._met
+
+    def drain(self, patience: float) -> None:
+        """Waits until nothing waits in the spool, at most `patience` seconds."""
         deadline = time.monotonic() + patience
-        while self._met and not self.delivery.done and time.monotonic() < deadline:
+        while not self.delivery.done and time.monotonic() < deadline:
             self._wake.set()
             self._thread.join(TICK / 10)
+
+    def close(self) -> None:
+        """Ends the thread; what waits stays in the spool."""
         self._stop.set()
         self._wake.set()
         self._thread.join(TIMEOUT)

@@ -15,6 +15,7 @@ from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
 
 HEALTHY = "healthy"
+PLACES = {rule.verdict: place for place, rule in enumerate(RULES)}
 LEVELS = ("input", "gain", "coherence", "common_mode", "aligned", "bias", "pre")
 
 Counts = npt.NDArray[np.int64]
@@ -86,7 +87,7 @@ def advance(
 def _close(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
     cleared, opened, events = dict(state.cleared), dict(state.opened), list[Finding]()
     for row, finding in state.opened.items():
-        rule = next(rule for rule in RULES if rule.verdict == finding.verdict)
+        rule = RULES[PLACES[finding.verdict]]
         cleared[row] = 0 if rule.holds(view)[row] else cleared.get(row, 0) + 1
         if cleared[row] >= rule.closes_after:
             events.append(_ended(opened.pop(row), step))
@@ -102,7 +103,9 @@ def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
         )
         for row in np.flatnonzero(persistent).tolist():
             before = opened.get(row)
-            if before is not None and before.verdict == rule.verdict:
+            if before is not None and (
+                before.verdict == rule.verdict or _keeps(before, place, view, row)
+            ):
                 continue
             if before is not None:  # the same layer, another cause
                 over.append(_ended(before, step))
@@ -110,6 +113,15 @@ def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
             opened[row] = _finding(place, Case(view, row), since=since, step=step)
             events.append(opened[row])
     return replace(state, opened=opened, closed=(*state.closed, *over)), over + events
+
+
+def _keeps(finding: Finding, challenger: int, view: View, row: int) -> bool:
+    """Whether an open finding stands against the symptom of another rule.
+
+    `nonfinite`, the first of the rules, ends every other finding.
+    """
+    own = RULES[PLACES[finding.verdict]]
+    return challenger > 0 and bool(own.holds(view)[row])
 
 
 def _ended(finding: Finding, step: int) -> Finding:

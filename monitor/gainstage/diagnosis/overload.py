@@ -14,6 +14,9 @@ from gainstage.diagnosis.view import Bools, View
 # A Gaussian pre-activation whose rms stands at the edge of saturation has 32 % of its values
 # beyond it. Above that the level is no longer the work of a few outliers.
 SATURATED_SHARE = 0.32
+# Another cause takes an open finding over once it stands this much, a factor of 2, above the first:
+# while a remedy works, the terms pass one another.
+TAKEOVER_DB = 6.0
 # Hysteresis: an open finding closes once the level is 3 dB inside the headroom, which is a factor
 # of 1.4, or two thirds of the values that made it open are back.
 CLOSING_DB = -3.0
@@ -55,6 +58,10 @@ def overload_rule(
     def symptom(view: View) -> Bools:
         return overloaded(view) & (view.cause == verdict)
 
+    def holds(view: View) -> Bools:
+        others = np.max(list(view.excess.values()), axis=0)
+        return still_overloaded(view) & (view.excess[verdict] >= others - TAKEOVER_DB)
+
     def limits(case: Case) -> dict[str, float | None]:
         references = {
             "input_db": 0.0,
@@ -85,7 +92,7 @@ def overload_rule(
         meaning=meaning,
         threshold=THRESHOLD,
         symptom=symptom,
-        holds=still_overloaded,
+        holds=holds,
         limits=limits,
         summary=summary,
         prescribe=prescribe,

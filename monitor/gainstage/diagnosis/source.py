@@ -13,12 +13,12 @@ INDENT = " " * 4
 Call = Mapping[str, Any]
 
 
-def call(name: str, **arguments: Any) -> Call:
+def call(name: str, /, **arguments: Any) -> Call:
     """The call `name(**arguments)` as data; arguments that are None are left out."""
     return {"class": name, "arguments": {k: v for k, v in arguments.items() if v is not None}}
 
 
-def layer(row: Row, **changes: Any) -> Call:
+def layer(row: Row, /, **changes: Any) -> Call:
     """The layer of `row` with some arguments changed; an argument set to None is left out."""
     return call(f"keras.layers.{row.kind}", **{**row.arguments, **changes})
 

@@ -1,0 +1,158 @@
+"""The command line."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gainstage.client import Client, ServerError
+from gainstage.finding import VERDICTS
+
+app = typer.Typer(
+    help="Watch Keras models while they train.", no_args_is_help=True, add_completion=False
+)
+console = Console()
+
+HOME = Path.home() / ".gainstage"
+DEFAULT_URL = "http://127.0.0.1:8420"
+
+Url = Annotated[str, typer.Option(envvar="GAINSTAGE_URL", help="Address of the server.")]
+Token = Annotated[str | None, typer.Option(envvar="GAINSTAGE_TOKEN", help="The server's token.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    database: Annotated[Path | None, typer.Option(help="File of the embedded store.")] = None,
+) -> None:
+    """Start the server and its dashboard. Every setting is also read from GAINSTAGE_<NAME>."""
+    try:
+        from gainstage_server.app import serve as run
+        from gainstage_server.settings import Settings
+    except ModuleNotFoundError as error:
+        _stop(f'The server is not installed ({error}). pip install "gainstage[server]"')
+    given = {"host": host, "port": port, "database": database}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        _stop(str(error))
+    if settings.port:
+        console.print(f"Dashboard: http://{settings.host}:{settings.port}")
+    run(settings)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End without waiting for Ctrl-C.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON on the last line.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port of the demo's server.")] = 8420,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its runs.")] = HOME / "demo",
+) -> None:
+    """Train a model that goes wrong, see why, apply the patch, and see it work."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        from gainstage import demo as demonstration
+    except ModuleNotFoundError as error:
+        _stop(f'The demo needs more packages ({error}). pip install "gainstage[demo]"')
+    try:
+        demonstration.run(folder=folder, port=port, once=once, as_json=as_json)
+    except RuntimeError as error:
+        _stop(str(error))
+
+
+@app.command()
+def runs(
+    project: Annotated[str | None, typer.Option(help="Only runs of this project.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """List the runs that the server holds."""
+    filters = {} if project is None else {"project": project}
+    grid = Table("run", "project", "status", "step", "frames", "open findings")
+    for run in _ask(lambda client: client.runs(**filters), url, token):
+        cells = (run["id"], run["project"], run["status"], run["step"], run["frames"])
+        grid.add_row(*(Text(str(cell)) for cell in cells), str(run["findings_open"]))
+    console.print(grid)
+
+
+@app.command()
+def show(run: RunName, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """Show what was found in a run."""
+    findings = _ask(lambda client: client.findings(run), url, token)
+    if not findings:
+        console.print("Nothing was found.")
+    for finding in findings:
+        state = "open" if finding["closed_step"] is None else f"over at {finding['closed_step']}"
+        console.print(Text(f"{finding['verdict']} since step {finding['since_step']}, {state}"))
+        console.print(Text(f"{finding['summary']}\n{finding['remedy']}\n{finding['code']}"))
+
+
+@app.command()
+def check(
+    run: RunName,
+    fail_on: Annotated[
+        str, typer.Option(help="Verdicts that fail the check, commas between them.")
+    ] = ",".join(verdict.name for verdict in VERDICTS if verdict.name != "healthy"),
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Exit with 1 where a run has an open finding of the given verdicts: for use in CI."""
+    wanted = {name.strip() for name in fail_on.split(",")}
+    unknown = wanted - {verdict.name for verdict in VERDICTS}
+    if unknown:
+        names = ", ".join(verdict.name for verdict in VERDICTS)
+        _stop(f"--fail-on takes verdicts out of {names}. Received: {', '.join(sorted(unknown))}.")
+    findings = _ask(lambda client: client.findings(run), url, token)
+    failing = [f for f in findings if f["closed_step"] is None and f["verdict"] in wanted]
+    for finding in failing:
+        console.print(Text(f"{finding['verdict']}: {finding['summary']}"))
+    if failing:
+        raise typer.Exit(1)
+    console.print("No such finding is open.")
+
+
+@app.command()
+def sync(
+    folder: Annotated[
+        Path, typer.Argument(envvar="GAINSTAGE_SPOOL", help="Folder of the spools.")
+    ] = HOME / "spool",
+    patience: Annotated[float, typer.Option(help="Seconds to wait for the server.")] = 30.0,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Send what trainings left behind in their spools."""
+    from gainstage.sync import send_all
+
+    sent, left = send_all(folder, url, token, patience)
+    console.print(f"{sent} spools sent, {left} left in {folder}.")
+    if left:
+        raise typer.Exit(1)
+
+
+def _ask(question: Any, url: str, token: str | None) -> Any:
+    try:
+        return question(Client(url, token))
+    except ServerError as error:
+        _stop(str(error))
+
+
+def _stop(reason: str) -> Any:
+    Console(stderr=True).print(Text(reason), style="red")
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The server's HTTP interface, as the command line uses it."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import quote, urlencode
+
+TIMEOUT = 10.0
+
+
+class ServerError(RuntimeError):
+    """The server could not be asked, or said no; its text says which."""
+
+
+class Client:
+    """Reads from the server at `url`, with the read token `token` where it wants one."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def runs(self, **filters: str) -> list[dict[str, Any]]:
+        """The runs, newest first."""
+        return self._get("/api/v1/runs", filters)["runs"]
+
+    def run(self, run: str) -> dict[str, Any]:
+        """One run."""
+        return self._get(f"/api/v1/runs/{quote(run)}", {})
+
+    def findings(self, run: str) -> list[dict[str, Any]]:
+        """What was found in a run, open findings first."""
+        return self._get(f"/api/v1/runs/{quote(run)}/findings", {})["findings"]
+
+    def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
+        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            try:
+                detail = json.load(error)["detail"]
+            except (ValueError, KeyError):
+                detail = error.reason
+            raise ServerError(f"{self._url} answered {error.code}: {detail}") from error
+        except OSError as error:
+            raise ServerError(
+                f"No server at {self._url} ({error}). Start one with: gainstage serve"
+            ) from error

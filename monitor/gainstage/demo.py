@@ -1,0 +1,151 @@
+"""`gainstage demo`: the canonical case from the fault to the cure, on this machine."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from gainstage import LayerMonitor, cases, report
+from gainstage.client import Client
+
+EPOCHS = 20
+# The demo samples densely: its steps take a millisecond, and people want to see it move.
+EVERY = 10
+START_SECONDS = 60.0
+
+
+class _EpochBar(keras.callbacks.Callback):
+    def __init__(self, progress: Progress, title: str) -> None:
+        super().__init__()
+        self._progress, self._title = progress, title
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._task = self._progress.add_task(self._title, total=EPOCHS)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._progress.advance(self._task)
+
+
+@contextmanager
+def _server(folder: Path, port: int) -> Iterator[str]:
+    """A server of the demo's own, on its embedded store; yields its address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"GAINSTAGE_PORT": str(port), "GAINSTAGE_DATABASE": str(folder / "gainstage.db")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAINSTAGE_")}
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gainstage.cli", "serve"],
+            env=inherited | settings,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_ready(url, process, folder)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(
+                f"The demo's server ended at once: see {folder / 'server.log'}. "
+                "If another program has its port, choose one with --port."
+            )
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=1):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(
+        f"The demo's server was not ready after {START_SECONDS:.0f} s: see {folder}."
+    )
+
+
+def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]:
+    """Trains the canonical case, applies its finding's own code, and trains again.
+
+    Returns:
+        `layer`, `verdict`, `levels`, `accuracy_before`, `accuracy_after`, `frames_sampled`,
+        `frames_stored` (both runs together) and `dashboard`, the address of the first run's page.
+    """
+    console = Console()
+    with _server(folder, port) as url:
+        console.print(f"Dashboard: [bold]{url}[/bold]")
+        data, case = cases.load("digits"), cases.CANONICAL
+        with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as progress:
+            before, accuracy_before = _train(
+                data, case, case.hidden(), url, folder, "before", progress
+            )
+        finding = next(found for found in before.findings() if found.layer.endswith("hidden"))
+        report.print_finding(finding, console)
+        scope: dict[str, Any] = {"keras": keras}
+        exec(finding.code, scope)  # noqa: S102 - the patch that was just printed
+        with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as progress:
+            after, accuracy_after = _train(
+                data, case, scope["replacement"], url, folder, "after", progress
+            )
+        console.print(
+            f"Accuracy on held-out digits: [bold]{accuracy_before:.3f}[/bold] before, "
+            f"[bold]{accuracy_after:.3f}[/bold] after."
+        )
+        client = Client(url, None)
+        stored = sum(client.run(run.run or "")["frames"] for run in (before, after))
+        result: dict[str, Any] = {
+            "layer": finding.layer,
+            "verdict": finding.verdict,
+            "levels": {name: round(level, 2) for name, level in finding.levels.items()},
+            "accuracy_before": accuracy_before,
+            "accuracy_after": accuracy_after,
+            "frames_sampled": before.frames + after.frames,
+            "frames_stored": stored,
+            "dashboard": f"{url}/runs/{before.run}",
+        }
+        console.print(f"Look at it: [bold]{result['dashboard']}[/bold]")
+        if as_json:
+            print(json.dumps(result), flush=True)
+        if not once:
+            _wait_for_the_user(console)
+    return result
+
+
+def _train(
+    data: cases.Data,
+    case: cases.Case,
+    hidden: list[Any],
+    url: str,
+    folder: Path,
+    tag: str,
+    progress: Progress,
+) -> tuple[LayerMonitor, float]:
+    keras.utils.set_random_seed(0)
+    monitor = LayerMonitor(
+        url, project="demo", tags=["digits", tag], every=EVERY, spool=folder / "spool"
+    )
+    title = f"Training on digits, {tag} the patch"
+    model = cases.build(data, case, hidden)
+    accuracy = cases.train(model, data, case, [monitor, _EpochBar(progress, title)], epochs=EPOCHS)
+    return monitor, accuracy
+
+
+def _wait_for_the_user(console: Console) -> None:
+    console.print("The server runs on until Ctrl-C.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
