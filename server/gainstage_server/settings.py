@@ -36,43 +36,49 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8420, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    database: Path = Field(
-        Path("~/.gainstage/gainstage.db"), description="File that holds everything stored."
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=8420, ge=0, le=65_535, description="Port to listen on; 0 takes a free one."
     )
-    token: Token | None = Field(None, description="One token both to send and to read.")
-    ingest_token: Token | None = Field(None, description="Token that trainers send.")
-    read_token: Token | None = Field(None, description="Token that viewers send.")
-    admin_token: Token | None = Field(None, description="Token that may do everything.")
+    database: Path = Field(
+        default=Path("~/.gainstage/gainstage.db"), description="File that holds everything stored."
+    )
+    token: Token | None = Field(default=None, description="One token both to send and to read.")
+    ingest_token: Token | None = Field(default=None, description="Token that trainers send.")
+    read_token: Token | None = Field(default=None, description="Token that viewers send.")
+    admin_token: Token | None = Field(default=None, description="Token that may do everything.")
     allowed_hosts: Names = Field(
-        (),
+        default=(),
         description="Host names under which the server may be addressed, besides the loopback "
         "ones; commas between them, * for any.",
     )
     allowed_origins: Names = Field(
-        (), description="Other origins whose pages may read, such as http://localhost:5173."
+        default=(), description="Other origins whose pages may read, such as http://localhost:5173."
     )
     lost_after: float = Field(
-        60.0, gt=0, description="Seconds of silence after which a run counts as lost."
+        default=60.0, gt=0, description="Seconds of silence after which a run counts as lost."
     )
     message_bytes: int = Field(
-        wire.MAX_MESSAGE_BYTES,
+        default=wire.MAX_MESSAGE_BYTES,
         ge=1_024,
         le=wire.MAX_MESSAGE_BYTES,
         description="Largest message of a trainer.",
     )
-    rows: int = Field(wire.MAX_ROWS, ge=1, le=wire.MAX_ROWS, description="Most rows of a schema.")
-    name_length: int = Field(
-        wire.MAX_NAME, ge=64, le=wire.MAX_NAME, description="Longest name of anything."
+    rows: int = Field(
+        default=wire.MAX_ROWS, ge=1, le=wire.MAX_ROWS, description="Most rows of a schema."
     )
-    trainers: int = Field(2_000, ge=1, description="Most trainers connected at a time.")
-    viewers: int = Field(200, ge=1, description="Most viewers connected at a time.")
+    name_length: int = Field(
+        default=wire.MAX_NAME, ge=64, le=wire.MAX_NAME, description="Longest name of anything."
+    )
+    trainers: int = Field(default=2_000, ge=1, description="Most trainers connected at a time.")
+    viewers: int = Field(default=200, ge=1, description="Most viewers connected at a time.")
     viewer_frames: int = Field(
-        32, ge=1, description="Frames kept for a viewer that is slow to take them."
+        default=32, ge=1, description="Frames kept for a viewer that is slow to take them."
     )
     disk_floor: int = Field(
-        256 * 2**20, ge=0, description="Free bytes on the disk below which nothing is stored."
+        default=256 * 2**20,
+        ge=0,
+        description="Free bytes on the disk below which nothing is stored.",
     )
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")

@@ -1,4 +1,17 @@
-from .trainer import Trainer, send
+"""Trainers over a real WebSocket: stored once, acknowledged after the commit, refused aloud."""
+
+import threading
+
+import msgspec
+import pytest
+from gainstage import wire
+from gainstage_server.store.interface import StoreError
+from gainstage_server.store.sqlite import SQLiteStore
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from .conftest import running
+from .trainer import Trainer, acknowledged, read, send, wait_until
 
 
 def test_what_a_trainer_sends_is_acknowledged_and_stored(server):
@@ -9,3 +22,243 @@ def test_what_a_trainer_sends_is_acknowledged_and_stored(server):
 
     run = server.get("/api/v1/runs/canonical").json()
     assert (run["frames"], run["step"], run["layers"], run["status"]) == (3, 20, 3, "live")
+
+
+def test_messages_sent_again_are_acknowledged_and_not_stored_again(server):
+    trainer = Trainer()
+    messages = [*trainer.opening(), *(trainer.frame(step) for step in range(50))]
+
+    for _ in range(3):
+        assert send(server.ws, [*messages, messages[-1]]) == []
+
+    counts = server.service.counters.messages
+    assert server.get("/api/v1/runs/canonical").json()["frames"] == 50
+    assert (counts["stored"], counts["duplicate"]) == (52, 107)
+
+
+def test_two_connections_that_send_the_same_at_once_store_it_once(server):
+    trainer = Trainer()
+    messages = [*trainer.opening(), *(trainer.frame(step) for step in range(100))]
+    senders = [threading.Thread(target=send, args=(server.ws, messages)) for _ in range(3)]
+
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+
+    assert server.get("/api/v1/runs/canonical").json()["frames"] == 100
+
+
+class GatedStore(SQLiteStore):
+    """Commits when the test lets it."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.gate = threading.Event()
+        self.failures = 0
+
+    def write(self):
+        assert self.gate.wait(10)
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("The disk is on fire.")
+        return super().write()
+
+
+@pytest.fixture
+def gated(settings):
+    store = GatedStore(settings.path)
+    store.gate.set()
+    with running(settings, store=store) as server:
+        server.store = store
+        yield server
+
+
+def test_nothing_is_acknowledged_before_it_is_committed(gated):
+    gated.store.gate.clear()
+    with connect(f"{gated.ws}/api/v1/ingest") as socket:
+        socket.send(Trainer().run_start())
+        with pytest.raises(TimeoutError):
+            socket.recv(timeout=0.2)
+        assert gated.store.runs() == []
+
+        gated.store.gate.set()
+
+        assert acknowledged(socket, 0) == []
+        assert [run.run for run in gated.store.runs()] == ["canonical"]
+
+
+def test_a_store_that_fails_ends_the_connection_and_the_trainer_loses_nothing(gated):
+    trainer = Trainer()
+    messages = trainer.opening()
+    gated.store.failures = 1
+
+    with connect(f"{gated.ws}/api/v1/ingest") as socket:
+        socket.send(messages[0])
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert closed.value.rcvd.code == 1013
+    assert gated.service.counters.commit_failures == 1
+    assert send(gated.ws, messages) == []
+
+
+def test_after_a_failure_later_messages_of_the_same_connection_are_left_alone(gated):
+    trainer = Trainer()
+    messages = [*trainer.opening(), *(trainer.frame(step) for step in range(200))]
+    gated.store.gate.clear()
+    gated.store.failures = 1
+
+    with connect(f"{gated.ws}/api/v1/ingest") as socket:
+        for message in messages:
+            socket.send(message)
+        gated.store.gate.set()
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=10)
+
+    assert gated.store.runs() == []
+    assert send(gated.ws, messages) == []
+    assert gated.get("/api/v1/runs/canonical").json()["frames"] == 200
+
+
+def test_below_the_disk_floor_nothing_is_stored_and_the_server_is_not_ready(settings):
+    full = settings.model_copy(update={"disk_floor": 2**62})
+    with running(full) as server:
+        with connect(f"{server.ws}/api/v1/ingest") as socket:
+            socket.send(Trainer().run_start())
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(timeout=10)
+
+        ready = server.get("/readyz")
+        assert closed.value.rcvd.code == 1013
+        assert ready.status_code == 503
+        assert "GAINSTAGE_DISK_FLOOR" in ready.json()["detail"]
+        assert server.get("/healthz").status_code == 200
+
+
+def test_a_refusal_in_between_names_its_message_and_the_rest_is_stored(server):
+    trainer = Trainer()
+    bad = [*trainer.opening(), trainer.frame(1), trainer.frame(2, schema=99), trainer.frame(3)]
+
+    refused = send(server.ws, bad)
+
+    assert [refusal.seq for refusal in refused] == [3]
+    assert "schema 99" in refused[0].reason
+    assert server.get("/api/v1/runs/canonical").json()["frames"] == 2
+
+
+@pytest.mark.parametrize("garbage", [b"\x00" * 100, "text for a human"])
+def test_unreadable_bytes_are_refused_and_the_connection_goes_on(server, garbage):
+    with connect(f"{server.ws}/api/v1/ingest") as socket:
+        socket.send(garbage)
+        refused = read(socket.recv(timeout=10))
+        socket.send(Trainer().run_start())
+        acknowledged(socket, 0)
+
+    assert isinstance(refused, wire.Refuse)
+    assert refused.seq is None
+    assert "GS" in refused.reason
+
+
+def test_a_message_slightly_too_large_is_refused_with_a_reason(server):
+    with connect(f"{server.ws}/api/v1/ingest", max_size=None) as socket:
+        socket.send(bytes(wire.MAX_MESSAGE_BYTES + 1))
+        refused = read(socket.recv(timeout=10))
+
+    assert refused.reason == "A message has at most 16777216 bytes. Received: 16777217."
+
+
+def test_a_message_far_too_large_closes_the_connection_with_1009(server):
+    with connect(f"{server.ws}/api/v1/ingest", max_size=None) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.send(bytes(wire.MAX_MESSAGE_BYTES + 2**21))
+            socket.recv(timeout=10)
+
+    assert closed.value.rcvd.code == 1009
+
+
+def test_compression_is_never_agreed_to(server):
+    with connect(f"{server.ws}/api/v1/ingest", compression="deflate") as socket:
+        assert socket.response.headers.get("Sec-WebSocket-Extensions") is None
+
+
+def test_one_trainer_more_than_the_cap_is_sent_away(settings):
+    with running(settings.model_copy(update={"trainers": 1})) as server:
+        with connect(f"{server.ws}/api/v1/ingest") as first:
+            first.send(Trainer().run_start())
+            acknowledged(first, 0)
+            with connect(f"{server.ws}/api/v1/ingest") as second:
+                with pytest.raises(ConnectionClosed) as closed:
+                    second.recv(timeout=10)
+        wait_until(lambda: server.service.counters.trainers == 0)
+        with connect(f"{server.ws}/api/v1/ingest") as third:
+            third.send(Trainer(run="third").run_start())
+            acknowledged(third, 0)
+
+    assert closed.value.rcvd.code == 1013
+
+
+def test_a_run_is_live_while_its_trainer_is_connected_and_lost_after_silence(settings):
+    with running(settings.model_copy(update={"lost_after": 0.05})) as server:
+        with connect(f"{server.ws}/api/v1/ingest") as socket:
+            socket.send(Trainer().run_start())
+            acknowledged(socket, 0)
+            # Twice the time after which silence counts: what is tested is that it does not here.
+            threading.Event().wait(0.1)
+            while_connected = server.get("/api/v1/runs/canonical").json()["status"]
+
+        wait_until(lambda: server.get("/api/v1/runs/canonical").json()["status"] == "lost")
+        assert while_connected == "live"
+
+
+def test_a_run_that_ended_is_ended_and_lives_again_with_its_next_attempt(server):
+    first = Trainer()
+    send(server.ws, [*first.opening(), first.frame(5), first.run_end(frames=1)])
+    ended = server.get("/api/v1/runs/canonical").json()
+
+    second = Trainer(attempt="a2", time=2_000.0)
+    send(server.ws, [*second.opening(), second.frame(9)])
+    again = server.get("/api/v1/runs/canonical").json()
+
+    assert (ended["status"], ended["ended"]) == ("ended", 1_003.0)
+    assert (again["status"], again["step"], again["frames"]) == ("live", 9, 2)
+    assert [attempt["status"] for attempt in again["attempts"]] == ["completed", "running"]
+
+
+def test_a_late_message_of_an_older_attempt_does_not_change_what_the_run_shows(server):
+    first, second = Trainer(), Trainer(attempt="a2", time=2_000.0)
+    send(server.ws, [*first.opening(), first.frame(5)])
+    send(server.ws, [*second.opening(), second.frame(9)])
+
+    send(server.ws, [first.frame(100), first.run_end(frames=2)])
+
+    run = server.get("/api/v1/runs/canonical").json()
+    assert (run["step"], run["status"], run["frames"]) == (9, "live", 3)
+
+
+def test_other_workers_frames_are_stored_but_the_chief_speaks_for_the_run(server):
+    chief, helper = Trainer(), Trainer(worker=1)
+    send(server.ws, [*chief.opening(), chief.frame(5)])
+    send(server.ws, [*helper.opening(), helper.frame(7), helper.run_end()])
+
+    run = server.get("/api/v1/runs/canonical").json()
+    assert (run["step"], run["status"], run["frames"]) == (5, "live", 2)
+    assert [(one["worker"], one["frames"]) for one in run["attempts"]] == [(0, 1), (1, 1)]
+
+
+def test_a_thinned_spool_leaves_gaps_that_an_acknowledgement_covers(server):
+    trainer = Trainer()
+    messages = [*trainer.opening(), *(trainer.frame(step) for step in range(10))]
+
+    assert send(server.ws, [*messages[:3], messages[7], messages[11]]) == []
+
+    assert server.get("/api/v1/runs/canonical").json()["frames"] == 3
+
+
+def test_a_message_of_a_later_minor_release_with_more_fields_is_stored(server):
+    trainer = Trainer()
+    message = wire.decode(trainer.run_start())[0]
+    header = msgspec.msgpack.encode(msgspec.to_builtins(message) | {"new_in_1_2": [1, 2]})
+    start = wire.PREFIX.pack(wire.MAGIC, wire.VERSION, len(header)) + header
+
+    assert send(server.ws, [start + bytes(-len(start) % wire.ALIGNMENT)]) == []

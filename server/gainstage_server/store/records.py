@@ -1,11 +1,8 @@
 """What the store holds, as plain records."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-
-Scalar = str | int | float | bool | None
-Tree = Scalar | list["Tree"] | dict[str, "Tree"]
 
 
 class Stream(NamedTuple):
@@ -66,7 +63,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     project: str
     tags: tuple[str, ...]
-    config: dict[str, Tree]
+    config: dict[str, Any]
     environment: dict[str, str]
     started: float
     attempt: str  # the newest; older ones no longer change the run

@@ -198,8 +198,9 @@ class SQLiteStore(Store):
 
     @override
     def runs(self) -> list[RunRecord]:
-        rows = self._rows(select(tables.runs))
-        return [msgspec.convert(dict(row._mapping), RunRecord) for row in rows]
+        names = RunRecord.__struct_fields__
+        rows = self._rows(select(*(tables.runs.c[name] for name in names)))
+        return [msgspec.convert(dict(zip(names, row, strict=True)), RunRecord) for row in rows]
 
     @override
     def attempts(self, run: str) -> list[AttemptRecord]:

@@ -1,0 +1,239 @@
+"""What may enter, and that everything else is refused with a reason."""
+
+import msgspec
+import numpy as np
+import pytest
+from gainstage import wire
+from gainstage_server.admission import MAX_ENTRIES, MAX_TEXT, Admitted, admit
+from gainstage_server.catalogue import Catalogue
+from gainstage_server.commit import Committer
+from gainstage_server.settings import Settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .trainer import Trainer
+
+
+class NoFold:
+    """Rules that find nothing."""
+
+    verdicts = ()
+    findings = ()
+
+    def begin(self, schema):
+        return self
+
+    def advance(self, state, frame, blocks):
+        return self, []
+
+    def dump_state(self, state):
+        return b""
+
+    def load_state(self, data):
+        return self
+
+
+@pytest.fixture
+def caps():
+    return Settings(disk_floor=0, name_length=64, rows=10)
+
+
+@pytest.fixture
+def committer(caps, store):
+    return Committer(
+        caps, store, NoFold(), run_of=lambda run: None, open_findings_of=lambda run: ()
+    )
+
+
+def header(message: object, **changes: object) -> bytes:
+    """A message whose header is `changes` away from an honest one."""
+    fields = msgspec.to_builtins(message) | changes
+    return raw_header(msgspec.msgpack.encode(fields))
+
+
+def raw_header(data: bytes) -> bytes:
+    start = wire.PREFIX.pack(wire.MAGIC, wire.VERSION, len(data)) + data
+    return start + bytes(-len(start) % wire.ALIGNMENT)
+
+
+def nested(depth: int) -> dict:
+    return {"x": nested(depth - 1)} if depth else {}
+
+
+LONG = "n" * 65
+MANY = tuple("t" for _ in range(MAX_ENTRIES + 1))
+
+
+def bad_start(**changes):
+    return lambda trainer: [trainer.run_start(**changes)]
+
+
+def bad_schema(**changes):
+    return lambda trainer: [trainer.run_start(), trainer.schema(**changes)]
+
+
+def bad_row(**changes):
+    row = {"id": "r", "path": "p", "kind": "Dense"} | changes
+    return bad_schema(rows=(wire.Row(**row),), blocks={})
+
+
+def bad_frame(step=1, **changes):
+    return lambda trainer: [*trainer.opening(), trainer.frame(step, **changes)]
+
+
+def wrong_shape(trainer):
+    messages = trainer.opening()
+    trainer.rows += 1
+    return [*messages, trainer.frame(1)]
+
+
+def wrong_block(trainer):
+    messages = trainer.opening()
+    frame = wire.decode(trainer.frame(1))[0]
+    return [*messages, wire.encode(frame, {"units": np.zeros((3, 1), np.float32)})]
+
+
+def one_block_twice(trainer):
+    messages = trainer.opening()
+    frame, blocks = wire.decode(trainer.frame(1))
+    frame = msgspec.structs.replace(frame, blocks=frame.blocks * 2)
+    body = blocks["layers"].tobytes()
+    return [*messages, header(frame) + body + bytes(-len(body) % 8)]
+
+
+def impossible_shape(trainer):
+    messages = trainer.opening()
+    frame = wire.decode(trainer.frame(1))[0]
+    block = wire.Block("layers", (0, 2**63, 2**63), 0)
+    return [*messages, header(msgspec.structs.replace(frame, blocks=(block,)))]
+
+
+def small_mask(trainer):
+    block = wire.BlockSchema((wire.Column("pre_db", 1),), b"")
+    return [trainer.run_start(), trainer.schema(blocks={"layers": block})]
+
+
+BAD = {
+    "text": lambda trainer: [b"hello, is this thing on?"],
+    "nothing": lambda trainer: [b""],
+    "another version": lambda trainer: [b"GS\x63\x00" + trainer.run_start()[4:]],
+    "a header cut short": lambda trainer: [trainer.run_start()[:20]],
+    "no MessagePack": lambda trainer: [raw_header(b"\xc1" * 16)],
+    "deep MessagePack": lambda trainer: [raw_header(b"\x81\xa1x" * 100_000)],
+    "an unknown type": lambda trainer: [header(wire.Refuse(reason=""), type="pickle")],
+    "a message of the server": lambda trainer: [wire.encode(wire.Ack(run="r", attempt="a", seq=0))],
+    "a run with a slash": lambda trainer: [Trainer(run="../etc/passwd").run_start()],
+    "a run without a name": lambda trainer: [Trainer(run="").run_start()],
+    "a long run": lambda trainer: [Trainer(run="r" * 129).run_start()],
+    "a run that ends in a new line": lambda trainer: [Trainer(run="r\n").run_start()],
+    "an attempt with spaces": lambda trainer: [Trainer(attempt="a 1").run_start()],
+    "a negative worker": lambda trainer: [Trainer(worker=-1).run_start()],
+    "a huge seq": bad_start(seq=2**63),
+    "a time that is none": bad_start(time=float("nan")),
+    "a long project": bad_start(project=LONG),
+    "a long tag": bad_start(tags=(LONG,)),
+    "too many tags": bad_start(tags=MANY),
+    "a deep configuration": bad_start(config=nested(17)),
+    "a large configuration": bad_start(config={"x": [0] * 10_001}),
+    "bytes in the configuration": bad_start(config={"x": b"\x00"}),
+    "numbers for keys": bad_start(config={"x": {1: 2}}),
+    "a schema before the run_start": lambda trainer: [trainer.schema()],
+    "too many rows": lambda trainer: [trainer.run_start(), Trainer(rows=11).schema(seq=1)],
+    "one row twice": bad_schema(rows=(wire.Row(id="r", path="p", kind="Dense"),) * 2, blocks={}),
+    "a long path": bad_row(path=LONG),
+    "a long activation": bad_row(activation=LONG),
+    "an input from nowhere": bad_row(inputs=(1,)),
+    "bytes among the arguments": bad_row(arguments={"x": b"\x00"}),
+    "a long block": bad_schema(blocks={LONG: wire.BlockSchema((), b"")}),
+    "a long statistic": bad_schema(
+        blocks={"layers": wire.BlockSchema((wire.Column(LONG, 1),), b"\x07")}
+    ),
+    "a mask that is too small": small_mask,
+    "a long optimizer": bad_schema(
+        training=wire.Training(backend="jax", keras="3", optimizer=LONG)
+    ),
+    "a frame before its schema": lambda trainer: [trainer.run_start(), trainer.frame(1, schema=7)],
+    "a frame of another shape": wrong_shape,
+    "a block that the schema does not name": wrong_block,
+    "one block twice": one_block_twice,
+    "a shape that no array has": impossible_shape,
+    "a negative step": bad_frame(step=-1),
+    "a step beyond JavaScript": bad_frame(step=2**53 + 1),
+    "a long log": bad_frame(logs={LONG: 0.0}),
+    "too many logs": bad_frame(logs={str(index): 0.0 for index in range(MAX_ENTRIES + 1)}),
+    "a long notice": lambda trainer: [trainer.run_start(), trainer.notice("n" * (MAX_TEXT + 1))],
+    "a long code": lambda trainer: [trainer.run_start(), trainer.notice(code=LONG)],
+    "negative counts": lambda trainer: [trainer.run_start(), trainer.run_end(frames=-1)],
+}
+
+
+@pytest.mark.parametrize("make", BAD.values(), ids=BAD.keys())
+def test_a_bad_message_is_refused_and_the_store_left_as_it_was(make, committer, store):
+    *before, bad = make(Trainer())
+
+    outcomes = committer.commit([*before, bad]).outcomes
+
+    assert not any(isinstance(outcome, wire.Refuse) for outcome in outcomes[:-1])
+    assert isinstance(outcomes[-1], wire.Refuse)
+    assert len(outcomes[-1].reason) > 20
+    stored = [store.messages("canonical", type) for type in ("run_start", "schema", "notice")]
+    assert sum(map(len, stored)) == len(before)
+    assert store.extents("canonical") == []
+
+
+def test_the_cap_on_a_message_is_exact(caps, store):
+    message = Trainer().run_start(config={"x": "y" * 2_000})
+    catalogue = Catalogue(store)
+
+    fits = caps.model_copy(update={"message_bytes": len(message)})
+    small = caps.model_copy(update={"message_bytes": len(message) - 1})
+
+    assert isinstance(admit(message, fits, catalogue), Admitted)
+    refused = admit(message, small, catalogue)
+    assert isinstance(refused, wire.Refuse)
+    assert (
+        refused.reason
+        == f"A message has at most {len(message) - 1} bytes. Received: {len(message)}."
+    )
+
+
+def test_a_refusal_names_the_message_where_it_could_be_read(caps, store):
+    trainer = Trainer()
+    trainer.run_start()
+
+    refused = admit(trainer.notice(), caps, Catalogue(store))
+
+    assert isinstance(refused, wire.Refuse)
+    assert refused.seq == 1
+
+
+def test_a_refusal_shows_little_of_an_endless_name(caps, store):
+    refused = admit(Trainer(run="x" * 100_000).run_start(), caps, Catalogue(store))
+
+    assert isinstance(refused, wire.Refuse)
+    assert len(refused.reason) < 300
+
+
+@given(data=st.binary(max_size=200))
+def test_no_bytes_are_beyond_refusing(data):
+    refused = admit(data, Settings(disk_floor=0), NothingKnown())
+
+    assert isinstance(refused, wire.Refuse)
+
+
+@given(place=st.integers(0, 399), byte=st.integers(0, 255))
+def test_a_flipped_byte_is_refused_or_read_but_never_raises(place, byte):
+    data = bytearray(Trainer().run_start(config={"x": "y" * 400}))
+    data[place] = byte
+
+    assert admit(bytes(data), Settings(disk_floor=0), NothingKnown())
+
+
+class NothingKnown:
+    """A catalogue without attempts."""
+
+    def attempt(self, stream):
+        return None
+
+    def layout(self, key):
+        return None

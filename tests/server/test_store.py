@@ -1,0 +1,179 @@
+"""The store: exactly one row a message, all of a transaction or nothing of it."""
+
+import math
+
+import pytest
+from gainstage.finding import Evidence, Finding
+from gainstage_server.store import tables
+from gainstage_server.store.interface import StoreError
+from gainstage_server.store.records import (
+    AttemptRecord,
+    Checkpoint,
+    FrameRecord,
+    Key,
+    MessageRecord,
+    RunRecord,
+    Span,
+    Stream,
+)
+from gainstage_server.store.sqlite import SQLiteStore
+
+STREAM = Stream("run", "a1", 0)
+
+
+def frame(seq: int, step: int = 0, attempt: str = "a1", **changes: object) -> FrameRecord:
+    record = FrameRecord("run", attempt, 0, seq, 1, "probe", step, 0.0, b"raw%d" % seq)
+    return record._replace(**changes)
+
+
+def message(seq: int, type: str = "schema") -> MessageRecord:
+    return MessageRecord("run", "a1", 0, seq, type, float(seq), b"raw%d" % seq)
+
+
+def run(**changes: object) -> RunRecord:
+    fields = {
+        "run": "run",
+        "project": "p",
+        "tags": ("t",),
+        "config": {"lr": math.inf},
+        "environment": {},
+        "started": 1.0,
+        "attempt": "a1",
+        "attempt_started": 1.0,
+        "last_seen": 2.0,
+        "logs": {"loss": 1.5},
+    }
+    return RunRecord(**fields | changes)
+
+
+def finding(id: str = "f", **changes: object) -> Finding:
+    fields = {"row": "r", "layer": "l", "verdict": "activity", "severity": "warning"}
+    return Finding(id=id, since_step=1, last_step=2, **fields | changes)
+
+
+def add(store: SQLiteStore, *records: FrameRecord) -> set[Key]:
+    with store.write() as transaction:
+        return transaction.add([], records)
+
+
+def test_only_what_was_not_stored_counts_as_new(store):
+    assert add(store, frame(1), frame(2)) == {Key("run", "a1", 0, 1), Key("run", "a1", 0, 2)}
+    assert add(store, frame(2, raw=b"other"), frame(3)) == {Key("run", "a1", 0, 3)}
+
+    assert [record.raw for record in store.frames_after(STREAM, 0)] == [b"raw1", b"raw2", b"raw3"]
+
+
+def test_the_same_seq_of_another_attempt_or_worker_is_another_frame(store):
+    assert len(add(store, frame(1), frame(1, attempt="a2"), frame(1, worker=1))) == 3
+
+
+def test_a_failed_transaction_leaves_nothing(store):
+    with pytest.raises(RuntimeError, match="stop"), store.write() as transaction:
+        transaction.add([message(1)], [frame(2)])
+        transaction.put_runs([run()])
+        raise RuntimeError("stop")
+
+    assert store.runs() == []
+    assert store.newest(STREAM) == (None, None)
+
+
+def test_a_fault_of_the_database_is_named_as_one_of_the_store(store):
+    with pytest.raises(StoreError, match="failed"), store.write() as transaction:
+        transaction.add([], [frame(1, raw=None)])
+
+
+def test_every_commit_waits_for_the_disk(store):
+    with store._writer.connect() as connection:
+        synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+
+    assert (synchronous, journal) == (2, "wal")
+
+
+def test_every_key_begins_with_the_run():
+    assert {
+        name: next(iter(table.primary_key)).name for name, table in tables.metadata.tables.items()
+    } == dict.fromkeys(tables.metadata.tables, "run")
+
+
+def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store):
+    with store.write() as transaction:
+        transaction.put_runs([run()])
+        transaction.put_runs([run(step=7, verdicts=("healthy", ""))])
+
+    assert store.runs() == [run(step=7, verdicts=("healthy", ""))]
+
+
+def test_attempts_come_in_the_order_in_which_they_began(store):
+    late = AttemptRecord(run="run", attempt="a2", worker=0, started=9.0)
+    early = AttemptRecord(run="run", attempt="a1", worker=0, started=1.0, frames=3)
+    with store.write() as transaction:
+        transaction.put_attempts([late, early])
+
+    assert store.attempts("run") == [early, late]
+    assert store.attempt(STREAM) == early
+    assert store.attempt(Stream("run", "a3", 0)) is None
+
+
+def test_a_finding_takes_the_place_of_the_one_with_its_id(store):
+    opened = finding(evidence={"pre_db": Evidence(math.nan, 3.0, "dB")})
+    with store.write() as transaction:
+        transaction.put_findings(STREAM, [opened, finding("g")])
+        transaction.put_findings(STREAM, [finding("g", closed_step=9)])
+
+    assert [found.id for found in store.open_findings()["run"]] == ["f"]
+    assert {found.id: found.closed_step for found in store.findings("run")} == {"f": None, "g": 9}
+    assert math.isnan(store.open_findings()["run"][0].evidence["pre_db"].value)
+
+
+def test_findings_of_one_stream_can_be_forgotten(store):
+    with store.write() as transaction:
+        transaction.put_findings(STREAM, [finding("f")])
+        transaction.put_findings(Stream("run", "a2", 0), [finding("g")])
+        transaction.drop_findings(STREAM)
+
+    assert [found.id for found in store.findings("run")] == ["g"]
+
+
+def test_a_checkpoint_takes_the_place_of_the_last_one(store):
+    old = Checkpoint(**STREAM._asdict(), seq=1, schema=0, state=b"old")
+    new = Checkpoint(**STREAM._asdict(), seq=9, schema=0, state=b"new")
+    with store.write() as transaction:
+        transaction.put_checkpoint(old)
+        transaction.put_checkpoint(new)
+
+    assert store.checkpoint(STREAM) == new
+
+
+def test_the_newest_frame_comes_with_its_schema(store):
+    with store.write() as transaction:
+        transaction.add([message(1), message(5)], [])
+    assert store.newest(STREAM) == (None, b"raw5")
+
+    add(store, frame(7), frame(8, schema=5), frame(9, schema=5, source="validation"))
+    assert store.newest(STREAM) == (b"raw8", b"raw5")
+
+
+def test_spans_are_read_in_their_order_and_by_steps_within(store):
+    attempts = [
+        AttemptRecord(run="run", attempt=name, worker=0, started=started)
+        for name, started in (("a1", 1.0), ("a2", 2.0), ("silent", 3.0))
+    ]
+    with store.write() as transaction:
+        transaction.put_attempts(attempts)
+    add(store, frame(1, 0), frame(2, 20), frame(3, 10), frame(4, 5, source="validation"))
+    add(store, frame(1, 15, "a2"), frame(2, 25, "a2"))
+    spans = [Span("a1", 0, 15), Span("a2", 15, 20)]
+
+    assert store.extents("run") == [("a1", 0), ("a2", 15)]
+    assert store.count("run", spans) == 3
+    assert [record.step for record in store.frames("run", spans)] == [0, 10, 15]
+
+
+def test_probing_writes_and_says_when_it_cannot(store, tmp_path):
+    store.probe()
+
+    with store._writer.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match=r"unit\.db"):
+        store.probe()
