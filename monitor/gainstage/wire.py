@@ -218,7 +218,7 @@ def encode(message: AnyMessage, blocks: Mapping[str, FloatBlock] | None = None) 
         places.append(Block(name, array.shape, len(body)))
         body += np.ascontiguousarray(array, dtype="<f4").tobytes()
         body += _padding(len(body))
-    if places:
+    if isinstance(message, Frame):
         message = msgspec.structs.replace(message, blocks=tuple(places))
     header = _encoder.encode(message)
     start = PREFIX.pack(MAGIC, VERSION, len(header)) + header
@@ -266,7 +266,10 @@ def _view(data: bytes, start: int, place: Block) -> FloatBlock:
         raise WireError(
             f"Block {place.name!r} ends at byte {begin + 4 * count}, the message at {len(data)}."
         )
-    return np.frombuffer(data, "<f4", count, begin).reshape(place.shape)
+    try:
+        return np.frombuffer(data, "<f4", count, begin).reshape(place.shape)
+    except (ValueError, OverflowError) as error:  # more axes, or longer ones, than an array has
+        raise WireError(f"Block {place.name!r} has an impossible shape: {error}.") from error
 
 
 def mask_of(schema: BlockSchema, rows: int) -> npt.NDArray[np.bool_]:
