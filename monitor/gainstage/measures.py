@@ -4,6 +4,7 @@ Every array is float32 of shape [positions, units]: examples and positions of a 
 probe, with the unit axis whole. Sums run in float64, so that a large mean does not eat the spread.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ class Weights:
     """What the probe's graph reduced a kernel to."""
 
     mean: float
-    mean_square: float
+    std: float
     largest: float
 
 
@@ -88,6 +89,12 @@ class RowMeter:
 
         `step` is the optimizer's, by which the update ratio is divided.
         """
+        # NaN and infinity are measured like any other value; where numpy's warnings are errors,
+        # the sample that shows them must not be lost to one.
+        with np.errstate(all="ignore"):
+            return self._measure(reading, step)
+
+    def _measure(self, reading: Reading, step: int) -> dict[str, float]:
         values: dict[str, float] = {}
         for name, array in (("input", reading.x), ("pre", reading.z), ("output", reading.y)):
             if array is not None:
@@ -173,10 +180,7 @@ def summary(array: Array) -> tuple[float, float, float, float]:
 
 
 def _weight_summary(weights: Weights) -> tuple[float, float, float, float]:
-    # Not max(0, ...): a NaN must stay one.
-    variance = weights.mean_square - weights.mean**2
-    std = 0.0 if variance < 0 else variance**0.5
-    return weights.mean_square**0.5, weights.mean, std, weights.largest
+    return math.hypot(weights.mean, weights.std), weights.mean, weights.std, weights.largest
 
 
 def quantiles(z: Array) -> dict[str, float]:
@@ -236,7 +240,8 @@ def as_row(values: dict[str, float]) -> tuple[Array, npt.NDArray[np.bool_]]:
     """`values` in the order of the table of statistics, and which of them exist."""
     row = np.zeros(len(IDS), np.float32)
     exists = np.zeros(len(IDS), bool)
-    for id, value in values.items():
-        row[INDEX[id]] = value
-        exists[INDEX[id]] = True
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+        for id, value in values.items():
+            row[INDEX[id]] = value
+            exists[INDEX[id]] = True
     return row, exists

@@ -260,10 +260,12 @@ def _weights(leaf: Leaf) -> dict[str, Any]:
     if leaf.contraction is not None:
         moving = layer.kernel
         kernel = keras.ops.cast(moving, "float32")
+        mean = keras.ops.mean(kernel)
         found["kernel"] = keras.ops.stack(
             [
-                keras.ops.mean(kernel),
-                keras.ops.mean(keras.ops.square(kernel)),
+                mean,
+                # In two passes: in float32 a large mean eats the spread of mean(W^2) - mean(W)^2.
+                keras.ops.sqrt(keras.ops.mean(keras.ops.square(kernel - mean))),
                 keras.ops.max(keras.ops.abs(kernel)),
             ]
         )
