@@ -57,7 +57,7 @@ def slopes(name: str, z: Curve) -> Curve:
 def flat(name: str, z: Curve) -> npt.NDArray[np.bool_]:
     """Where |f'(z)| < EPSILON max|f'|; functions with steps count their steps as no slope."""
     grid = np.linspace(-REACH, REACH, 20_001)
-    everywhere = slopes(name, np.concatenate([grid, grid + 1e-3]))
+    everywhere = slopes(name, np.concatenate([grid, grid + 1e-3, [-300, 300]]))
     ordinary = everywhere[everywhere < 100]
     return slopes(name, z) < EPSILON * ordinary.max()
 
@@ -128,13 +128,12 @@ def test_functions_that_shrink_are_flat_in_the_middle_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(TABLE) - set(ELEMENTWISE)))
 def test_functions_that_mix_units_have_no_edges(name: str) -> None:
-    x = keras.ops.convert_to_tensor([[0.1, 0.2, 0.3, 0.4]])
-    moved = keras.ops.convert_to_tensor([[0.1, 0.2, 0.3, 0.5]])
+    function = function_of(name)
 
-    function = getattr(keras.activations, name)
+    together = function(np.array([[1.0, 2.0, 3.0, 4.0]]))
 
-    change = np.asarray(function(moved) - function(x))[0]
-    assert np.count_nonzero(change) >= (1 if name == "glu" else 2)
+    apart = np.concatenate([function(np.array([[value] * 2])) for value in (1.0, 2.0, 3.0, 4.0)])
+    assert together[0].tolist() != pytest.approx(apart[:, 0].tolist())
     assert (TABLE[name].low, TABLE[name].high) == (None, None)
 
 
