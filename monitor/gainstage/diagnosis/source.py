@@ -1,15 +1,25 @@
 """Python source of a layer, rebuilt from the arguments that its row carries.
 
-Everything in it comes from a trainer and is untrusted where a server writes it: names are checked
-to be identifiers, values are written by `repr`.
+Everything in it comes from a trainer and is untrusted where a server writes it, and a reader pastes
+it: only classes of Keras are called, keywords are identifiers, and values are literals.
 """
 
+import math
+import re
 from collections.abc import Mapping
+from keyword import iskeyword
 from typing import Any
 
 from gainstage.wire import Row
 
 INDENT = " " * 4
+# Classes alone: functions of these modules, such as `deserialize`, can be made to run anything.
+KERAS_CLASS = re.compile(
+    r"keras\.(layers|initializers|regularizers|constraints)\.[A-Z][A-Za-z0-9]*|keras\.DTypePolicy"
+)
+# Layers that run code or load files which their arguments name.
+NOT_CALLED = ("keras.layers.Lambda", "keras.layers.TFSMLayer")
+UNKNOWN = "UnknownName"
 Call = Mapping[str, Any]
 
 
@@ -30,19 +40,30 @@ def replacement(row: Row, *layers: Call) -> str:
 
 
 def _source(value: Any) -> str:
-    if isinstance(value, Mapping) and set(value) == {"class", "arguments"}:
-        name = str(value["class"])
-        if not all(part.isidentifier() for part in name.split(".")):
-            name = "UnknownName"
-        arguments = {str(key): item for key, item in value["arguments"].items()}
-        named = ", ".join(
-            f"{key}={_source(item)}" for key, item in arguments.items() if key.isidentifier()
-        )
-        return f"{name}({named})"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key!r}: {_source(item)}" for key, item in value.items()) + "}"
+        if set(value) == {"class", "arguments"} and isinstance(value["arguments"], Mapping):
+            return _call_source(str(value["class"]), value["arguments"])
+        items = (f"{_source(key)}: {_source(item)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
     if isinstance(value, list | tuple):
         return "(" + "".join(f"{_source(item)}, " for item in value).rstrip() + ")"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if value is None or type(value) in {bool, int, float, str}:
+        return repr(value)
+    return repr(str(value))
+
+
+def _call_source(name: str, arguments: Mapping[Any, Any]) -> str:
+    last = name.rpartition(".")[2]
+    if not KERAS_CLASS.fullmatch(name) or name in NOT_CALLED or iskeyword(last):
+        name = UNKNOWN
+    named = ", ".join(
+        f"{key}={_source(item)}" for key, item in arguments.items() if _is_keyword(str(key))
+    )
+    return f"{name}({named})"
+
+
+def _is_keyword(name: str) -> bool:
+    """Whether `name` may stand before the "=" of an argument."""
+    return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "__debug__"
