@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 from gainstage import activations
 
 # Layers whose inner layers run in a loop or on slices: tensors captured inside cannot leave it.
@@ -178,9 +180,14 @@ def arguments(layer: Any) -> dict[str, Any]:
     """Constructor arguments of `layer` that differ from their defaults, as plain data.
 
     Objects such as initializers become `{"class": "keras.initializers.RandomNormal", "arguments":
-    {...}}`. The layer's name is kept. What is too long to be a setting is left out.
+    {...}}`. The layer's name is kept. What is too long to be a setting is left out; so is
+    everything of a layer of the user's own that cannot tell its arguments.
     """
-    return _changed(type(layer), layer.get_config())
+    try:
+        config = layer.get_config()
+    except NotImplementedError:
+        return {}
+    return _changed(type(layer), config)
 
 
 def _changed(owner: type, config: dict[str, Any]) -> dict[str, Any]:
@@ -190,7 +197,8 @@ def _changed(owner: type, config: dict[str, Any]) -> dict[str, Any]:
         name: value
         for name, value in plain.items()
         if (name not in defaults or value != _plain(defaults[name]))
-        and value not in ("linear", "channels_last")  # written out for None, the default
+        # Written out where the argument is None, its default.
+        and not (value in ("linear", "channels_last") and defaults.get(name, "") is None)
         and not _is_default(value, defaults.get(name))
         and len(repr(value)) <= MAX_ARGUMENT_CHARACTERS
     }
@@ -235,6 +243,8 @@ def _plain(value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return repr(value)
