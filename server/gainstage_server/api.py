@@ -17,7 +17,7 @@ from gainstage_server.service import Service, service_of
 from gainstage_server.store.records import RunRecord
 
 MEDIA_TYPE = "application/x-gainstage"
-KNOWN_SHOWN = 20  # names listed where a name is unknown
+KNOWN_SHOWN = 50  # names listed where a name is unknown
 MAX_POINTS = 5_000
 MAX_STATISTICS = 64
 

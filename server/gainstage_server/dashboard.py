@@ -19,6 +19,15 @@ The data is at <a href="/api/v1/runs">/api/v1/runs</a>.</p>
 """
 
 
+def _file(root: Path, path: str) -> Path | None:
+    """The file below `root` that `path` names, if there is one."""
+    try:
+        file = (root / path).resolve()
+        return file if file.is_relative_to(root) and file.is_file() else None
+    except (OSError, ValueError):  # too long, or with a zero in it
+        return None
+
+
 def dashboard_router(static: Path = STATIC) -> APIRouter:
     """Routes for all paths that are not the interface's."""
     router = APIRouter(include_in_schema=False)
@@ -33,9 +42,9 @@ def dashboard_router(static: Path = STATIC) -> APIRouter:
                 f"There is nothing at {escape('/' + path[:256])}. "
                 "/api/v1/openapi.json lists what there is.",
             )
-        file = (root / path).resolve()
+        file = _file(root, path)
         index = root / "index.html"
-        if file.is_relative_to(root) and file.is_file():
+        if file is not None:
             forever = file.parent == root / "assets"
             return FileResponse(
                 file, headers={"cache-control": _FOREVER if forever else "no-cache"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from gainstage_server.app import create_server
 from gainstage_server.service import Service
 from gainstage_server.settings import Settings

@@ -1,48 +1,39 @@
 """What may enter, and that everything else is refused with a reason."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gainstage import wire
 from gainstage_server.admission import MAX_ENTRIES, MAX_TEXT, Admitted, admit
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.commit import Committer
 from gainstage_server.settings import Settings
-from hypothesis import given
-from hypothesis import strategies as st
+from gainstage_server.store.records import Key, Stream
+from gainstage_server.store.sqlite import SQLiteStore
 
+from .fold import NoFold
 from .trainer import Trainer
 
 
-class NoFold:
-    """Rules that find nothing."""
-
-    verdicts = ()
-    findings = ()
-
-    def begin(self, schema):
-        return self
-
-    def advance(self, state, frame, blocks):
-        return self, []
-
-    def dump_state(self, state):
-        return b""
-
-    def load_state(self, data):
-        return self
-
-
 @pytest.fixture
-def caps():
+def caps() -> Settings:
     return Settings(disk_floor=0, name_length=64, rows=10)
 
 
 @pytest.fixture
-def committer(caps, store):
+def committer(caps: Settings, store: SQLiteStore) -> Committer:
     return Committer(
         caps, store, NoFold(), run_of=lambda run: None, open_findings_of=lambda run: ()
     )
+
+
+Make = Callable[[Trainer], list[bytes]]
 
 
 def header(message: object, **changes: object) -> bytes:
@@ -64,36 +55,36 @@ LONG = "n" * 65
 MANY = tuple("t" for _ in range(MAX_ENTRIES + 1))
 
 
-def bad_start(**changes):
+def bad_start(**changes: object) -> Make:
     return lambda trainer: [trainer.run_start(**changes)]
 
 
-def bad_schema(**changes):
+def bad_schema(**changes: object) -> Make:
     return lambda trainer: [trainer.run_start(), trainer.schema(**changes)]
 
 
-def bad_row(**changes):
+def bad_row(**changes: object) -> Make:
     row = {"id": "r", "path": "p", "kind": "Dense"} | changes
     return bad_schema(rows=(wire.Row(**row),), blocks={})
 
 
-def bad_frame(step=1, **changes):
+def bad_frame(step: int = 1, **changes: object) -> Make:
     return lambda trainer: [*trainer.opening(), trainer.frame(step, **changes)]
 
 
-def wrong_shape(trainer):
+def wrong_shape(trainer: Trainer) -> list[bytes]:
     messages = trainer.opening()
     trainer.rows += 1
     return [*messages, trainer.frame(1)]
 
 
-def wrong_block(trainer):
+def wrong_block(trainer: Trainer) -> list[bytes]:
     messages = trainer.opening()
     frame = wire.decode(trainer.frame(1))[0]
     return [*messages, wire.encode(frame, {"units": np.zeros((3, 1), np.float32)})]
 
 
-def one_block_twice(trainer):
+def one_block_twice(trainer: Trainer) -> list[bytes]:
     messages = trainer.opening()
     frame, blocks = wire.decode(trainer.frame(1))
     frame = msgspec.structs.replace(frame, blocks=frame.blocks * 2)
@@ -101,14 +92,14 @@ def one_block_twice(trainer):
     return [*messages, header(frame) + body + bytes(-len(body) % 8)]
 
 
-def impossible_shape(trainer):
+def impossible_shape(trainer: Trainer) -> list[bytes]:
     messages = trainer.opening()
     frame = wire.decode(trainer.frame(1))[0]
     block = wire.Block("layers", (0, 2**63, 2**63), 0)
     return [*messages, header(msgspec.structs.replace(frame, blocks=(block,)))]
 
 
-def small_mask(trainer):
+def small_mask(trainer: Trainer) -> list[bytes]:
     block = wire.BlockSchema((wire.Column("pre_db", 1),), b"")
     return [trainer.run_start(), trainer.schema(blocks={"layers": block})]
 
@@ -168,7 +159,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("make", BAD.values(), ids=BAD.keys())
-def test_a_bad_message_is_refused_and_the_store_left_as_it_was(make, committer, store):
+def test_a_bad_message_is_refused_and_the_store_left_as_it_was(
+    make: Make, committer: Committer, store: SQLiteStore
+) -> None:
     *before, bad = make(Trainer())
 
     outcomes = committer.commit([*before, bad]).outcomes
@@ -181,7 +174,7 @@ def test_a_bad_message_is_refused_and_the_store_left_as_it_was(make, committer, 
     assert store.extents("canonical") == []
 
 
-def test_the_cap_on_a_message_is_exact(caps, store):
+def test_the_cap_on_a_message_is_exact(caps: Settings, store: SQLiteStore) -> None:
     message = Trainer().run_start(config={"x": "y" * 2_000})
     catalogue = Catalogue(store)
 
@@ -197,7 +190,9 @@ def test_the_cap_on_a_message_is_exact(caps, store):
     )
 
 
-def test_a_refusal_names_the_message_where_it_could_be_read(caps, store):
+def test_a_refusal_names_the_message_where_it_could_be_read(
+    caps: Settings, store: SQLiteStore
+) -> None:
     trainer = Trainer()
     trainer.run_start()
 
@@ -207,7 +202,7 @@ def test_a_refusal_names_the_message_where_it_could_be_read(caps, store):
     assert refused.seq == 1
 
 
-def test_a_refusal_shows_little_of_an_endless_name(caps, store):
+def test_a_refusal_shows_little_of_an_endless_name(caps: Settings, store: SQLiteStore) -> None:
     refused = admit(Trainer(run="x" * 100_000).run_start(), caps, Catalogue(store))
 
     assert isinstance(refused, wire.Refuse)
@@ -215,14 +210,14 @@ def test_a_refusal_shows_little_of_an_endless_name(caps, store):
 
 
 @given(data=st.binary(max_size=200))
-def test_no_bytes_are_beyond_refusing(data):
+def test_no_bytes_are_beyond_refusing(data: Any) -> None:
     refused = admit(data, Settings(disk_floor=0), NothingKnown())
 
     assert isinstance(refused, wire.Refuse)
 
 
 @given(place=st.integers(0, 399), byte=st.integers(0, 255))
-def test_a_flipped_byte_is_refused_or_read_but_never_raises(place, byte):
+def test_a_flipped_byte_is_refused_or_read_but_never_raises(place: int, byte: int) -> None:
     data = bytearray(Trainer().run_start(config={"x": "y" * 400}))
     data[place] = byte
 
@@ -232,8 +227,8 @@ def test_a_flipped_byte_is_refused_or_read_but_never_raises(place, byte):
 class NothingKnown:
     """A catalogue without attempts."""
 
-    def attempt(self, stream):
+    def attempt(self, stream: Stream) -> None:
         return None
 
-    def layout(self, key):
+    def layout(self, key: Key) -> None:
         return None

@@ -1,20 +1,26 @@
 """Trainers over a real WebSocket: stored once, acknowledged after the commit, refused aloud."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import pytest
-from gainstage import wire
-from gainstage_server.store.interface import StoreError
-from gainstage_server.store.sqlite import SQLiteStore
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from .conftest import running
+from gainstage import wire
+from gainstage_server.settings import Settings
+from gainstage_server.store.interface import StoreError, Transaction
+from gainstage_server.store.sqlite import SQLiteStore
+
+from .conftest import Running, running
 from .trainer import Trainer, acknowledged, read, send, wait_until
 
 
-def test_what_a_trainer_sends_is_acknowledged_and_stored(server):
+def test_what_a_trainer_sends_is_acknowledged_and_stored(server: Running) -> None:
     trainer = Trainer()
     messages = [*trainer.opening(), *(trainer.frame(step) for step in (0, 10, 20))]
 
@@ -24,7 +30,7 @@ def test_what_a_trainer_sends_is_acknowledged_and_stored(server):
     assert (run["frames"], run["step"], run["layers"], run["status"]) == (3, 20, 3, "live")
 
 
-def test_messages_sent_again_are_acknowledged_and_not_stored_again(server):
+def test_messages_sent_again_are_acknowledged_and_not_stored_again(server: Running) -> None:
     trainer = Trainer()
     messages = [*trainer.opening(), *(trainer.frame(step) for step in range(50))]
 
@@ -36,7 +42,7 @@ def test_messages_sent_again_are_acknowledged_and_not_stored_again(server):
     assert (counts["stored"], counts["duplicate"]) == (52, 107)
 
 
-def test_two_connections_that_send_the_same_at_once_store_it_once(server):
+def test_two_connections_that_send_the_same_at_once_store_it_once(server: Running) -> None:
     trainer = Trainer()
     messages = [*trainer.opening(), *(trainer.frame(step) for step in range(100))]
     senders = [threading.Thread(target=send, args=(server.ws, messages)) for _ in range(3)]
@@ -52,12 +58,12 @@ def test_two_connections_that_send_the_same_at_once_store_it_once(server):
 class GatedStore(SQLiteStore):
     """Commits when the test lets it."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.gate = threading.Event()
         self.failures = 0
 
-    def write(self):
+    def write(self) -> AbstractContextManager[Transaction]:
         assert self.gate.wait(10)
         if self.failures:
             self.failures -= 1
@@ -65,16 +71,22 @@ class GatedStore(SQLiteStore):
         return super().write()
 
 
+@dataclass
+class Gated(Running):
+    """A running server and its store."""
+
+    store: GatedStore
+
+
 @pytest.fixture
-def gated(settings):
+def gated(settings: Settings) -> Iterator[Gated]:
     store = GatedStore(settings.path)
     store.gate.set()
     with running(settings, store=store) as server:
-        server.store = store
-        yield server
+        yield Gated(server.port, server.service, server.stop, store)
 
 
-def test_nothing_is_acknowledged_before_it_is_committed(gated):
+def test_nothing_is_acknowledged_before_it_is_committed(gated: Gated) -> None:
     gated.store.gate.clear()
     with connect(f"{gated.ws}/api/v1/ingest") as socket:
         socket.send(Trainer().run_start())
@@ -88,7 +100,7 @@ def test_nothing_is_acknowledged_before_it_is_committed(gated):
         assert [run.run for run in gated.store.runs()] == ["canonical"]
 
 
-def test_a_store_that_fails_ends_the_connection_and_the_trainer_loses_nothing(gated):
+def test_a_store_that_fails_ends_the_connection_and_the_trainer_loses_nothing(gated: Gated) -> None:
     trainer = Trainer()
     messages = trainer.opening()
     gated.store.failures = 1
@@ -103,7 +115,7 @@ def test_a_store_that_fails_ends_the_connection_and_the_trainer_loses_nothing(ga
     assert send(gated.ws, messages) == []
 
 
-def test_after_a_failure_later_messages_of_the_same_connection_are_left_alone(gated):
+def test_after_a_failure_later_messages_of_the_same_connection_are_left_alone(gated: Gated) -> None:
     trainer = Trainer()
     messages = [*trainer.opening(), *(trainer.frame(step) for step in range(200))]
     gated.store.gate.clear()
@@ -121,7 +133,9 @@ def test_after_a_failure_later_messages_of_the_same_connection_are_left_alone(ga
     assert gated.get("/api/v1/runs/canonical").json()["frames"] == 200
 
 
-def test_below_the_disk_floor_nothing_is_stored_and_the_server_is_not_ready(settings):
+def test_below_the_disk_floor_nothing_is_stored_and_the_server_is_not_ready(
+    settings: Settings,
+) -> None:
     full = settings.model_copy(update={"disk_floor": 2**62})
     with running(full) as server:
         with connect(f"{server.ws}/api/v1/ingest") as socket:
@@ -136,7 +150,7 @@ def test_below_the_disk_floor_nothing_is_stored_and_the_server_is_not_ready(sett
         assert server.get("/healthz").status_code == 200
 
 
-def test_a_refusal_in_between_names_its_message_and_the_rest_is_stored(server):
+def test_a_refusal_in_between_names_its_message_and_the_rest_is_stored(server: Running) -> None:
     trainer = Trainer()
     bad = [*trainer.opening(), trainer.frame(1), trainer.frame(2, schema=99), trainer.frame(3)]
 
@@ -148,7 +162,9 @@ def test_a_refusal_in_between_names_its_message_and_the_rest_is_stored(server):
 
 
 @pytest.mark.parametrize("garbage", [b"\x00" * 100, "text for a human"])
-def test_unreadable_bytes_are_refused_and_the_connection_goes_on(server, garbage):
+def test_unreadable_bytes_are_refused_and_the_connection_goes_on(
+    server: Running, garbage: bytes | str
+) -> None:
     with connect(f"{server.ws}/api/v1/ingest") as socket:
         socket.send(garbage)
         refused = read(socket.recv(timeout=10))
@@ -160,7 +176,7 @@ def test_unreadable_bytes_are_refused_and_the_connection_goes_on(server, garbage
     assert "GS" in refused.reason
 
 
-def test_a_message_slightly_too_large_is_refused_with_a_reason(server):
+def test_a_message_slightly_too_large_is_refused_with_a_reason(server: Running) -> None:
     with connect(f"{server.ws}/api/v1/ingest", max_size=None) as socket:
         socket.send(bytes(wire.MAX_MESSAGE_BYTES + 1))
         refused = read(socket.recv(timeout=10))
@@ -168,28 +184,32 @@ def test_a_message_slightly_too_large_is_refused_with_a_reason(server):
     assert refused.reason == "A message has at most 16777216 bytes. Received: 16777217."
 
 
-def test_a_message_far_too_large_closes_the_connection_with_1009(server):
-    with connect(f"{server.ws}/api/v1/ingest", max_size=None) as socket:
+def test_a_message_far_too_large_closes_the_connection_with_1009(server: Running) -> None:
+    with connect(f"{server.ws}/api/v1/ingest") as socket:
+        # Only the beginning of a masked binary message: with the rest under way, the reason for
+        # the end would race with the reset that unread bytes cause.
+        socket.socket.sendall(b"\x82\xff" + (wire.MAX_MESSAGE_BYTES + 2**21).to_bytes(8) + b"mask")
         with pytest.raises(ConnectionClosed) as closed:
-            socket.send(bytes(wire.MAX_MESSAGE_BYTES + 2**21))
             socket.recv(timeout=10)
 
     assert closed.value.rcvd.code == 1009
 
 
-def test_compression_is_never_agreed_to(server):
+def test_compression_is_never_agreed_to(server: Running) -> None:
     with connect(f"{server.ws}/api/v1/ingest", compression="deflate") as socket:
         assert socket.response.headers.get("Sec-WebSocket-Extensions") is None
 
 
-def test_one_trainer_more_than_the_cap_is_sent_away(settings):
+def test_one_trainer_more_than_the_cap_is_sent_away(settings: Settings) -> None:
     with running(settings.model_copy(update={"trainers": 1})) as server:
         with connect(f"{server.ws}/api/v1/ingest") as first:
             first.send(Trainer().run_start())
             acknowledged(first, 0)
-            with connect(f"{server.ws}/api/v1/ingest") as second:
-                with pytest.raises(ConnectionClosed) as closed:
-                    second.recv(timeout=10)
+            with (
+                connect(f"{server.ws}/api/v1/ingest") as second,
+                pytest.raises(ConnectionClosed) as closed,
+            ):
+                second.recv(timeout=10)
         wait_until(lambda: server.service.counters.trainers == 0)
         with connect(f"{server.ws}/api/v1/ingest") as third:
             third.send(Trainer(run="third").run_start())
@@ -198,7 +218,9 @@ def test_one_trainer_more_than_the_cap_is_sent_away(settings):
     assert closed.value.rcvd.code == 1013
 
 
-def test_a_run_is_live_while_its_trainer_is_connected_and_lost_after_silence(settings):
+def test_a_run_is_live_while_its_trainer_is_connected_and_lost_after_silence(
+    settings: Settings,
+) -> None:
     with running(settings.model_copy(update={"lost_after": 0.05})) as server:
         with connect(f"{server.ws}/api/v1/ingest") as socket:
             socket.send(Trainer().run_start())
@@ -211,7 +233,7 @@ def test_a_run_is_live_while_its_trainer_is_connected_and_lost_after_silence(set
         assert while_connected == "live"
 
 
-def test_a_run_that_ended_is_ended_and_lives_again_with_its_next_attempt(server):
+def test_a_run_that_ended_is_ended_and_lives_again_with_its_next_attempt(server: Running) -> None:
     first = Trainer()
     send(server.ws, [*first.opening(), first.frame(5), first.run_end(frames=1)])
     ended = server.get("/api/v1/runs/canonical").json()
@@ -225,7 +247,9 @@ def test_a_run_that_ended_is_ended_and_lives_again_with_its_next_attempt(server)
     assert [attempt["status"] for attempt in again["attempts"]] == ["completed", "running"]
 
 
-def test_a_late_message_of_an_older_attempt_does_not_change_what_the_run_shows(server):
+def test_a_late_message_of_an_older_attempt_does_not_change_what_the_run_shows(
+    server: Running,
+) -> None:
     first, second = Trainer(), Trainer(attempt="a2", time=2_000.0)
     send(server.ws, [*first.opening(), first.frame(5)])
     send(server.ws, [*second.opening(), second.frame(9)])
@@ -236,7 +260,7 @@ def test_a_late_message_of_an_older_attempt_does_not_change_what_the_run_shows(s
     assert (run["step"], run["status"], run["frames"]) == (9, "live", 3)
 
 
-def test_other_workers_frames_are_stored_but_the_chief_speaks_for_the_run(server):
+def test_other_workers_frames_are_stored_but_the_chief_speaks_for_the_run(server: Running) -> None:
     chief, helper = Trainer(), Trainer(worker=1)
     send(server.ws, [*chief.opening(), chief.frame(5)])
     send(server.ws, [*helper.opening(), helper.frame(7), helper.run_end()])
@@ -246,7 +270,7 @@ def test_other_workers_frames_are_stored_but_the_chief_speaks_for_the_run(server
     assert [(one["worker"], one["frames"]) for one in run["attempts"]] == [(0, 1), (1, 1)]
 
 
-def test_a_thinned_spool_leaves_gaps_that_an_acknowledgement_covers(server):
+def test_a_thinned_spool_leaves_gaps_that_an_acknowledgement_covers(server: Running) -> None:
     trainer = Trainer()
     messages = [*trainer.opening(), *(trainer.frame(step) for step in range(10))]
 
@@ -255,7 +279,7 @@ def test_a_thinned_spool_leaves_gaps_that_an_acknowledgement_covers(server):
     assert server.get("/api/v1/runs/canonical").json()["frames"] == 3
 
 
-def test_a_message_of_a_later_minor_release_with_more_fields_is_stored(server):
+def test_a_message_of_a_later_minor_release_with_more_fields_is_stored(server: Running) -> None:
     trainer = Trainer()
     message = wire.decode(trainer.run_start())[0]
     header = msgspec.msgpack.encode(msgspec.to_builtins(message) | {"new_in_1_2": [1, 2]})

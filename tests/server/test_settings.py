@@ -1,53 +1,58 @@
 from pathlib import Path
 
 import pytest
-from gainstage_server.settings import Settings
 from pydantic import ValidationError
 
+from gainstage_server.settings import Settings
 
-def test_by_default_only_this_machine_can_reach_the_server():
+
+def test_by_default_only_this_machine_can_reach_the_server() -> None:
     assert Settings().host == "127.0.0.1"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "gpu-box.example"])
-def test_another_address_without_tokens_is_refused_and_the_way_out_named(host):
-    with pytest.raises(ValueError, match="Set them, or leave GAINSTAGE_HOST at 127.0.0.1"):
+def test_another_address_without_tokens_is_refused_and_the_way_out_named(host: str) -> None:
+    with pytest.raises(ValueError, match=r"Set them, or leave GAINSTAGE_HOST at 127\.0\.0\.1"):
         Settings(host=host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
-def test_loopback_addresses_need_no_token(host):
+def test_loopback_addresses_need_no_token(host: str) -> None:
     assert Settings(host=host).tokens("read") == ()
 
 
 @pytest.mark.parametrize(
     ("tokens", "missing"), [({"ingest_token": "a"}, "read"), ({"read_token": "a"}, "ingest")]
 )
-def test_one_token_of_two_is_not_enough_for_another_address(tokens, missing):
+def test_one_token_of_two_is_not_enough_for_another_address(
+    tokens: dict[str, str], missing: str
+) -> None:
     with pytest.raises(ValueError, match=f"Received none for: {missing}"):
         Settings(host="0.0.0.0", **tokens)
 
 
-def test_one_token_opens_sending_and_reading():
+def test_one_token_opens_sending_and_reading() -> None:
     settings = Settings(host="0.0.0.0", token="both")
 
     assert (settings.tokens("ingest"), settings.tokens("read")) == (("both",), ("both",))
 
 
-def test_a_token_of_its_own_goes_before_the_common_one():
+def test_a_token_of_its_own_goes_before_the_common_one() -> None:
     settings = Settings(token="both", read_token="eyes")
 
     assert (settings.tokens("ingest"), settings.tokens("read")) == (("both",), ("eyes",))
 
 
-def test_the_admin_token_opens_everything_that_a_token_guards():
+def test_the_admin_token_opens_everything_that_a_token_guards() -> None:
     settings = Settings(ingest_token="in", admin_token="all")
 
     assert settings.tokens("ingest") == ("in", "all")
     assert settings.tokens("read") == ()
 
 
-def test_settings_come_from_the_environment_with_commas_between_names(monkeypatch):
+def test_settings_come_from_the_environment_with_commas_between_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("GAINSTAGE_ALLOWED_HOSTS", "Server, gpu-box.example ,")
     monkeypatch.setenv("GAINSTAGE_TOKEN", "")
     monkeypatch.setenv("GAINSTAGE_DATABASE", "/data/runs.db")
@@ -59,12 +64,12 @@ def test_settings_come_from_the_environment_with_commas_between_names(monkeypatc
     assert settings.path == Path("/data/runs.db")
 
 
-def test_settings_do_not_change():
+def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().port = 1
 
 
-def test_tokens_are_never_shown():
+def test_tokens_are_never_shown() -> None:
     settings = Settings(token="s3cret")
 
     with pytest.raises(ValueError, match="port") as wrong:

@@ -1,8 +1,10 @@
 """The store: exactly one row a message, all of a transaction or nothing of it."""
 
 import math
+from pathlib import Path
 
 import pytest
+
 from gainstage.finding import Evidence, Finding
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError
@@ -56,33 +58,37 @@ def add(store: SQLiteStore, *records: FrameRecord) -> set[Key]:
         return transaction.add([], records)
 
 
-def test_only_what_was_not_stored_counts_as_new(store):
+def test_only_what_was_not_stored_counts_as_new(store: SQLiteStore) -> None:
     assert add(store, frame(1), frame(2)) == {Key("run", "a1", 0, 1), Key("run", "a1", 0, 2)}
     assert add(store, frame(2, raw=b"other"), frame(3)) == {Key("run", "a1", 0, 3)}
 
     assert [record.raw for record in store.frames_after(STREAM, 0)] == [b"raw1", b"raw2", b"raw3"]
 
 
-def test_the_same_seq_of_another_attempt_or_worker_is_another_frame(store):
+def test_the_same_seq_of_another_attempt_or_worker_is_another_frame(store: SQLiteStore) -> None:
     assert len(add(store, frame(1), frame(1, attempt="a2"), frame(1, worker=1))) == 3
 
 
-def test_a_failed_transaction_leaves_nothing(store):
-    with pytest.raises(RuntimeError, match="stop"), store.write() as transaction:
-        transaction.add([message(1)], [frame(2)])
-        transaction.put_runs([run()])
-        raise RuntimeError("stop")
+def test_a_failed_transaction_leaves_nothing(store: SQLiteStore) -> None:
+    def fail_halfway() -> None:
+        with store.write() as transaction:
+            transaction.add([message(1)], [frame(2)])
+            transaction.put_runs([run()])
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail_halfway()
 
     assert store.runs() == []
     assert store.newest(STREAM) == (None, None)
 
 
-def test_a_fault_of_the_database_is_named_as_one_of_the_store(store):
+def test_a_fault_of_the_database_is_named_as_one_of_the_store(store: SQLiteStore) -> None:
     with pytest.raises(StoreError, match="failed"), store.write() as transaction:
         transaction.add([], [frame(1, raw=None)])
 
 
-def test_every_commit_waits_for_the_disk(store):
+def test_every_commit_waits_for_the_disk(store: SQLiteStore) -> None:
     with store._writer.connect() as connection:
         synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
@@ -90,13 +96,13 @@ def test_every_commit_waits_for_the_disk(store):
     assert (synchronous, journal) == (2, "wal")
 
 
-def test_every_key_begins_with_the_run():
+def test_every_key_begins_with_the_run() -> None:
     assert {
         name: next(iter(table.primary_key)).name for name, table in tables.metadata.tables.items()
     } == dict.fromkeys(tables.metadata.tables, "run")
 
 
-def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store):
+def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store: SQLiteStore) -> None:
     with store.write() as transaction:
         transaction.put_runs([run()])
         transaction.put_runs([run(step=7, verdicts=("healthy", ""))])
@@ -104,7 +110,7 @@ def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store):
     assert store.runs() == [run(step=7, verdicts=("healthy", ""))]
 
 
-def test_attempts_come_in_the_order_in_which_they_began(store):
+def test_attempts_come_in_the_order_in_which_they_began(store: SQLiteStore) -> None:
     late = AttemptRecord(run="run", attempt="a2", worker=0, started=9.0)
     early = AttemptRecord(run="run", attempt="a1", worker=0, started=1.0, frames=3)
     with store.write() as transaction:
@@ -115,7 +121,7 @@ def test_attempts_come_in_the_order_in_which_they_began(store):
     assert store.attempt(Stream("run", "a3", 0)) is None
 
 
-def test_a_finding_takes_the_place_of_the_one_with_its_id(store):
+def test_a_finding_takes_the_place_of_the_one_with_its_id(store: SQLiteStore) -> None:
     opened = finding(evidence={"pre_db": Evidence(math.nan, 3.0, "dB")})
     with store.write() as transaction:
         transaction.put_findings(STREAM, [opened, finding("g")])
@@ -126,7 +132,7 @@ def test_a_finding_takes_the_place_of_the_one_with_its_id(store):
     assert math.isnan(store.open_findings()["run"][0].evidence["pre_db"].value)
 
 
-def test_findings_of_one_stream_can_be_forgotten(store):
+def test_findings_of_one_stream_can_be_forgotten(store: SQLiteStore) -> None:
     with store.write() as transaction:
         transaction.put_findings(STREAM, [finding("f")])
         transaction.put_findings(Stream("run", "a2", 0), [finding("g")])
@@ -135,7 +141,7 @@ def test_findings_of_one_stream_can_be_forgotten(store):
     assert [found.id for found in store.findings("run")] == ["g"]
 
 
-def test_a_checkpoint_takes_the_place_of_the_last_one(store):
+def test_a_checkpoint_takes_the_place_of_the_last_one(store: SQLiteStore) -> None:
     old = Checkpoint(**STREAM._asdict(), seq=1, schema=0, state=b"old")
     new = Checkpoint(**STREAM._asdict(), seq=9, schema=0, state=b"new")
     with store.write() as transaction:
@@ -145,7 +151,7 @@ def test_a_checkpoint_takes_the_place_of_the_last_one(store):
     assert store.checkpoint(STREAM) == new
 
 
-def test_the_newest_frame_comes_with_its_schema(store):
+def test_the_newest_frame_comes_with_its_schema(store: SQLiteStore) -> None:
     with store.write() as transaction:
         transaction.add([message(1), message(5)], [])
     assert store.newest(STREAM) == (None, b"raw5")
@@ -154,7 +160,7 @@ def test_the_newest_frame_comes_with_its_schema(store):
     assert store.newest(STREAM) == (b"raw8", b"raw5")
 
 
-def test_spans_are_read_in_their_order_and_by_steps_within(store):
+def test_spans_are_read_in_their_order_and_by_steps_within(store: SQLiteStore) -> None:
     attempts = [
         AttemptRecord(run="run", attempt=name, worker=0, started=started)
         for name, started in (("a1", 1.0), ("a2", 2.0), ("silent", 3.0))
@@ -170,7 +176,7 @@ def test_spans_are_read_in_their_order_and_by_steps_within(store):
     assert [record.step for record in store.frames("run", spans)] == [0, 10, 15]
 
 
-def test_probing_writes_and_says_when_it_cannot(store, tmp_path):
+def test_probing_writes_and_says_when_it_cannot(store: SQLiteStore, tmp_path: Path) -> None:
     store.probe()
 
     with store._writer.connect() as connection:

@@ -1,15 +1,30 @@
 """A trainer as the server sees it: makes messages and talks over a real WebSocket."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-from gainstage import wire
-from gainstage.statistics import IDS
 from websockets.sync.client import ClientConnection, connect
 
+from gainstage import wire
+from gainstage.statistics import IDS
+
 ROWS = 3
+# Statistic -> its value in a healthy layer and in the canonical case.
+LEVELS = {
+    "input_db": (-3.0, -5.0),
+    "gain_db": (0.0, 3.0),
+    "coherence_db": (2.0, 32.0),
+    "pre_db": (-1.0, 40.0),
+    "bias_db": (-40.0, -40.0),
+    "saturation_rate": (0.0, 1.0),
+    "saturated_units": (0.0, 1.0),
+    "dead_units": (0.0, 0.0),
+    "zero_rate": (0.0, 0.0),
+    "nonfinite_rate": (0.0, 0.0),
+}
 
 
 @dataclass
@@ -73,21 +88,18 @@ class Trainer:
         fields = {"schema": self.schema_seq, "step": step, "logs": {"loss": 0.5}} | changes
         return wire.encode(wire.Frame(**self._identity() | fields), {"layers": block})
 
-    def loud(self, step: int, row: int = 1) -> bytes:
-        """A frame in which `row` is the canonical case: coherence drives it out of range."""
+    def quiet(self, step: int, *loud: int) -> bytes:
+        """A frame of healthy layers, but for the rows `loud`: coherence overloads those."""
         values = np.full((self.rows, len(self.statistics)), np.nan, np.float32)
         place = {name: index for index, name in enumerate(self.statistics)}
-        quiet = {"input_db": -3.0, "gain_db": 0.0, "coherence_db": 2.0, "pre_db": -1.0}
-        canonical = {"input_db": -5.0, "gain_db": 3.0, "coherence_db": 32.0, "pre_db": 40.0}
-        for name in quiet:
-            values[:, place[name]] = quiet[name]
-            values[row, place[name]] = canonical[name]
-        for name in ("saturation_rate", "nonfinite_rate", "zero_rate", "dead_units"):
-            values[:, place[name]] = 0.0
-        values[:, place["bias_db"]] = -40.0
-        values[row, place["saturation_rate"]] = 1.0
-        values[row, place["saturated_units"]] = 1.0
+        for name, (healthy, overloaded) in LEVELS.items():
+            values[:, place[name]] = healthy
+            values[list(loud), place[name]] = overloaded
         return self.frame(step, values)
+
+    def loud(self, step: int) -> bytes:
+        """A frame in which the second row is the canonical case."""
+        return self.quiet(step, 1)
 
     def notice(self, text: str = "Probe failed once.", **changes: object) -> bytes:
         fields = {"level": "warning", "code": "probe-failed", "text": text} | changes
@@ -132,7 +144,7 @@ def subscribe(socket: ClientConnection, run: str | None, token: str | None = Non
     socket.send(msgspec.json.encode({"type": "subscribe", "run": run, "token": token}).decode())
 
 
-def wait_until(condition, seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     """For what another process or thread does in its own time."""
     end = time.monotonic() + seconds
     while not condition():

@@ -1,0 +1,208 @@
+"""What Prometheus is shown: as its own parser and promtool read it."""
+
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gainstage.finding import Finding
+from gainstage_server.commit import Committed
+from gainstage_server.live import LiveRuns
+from gainstage_server.metrics import (
+    LAYERS_SHOWN,
+    LOST_SHOWN_SECONDS,
+    RUN_METRICS,
+    Shown,
+    shown_runs,
+)
+from gainstage_server.settings import Settings
+from gainstage_server.store.sqlite import SQLiteStore
+
+from .conftest import Running, running
+from .trainer import Trainer, send
+
+
+def samples(server: Running, **labels: str) -> dict[tuple[Any, ...], float]:
+    """Sample name -> value, of the samples that have these labels; the others' labels beside."""
+    families = text_string_to_metric_families(server.get("/metrics").text)
+    found = {}
+    for family in families:
+        for sample in family.samples:
+            if labels.items() <= sample.labels.items():
+                rest = {k: v for k, v in sample.labels.items() if k not in labels}
+                found[(sample.name, *sorted(rest.items()))] = sample.value
+    return found
+
+
+@pytest.fixture
+def canonical(server: Running) -> Running:
+    trainer = Trainer()
+    opening, frames = trainer.opening(), [trainer.loud(10 * index) for index in range(5)]
+    assert send(server.ws, [*opening, *frames]) == []
+    return server
+
+
+def test_a_run_is_shown_by_worst_mean_and_counts(canonical: Running) -> None:
+    shown = samples(canonical, run="canonical", project="digits")
+    received = shown.pop(("gainstage_run_last_frame_timestamp_seconds",))
+
+    assert received == pytest.approx(canonical.service.live.run("canonical").last_frame)
+    assert shown == {
+        ("gainstage_run_info", ("status", "live")): 1,
+        ("gainstage_run_step",): 40,
+        ("gainstage_run_frames_total",): 5,
+        ("gainstage_run_layers", ("verdict", "activity")): 1,
+        ("gainstage_run_layers", ("verdict", "healthy")): 2,
+        ("gainstage_run_worst_saturation_ratio",): 1,
+        ("gainstage_run_mean_saturation_ratio",): pytest.approx(1 / 3),
+        ("gainstage_run_findings", ("severity", "warning"), ("verdict", "activity")): 1,
+        (
+            "gainstage_layer_finding",
+            ("layer", "dense_1"),
+            ("severity", "warning"),
+            ("verdict", "activity"),
+        ): 1,
+        ("gainstage_run_layer_findings_hidden",): 0,
+    }
+
+
+def test_the_server_counts_messages_and_times_commits(canonical: Running) -> None:
+    send(canonical.ws, [Trainer().run_start()])
+    late = Trainer()
+    late.seq = 100
+    send(canonical.ws, [late.frame(1, schema=55), Trainer().run_start()])
+
+    shown = samples(canonical)
+
+    assert shown[("gainstage_ingest_messages_total", ("result", "stored"))] == 7
+    assert shown[("gainstage_ingest_messages_total", ("result", "refused"))] == 1
+    assert shown[("gainstage_ingest_messages_total", ("result", "duplicate"))] == 2
+    assert shown[("gainstage_store_commit_failures_total",)] == 0
+    assert shown[("gainstage_store_commit_seconds_count",)] >= 3
+    assert shown[("gainstage_store_commit_seconds_bucket", ("le", "+Inf"))] >= 3
+    assert shown[("gainstage_viewers",)] == 0
+
+
+def test_promtool_finds_nothing_to_object_to(canonical: Running) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("needs promtool")
+
+    def check(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [promtool, "check", "metrics"], input=text, text=True, capture_output=True, check=False
+        )
+
+    text = canonical.get("/metrics").text
+    checked = check(text)
+
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    assert check(text.replace("gainstage_run_frames_total", "gainstage_run_frames")).returncode
+
+
+def test_no_series_says_when_it_was_created(canonical: Running) -> None:
+    assert "_created" not in canonical.get("/metrics").text
+
+
+def test_an_ended_runs_series_disappear(canonical: Running) -> None:
+    trainer = Trainer()
+    trainer.seq = 20
+    send(canonical.ws, [trainer.run_end(frames=5)])
+
+    assert samples(canonical, run="canonical") == {}
+
+
+def test_layer_names_are_untrusted_text(server: Running) -> None:
+    trainer = Trainer()
+    name = 'dense"} 1\ngainstage_viewers 99\\'
+    start, schema = trainer.run_start(), trainer.schema_message()
+    import msgspec
+
+    from gainstage import wire
+
+    rows = tuple(msgspec.structs.replace(row, path=name) for row in schema.rows)
+    schema = wire.encode(msgspec.structs.replace(schema, rows=rows))
+    assert send(server.ws, [start, schema, *(trainer.loud(10 * i) for i in range(3))]) == []
+
+    shown = samples(server, layer=name)
+
+    assert len(shown) == 1
+    assert samples(server)[("gainstage_viewers",)] == 0
+
+
+def live_run(store: SQLiteStore, findings: list[Finding]) -> LiveRuns:
+    """The state of a run that was last heard of at 1,000 s."""
+    from gainstage_server.store.records import RunRecord
+
+    live = LiveRuns(store, 60.0)
+    record = RunRecord(
+        run="r",
+        project="p",
+        tags=(),
+        config={},
+        environment={},
+        started=0.0,
+        attempt="a",
+        attempt_started=0.0,
+        last_seen=1_000.0,
+        last_frame=900.0,
+    )
+    live.apply(Committed((), (), {"r": record}, {"r": findings}))
+    return live
+
+
+def finding(index: int, layer: str | None = None) -> Finding:
+    return Finding(
+        id=str(index),
+        row=f"r{index}",
+        layer=layer or f"layer{index}",
+        verdict="dead",
+        severity="info",
+        since_step=0,
+        last_step=1,
+    )
+
+
+def of_metric(name: str, shown: Shown) -> list[Any]:
+    (metric,) = (metric for metric in RUN_METRICS if metric.name == name)
+    return list(metric.samples(shown))
+
+
+def test_layers_beyond_the_cap_are_counted_instead_of_shown(store: SQLiteStore) -> None:
+    live = live_run(store, [finding(index) for index in range(LAYERS_SHOWN + 7)])
+    (shown,) = shown_runs(live, 1_000.0)
+
+    assert len(of_metric("gainstage_layer_finding", shown)) == LAYERS_SHOWN
+    assert of_metric("gainstage_run_layer_findings_hidden", shown) == [((), 7.0)]
+    assert of_metric("gainstage_run_findings", shown) == [(("dead", "info"), 57.0)]
+
+
+def test_two_calls_of_one_layer_are_one_series(store: SQLiteStore) -> None:
+    live = live_run(store, [finding(1, "shared"), finding(2, "shared")])
+    (shown,) = shown_runs(live, 1_000.0)
+
+    assert of_metric("gainstage_layer_finding", shown) == [(("shared", "dead", "info"), 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("silent", "statuses"),
+    [(0.0, ["live"]), (61.0, ["lost"]), (LOST_SHOWN_SECONDS, ["lost"]), (90_000.0, [])],
+)
+def test_a_lost_run_is_shown_for_a_day(
+    store: SQLiteStore, silent: float, statuses: list[str]
+) -> None:
+    live = live_run(store, [])
+
+    assert [shown.status for shown in shown_runs(live, 1_000.0 + silent)] == statuses
+
+
+def test_a_failing_store_is_counted(settings: Settings) -> None:
+    with running(settings.model_copy(update={"disk_floor": 2**62})) as server:
+        from websockets.exceptions import ConnectionClosed
+
+        with pytest.raises(ConnectionClosed):
+            send(server.ws, [Trainer().run_start()])
+
+        assert samples(server)[("gainstage_store_commit_failures_total",)] == 1
