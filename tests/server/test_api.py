@@ -4,6 +4,7 @@ import dataclasses
 import math
 from pathlib import Path
 
+import httpx
 import msgspec
 import numpy as np
 import pytest
@@ -249,8 +250,6 @@ def test_parameters_out_of_range_are_named_in_one_sentence(canonical: Running, q
 
 
 def test_nothing_can_be_changed_over_http(canonical: Running) -> None:
-    import httpx
-
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert httpx.request(method, canonical.url + RUN).status_code == 405
 

@@ -4,9 +4,12 @@ import shutil
 import subprocess
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import ConnectionClosed
 
+from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server.commit import Committed
 from gainstage_server.live import LiveRuns
@@ -18,6 +21,7 @@ from gainstage_server.metrics import (
     shown_runs,
 )
 from gainstage_server.settings import Settings
+from gainstage_server.store.records import RunRecord
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .conftest import Running, running
@@ -118,10 +122,6 @@ def test_layer_names_are_untrusted_text(server: Running) -> None:
     trainer = Trainer()
     name = 'dense"} 1\ngainstage_viewers 99\\'
     start, schema = trainer.run_start(), trainer.schema_message()
-    import msgspec
-
-    from gainstage import wire
-
     rows = tuple(msgspec.structs.replace(row, path=name) for row in schema.rows)
     schema = wire.encode(msgspec.structs.replace(schema, rows=rows))
     assert send(server.ws, [start, schema, *(trainer.loud(10 * i) for i in range(3))]) == []
@@ -134,8 +134,6 @@ def test_layer_names_are_untrusted_text(server: Running) -> None:
 
 def live_run(store: SQLiteStore, findings: list[Finding]) -> LiveRuns:
     """The state of a run that was last heard of at 1,000 s."""
-    from gainstage_server.store.records import RunRecord
-
     live = LiveRuns(store, 60.0)
     record = RunRecord(
         run="r",
@@ -200,8 +198,6 @@ def test_a_lost_run_is_shown_for_a_day(
 
 def test_a_failing_store_is_counted(settings: Settings) -> None:
     with running(settings.model_copy(update={"disk_floor": 2**62})) as server:
-        from websockets.exceptions import ConnectionClosed
-
         with pytest.raises(ConnectionClosed):
             send(server.ws, [Trainer().run_start()])
 

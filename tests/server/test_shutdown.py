@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from socket import create_server
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
 from gainstage_server.settings import Settings
+from gainstage_server.store.sqlite import SQLiteStore
 
 from .conftest import Running, running
 from .trainer import Trainer, acknowledged, read, send, subscribe, wait_until
@@ -112,9 +114,7 @@ def test_sigterm_ends_a_server_process_in_order(tmp_path: Path) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
 
@@ -126,8 +126,6 @@ def _answers(port: int) -> bool:
 
 
 def _only_run_start(path: str) -> bytes:
-    from gainstage_server.store.sqlite import SQLiteStore
-
     store = SQLiteStore(path)
     try:
         (raw,) = store.messages("canonical", "run_start")
