@@ -75,6 +75,8 @@ class Delivery:
             self.refused.append(message)
             if message.seq is not None:
                 self.spool.remove(message.seq)
+                if message.seq in self._flying:  # no acknowledgement will free its place
+                    self._flying.remove(message.seq)
 
     @property
     def waiting_for_answer(self) -> bool:
@@ -93,13 +95,18 @@ def ingest_url(url: str) -> str:
     Raises:
         ValueError: `url` is not the address of a server.
     """
-    parts = urlsplit(url)
+    problem = (
+        "`url` must be the address of a Gainstage server, such as http://127.0.0.1:8420, "
+        f"or False for none. Received: {url!r}."
+    )
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no port
+    except ValueError as error:
+        raise ValueError(problem) from error
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
     if scheme is None or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(
-            "`url` must be the address of a Gainstage server, such as http://127.0.0.1:8420, "
-            f"or False for none. Received: {url!r}."
-        )
+        raise ValueError(problem)
     if parts.username or parts.password:
         raise ValueError("`url` must not hold a user or password; pass `token=` instead.")
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/api/v1/ingest", "", ""))
