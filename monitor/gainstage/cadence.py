@@ -1,6 +1,7 @@
 """When to sample: every N steps, or as often as a share of the training time allows."""
 
 from dataclasses import dataclass, field
+from math import ceil
 
 # At the start of training, where most faults show, samples come at most this many steps apart...
 OPENING_GAP = 10
@@ -44,7 +45,7 @@ class Cadence:
             return self.every
         if not self.step_seconds or self.sample_seconds is None:
             return OPENING_GAP
-        affordable = max(1, round(self.sample_seconds / (self.overhead * self.step_seconds)))
+        affordable = max(1, ceil(self.sample_seconds / (self.overhead * self.step_seconds)))
         return min(affordable, OPENING_GAP) if self.samples < OPENING_SAMPLES else affordable
 
     def trained(self, seconds: float) -> None:
