@@ -33,7 +33,7 @@ def dashboard_router(static: Path = STATIC) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     root = static.resolve()
 
-    @router.get("/{path:path}")
+    @router.api_route("/{path:path}", methods=["GET", "HEAD"])
     def page(path: str) -> Response:
         """A file of the dashboard; its paths of runs and layers all mean its one page."""
         if path.split("/", 1)[0] == "api":

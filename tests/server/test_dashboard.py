@@ -29,10 +29,11 @@ class Client:
         app.include_router(dashboard_router(static))
         self._transport = httpx.ASGITransport(app)
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str, method: str = "GET") -> httpx.Response:
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=self._transport) as client:
-                return await client.get(httpx.URL("http://x").copy_with(raw_path=path.encode()))
+                url = httpx.URL("http://x").copy_with(raw_path=path.encode())
+                return await client.request(method, url)
 
         return asyncio.run(ask())
 
@@ -50,6 +51,12 @@ def test_files_are_served_and_those_named_by_hash_kept_for_ever(client: Client) 
     assert script.text == "draw()"
     assert "javascript" in script.headers["content-type"]
     assert "immutable" in script.headers["cache-control"]
+
+
+def test_a_program_may_ask_whether_the_page_is_there(client: Client) -> None:
+    asked = client.get("/", method="HEAD")
+
+    assert (asked.status_code, asked.text) == (200, "")
 
 
 @pytest.mark.parametrize("path", ["/runs/canonical", "/runs/canonical/dense_1", "/x.y.z"])
