@@ -74,13 +74,18 @@ def advance(
     if frame.source != "probe" or "layers" not in blocks:
         return state, []
     view = View(state.layout, state.layout.matrix(blocks), state.samples + 1)
+    with np.errstate(invalid="ignore"):  # levels of silence and of overflow are infinite
+        return _judge(state, view, frame.step)
+
+
+def _judge(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
     symptoms = np.stack([rule.symptom(view) for rule in RULES])
     symptoms &= np.cumsum(symptoms, axis=0) == 1  # precedence: the first rule that applies
     held = np.where(symptoms, state.held + 1, 0)
-    onset = np.where(held == 1, frame.step, state.onset)
+    onset = np.where(held == 1, step, state.onset)
     state = replace(state, samples=view.samples, held=held, onset=onset)
-    state, closed = _close(state, view, frame.step)
-    state, opened = _open(state, view, frame.step)
+    state, closed = _close(state, view, step)
+    state, opened = _open(state, view, step)
     return state, closed + opened
 
 
@@ -96,7 +101,8 @@ def _close(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
 
 
 def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
-    opened, over, events = dict(state.opened), list[Finding](), list[Finding]()
+    cleared, opened = dict(state.cleared), dict(state.opened)
+    over, events = list[Finding](), list[Finding]()
     for place, rule in enumerate(RULES):
         persistent = (state.held[place] >= rule.opens_after) & (
             step - state.onset[place] >= rule.least_steps
@@ -109,10 +115,12 @@ def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
                 continue
             if before is not None:  # the same layer, another cause
                 over.append(_ended(before, step))
+                cleared.pop(row, None)
             since = int(state.onset[place, row])
             opened[row] = _finding(place, Case(view, row), since=since, step=step)
             events.append(opened[row])
-    return replace(state, opened=opened, closed=(*state.closed, *over)), over + events
+    closed = (*state.closed, *over)
+    return replace(state, cleared=cleared, opened=opened, closed=closed), over + events
 
 
 def _keeps(finding: Finding, challenger: int, view: View, row: int) -> bool:
