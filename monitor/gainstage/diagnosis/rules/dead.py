@@ -32,7 +32,8 @@ def holds(view: View) -> Bools:
 
 def limits(case: Case) -> dict[str, float | None]:
     """The share of dead units against its limit, and what the units are held at."""
-    return {"dead_units": DEAD_SHARE, "zero_rate": None, "bias_mean": None, "pre_mean": None}
+    shown = (id for id in ("zero_rate", "bias_mean", "pre_mean") if np.isfinite(case[id]))
+    return {"dead_units": DEAD_SHARE, **dict.fromkeys(shown)}
 
 
 def summary(case: Case) -> str:
