@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 
 from gainstage import wire
+from gainstage.diagnosis import State, advance
+from gainstage.diagnosis.view import Layout, View
+from gainstage.finding import Finding
 from gainstage.measures import as_row
 from gainstage.statistics import STATISTICS
 
@@ -95,3 +98,26 @@ def sample(
         line[given] = written[given]
     frame = wire.Frame(**{**IDENTITY, "seq": 2 + step}, schema=1, step=step, source=source)
     return frame, {"layers": values}
+
+
+def view(
+    *statistics: Mapping[str, float],
+    rows: Sequence[wire.Row] = (),
+    samples: int = 16,
+    training: wire.Training = SGD,
+) -> View:
+    """One frame as the rules see it, after `samples` samples; a Dense layer for each row."""
+    rows = tuple(rows) or tuple(row(f"layer-{place}") for place in range(len(statistics)))
+    layout = Layout(schema(rows, training))
+    return View(layout, layout.matrix(sample(0, *statistics)[1]), samples)
+
+
+def fold(
+    state: State, *frames: tuple[wire.Frame, dict[str, wire.FloatBlock]]
+) -> tuple[State, list[Finding]]:
+    """The state after all `frames`, and every event on the way."""
+    events: list[Finding] = []
+    for frame, blocks in frames:
+        state, new = advance(state, frame, blocks)
+        events += new
+    return state, events
