@@ -284,8 +284,8 @@ STATISTICS = st.fixed_dictionaries(
         **dict.fromkeys(("input_db", "gain_db", "coherence_db", "bias_db", "pre_db"), LEVEL),
         **dict.fromkeys(("saturation_rate", "dead_units"), SHARE),
         **dict.fromkeys(("nonfinite_rate", "weight_nonfinite_rate"), RARE),
-        "kernel_rms": st.sampled_from([1e-3, 1.0, np.inf]),
-        "input_eigenvalue": st.sampled_from([1e-3, 1.0, 1e9]),
+        "kernel_rms": st.sampled_from([0.0, 1e-3, 1.0, np.inf]),
+        "input_eigenvalue": st.sampled_from([0.0, 1e-3, 1.0, np.inf, np.nan]),
     },
 ).map(lambda drawn: {**LOUD, **drawn})
 KEPT = st.sampled_from([*GUILTY.values(), CALM]) | STATISTICS
