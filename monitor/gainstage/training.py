@@ -4,6 +4,7 @@ import platform
 from typing import Any
 
 import keras
+import numpy as np
 
 from gainstage import wire
 
@@ -26,13 +27,20 @@ def describe_training(model: Any, batch_size: int | None) -> wire.Training:
 def learning_rate(model: Any) -> float | None:
     """The optimizer's learning rate as it is now; None without an optimizer of Keras's own."""
     rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    return None if rate is None else float(keras.ops.convert_to_numpy(rate))
+    return None if rate is None else float(_numpy(rate))
 
 
 def optimizer_step(model: Any) -> int | None:
     """Updates that the optimizer has made; None without an optimizer of Keras's own."""
     iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
-    return None if iterations is None else int(keras.ops.convert_to_numpy(iterations))
+    return None if iterations is None else int(_numpy(iterations))
+
+
+def _numpy(value: Any) -> Any:
+    # Of a TensorFlow variable, keras.ops.convert_to_numpy makes a copy and numpy a warning.
+    if isinstance(value, keras.Variable):
+        return np.asarray(value)
+    return keras.ops.convert_to_numpy(value)
 
 
 def loss_name(model: Any) -> str:
