@@ -8,6 +8,7 @@ read by its output. Layers are told apart by their class's name, so that no back
 import hashlib
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -184,7 +185,9 @@ def arguments(layer: Any) -> dict[str, Any]:
     everything of a layer of the user's own that cannot tell its arguments.
     """
     try:
-        config = layer.get_config()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a lambda, that loading it would be unsafe
+            config = layer.get_config()
     except NotImplementedError:
         return {}
     return _changed(type(layer), config)

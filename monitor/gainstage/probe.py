@@ -122,15 +122,19 @@ def _call(model: Any, x: Any) -> Any:
 def _tapped(model: Any, found: list[Leaf]) -> Iterator[list[_Call]]:
     """Records the calls of `found` in the list it yields; everything is as before on leaving."""
     calls: list[_Call] = []
-    # Losses that the pass adds are noted in their layers by identity, beside the scope.
-    noted = [(layer, set(layer._loss_ids)) for layer in model._flatten_layers()]
+    # A call clears the losses that the layers keep of the last one, which a training loop written
+    # by hand has yet to add up, and notes its own by identity, beside the scope.
+    noted = [
+        (layer, list(layer._losses), set(layer._loss_ids)) for layer in model._flatten_layers()
+    ]
     with ExitStack() as patches:
         for leaf in found:
             _tap(leaf, calls, patches)
         try:
             yield calls
         finally:
-            for layer, ids in noted:
+            for layer, losses, ids in noted:
+                layer._losses[:] = losses
                 layer._loss_ids.clear()
                 layer._loss_ids.update(ids)
 
@@ -260,12 +264,11 @@ def _weights(leaf: Leaf) -> dict[str, Any]:
     if leaf.contraction is not None:
         moving = layer.kernel
         kernel = keras.ops.cast(moving, "float32")
-        mean = keras.ops.mean(kernel)
         found["kernel"] = keras.ops.stack(
             [
-                mean,
-                # In two passes: in float32 a large mean eats the spread of mean(W^2) - mean(W)^2.
-                keras.ops.sqrt(keras.ops.mean(keras.ops.square(kernel - mean))),
+                keras.ops.mean(kernel),
+                # Not by mean(W^2): in float32 a large mean eats the spread of the difference.
+                keras.ops.std(kernel),
                 keras.ops.max(keras.ops.abs(kernel)),
             ]
         )
