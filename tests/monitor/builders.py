@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from gainstage import wire
@@ -121,3 +122,8 @@ def fold(
         state, new = advance(state, frame, blocks)
         events += new
     return state, events
+
+
+def same(some: list[Finding], others: list[Finding]) -> bool:
+    """Whether the findings are equal, a NaN among the evidence included."""
+    return msgspec.msgpack.encode(some) == msgspec.msgpack.encode(others)
