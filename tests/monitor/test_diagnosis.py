@@ -186,6 +186,16 @@ def test_saturated_layer_that_is_constant_too_is_not_called_dead() -> None:
     assert state.verdicts == ["activity"]
 
 
+def test_symptom_behind_another_counts_only_once_that_one_is_gone() -> None:
+    both = {**GUILTY["activity"], "dead_units": 1.0}
+
+    state, _ = fold(
+        begin(schema()), *frames(WINDOW + 9, both), *frames(9, GUILTY["dead"], start=1_000)
+    )
+
+    assert told(state.findings) == [("dead", 1_000, None), ("activity", 0, 1_020)]
+
+
 def test_findings_of_several_layers_come_in_order_of_data_flow() -> None:
     state = opened(GUILTY["kernel"], CALM, GUILTY["input"])
 

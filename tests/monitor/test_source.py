@@ -214,6 +214,7 @@ def _harmless(name: str, node: ast.Call) -> bool:
     kind="Dense(); exec('')",
     given_arguments={"units": {"class": "os.system", "arguments": {"command": "rm"}}},
 )
+@example(path="p", kind="None", given_arguments={})
 @example(path="p", kind="Dense", given_arguments={"a": {"class": "exec", "arguments": 5}})
 @given(path=NAME, kind=NAME, given_arguments=st.dictionaries(NAME, VALUE, max_size=4))
 def test_names_from_a_trainer_bring_no_code_into_the_source(

@@ -244,6 +244,13 @@ def test_block_that_lies_outside_the_message_is_refused(place: dict[str, Any]) -
         wire.decode(with_block(**place))
 
 
+def test_block_that_is_cut_off_is_refused_with_where_it_would_end() -> None:
+    data = with_block(shape=[5])
+
+    with pytest.raises(wire.WireError, match=f"ends at byte {len(data) + 4}, the message at"):
+        wire.decode(data)
+
+
 def test_block_at_the_very_end_of_the_message_is_read() -> None:
     _, blocks = wire.decode(with_block(offset=8))
 
