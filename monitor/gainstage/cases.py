@@ -32,13 +32,13 @@ class Data:
 def load(name: str, *, seed: int = 0) -> Data:
     """Data set `name` of scikit-learn ("digits", "breast_cancer", "wine") in random features.
 
-    Each is scaled to 0..1, multiplied by a random matrix and rectified: 2,048 positive features
-    below 1 (random features, Rahimi & Recht 2007), a fifth of the examples held out.
+    Each is scaled to 0..1 and multiplied by a random matrix; magnitudes scaled to below 1 are the
+    2,048 positive features (random features, Rahimi & Recht 2007). A fifth is held out.
     """
     x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     rng = np.random.default_rng(seed)
     x = x / np.maximum(x.max(axis=0), 1e-9)
-    x = np.maximum(x @ rng.normal(size=(x.shape[1], FEATURES)), 0)
+    x = np.abs(x @ rng.normal(size=(x.shape[1], FEATURES)))
     x = (x / x.max()).astype(np.float32)
     order = rng.permutation(len(x))
     train, test = np.split(order, [4 * len(x) // 5])

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,10 @@ def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]
         result: dict[str, Any] = {
             "layer": finding.layer,
             "verdict": finding.verdict,
-            "levels": {name: round(level, 2) for name, level in finding.levels.items()},
+            # A level of no signal at all is minus infinity, which JSON has no number for.
+            "levels": {
+                name: round(level, 2) for name, level in finding.levels.items() if isfinite(level)
+            },
             "accuracy_before": accuracy_before,
             "accuracy_after": accuracy_after,
             "frames_sampled": before.frames + after.frames,

@@ -25,7 +25,9 @@ THRESHOLD = (
     "The pre-activation's rms is above the headroom of its activation and more than "
     f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), "
     "in 3 samples in a row; closes 3 dB below the headroom or under "
-    f"{CLOSING_SHARE:.0%} saturated. The cause is the term that stands highest above its reference."
+    f"{CLOSING_SHARE:.0%} saturated. The cause is the term that stands highest above its reference; "
+    "an input that overloads even variance-preserving weights, and a bias that outweighs all else, "
+    "are the cause by themselves."
 )
 
 
@@ -60,7 +62,8 @@ def overload_rule(
 
     def holds(view: View) -> Bools:
         others = np.max(list(view.excess.values()), axis=0)
-        return still_overloaded(view) & (view.excess[verdict] >= others - TAKEOVER_DB)
+        leads = (view.cause == verdict) | (view.excess[verdict] >= others - TAKEOVER_DB)
+        return still_overloaded(view) & leads
 
     def limits(case: Case) -> dict[str, float | None]:
         references = {

@@ -93,9 +93,12 @@ class View:
     def cause(self) -> npt.NDArray[np.str_]:
         """The verdict whose term holds the largest share of the excess.
 
-        A bias that is louder than everything else is the cause by itself.
+        Two terms are the cause by themselves. A bias louder than everything else is. So is an
+        input that would overload the layer even with variance-preserving, unaligned weights:
+        training on it drives the weights along the mean input within a step or two, and what
+        coherence it leaves behind is the consequence.
         """
         names = np.array(list(self.excess))
-        stacked = np.stack(list(self.excess.values()))
-        largest = names[np.argmax(stacked, axis=0)]
-        return np.where(self.excess["bias"] > 0, "bias", largest)
+        largest = names[np.argmax(np.stack(list(self.excess.values())), axis=0)]
+        loud = self["input_db"] + self.layout.reference_gain_db > self.layout.headroom_db
+        return np.where(self.excess["bias"] > 0, "bias", np.where(loud, "input", largest))

@@ -3,15 +3,19 @@
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
-from gainstage.diagnosis.strength import ADAPTIVE, TARGET_DB, activity_penalty
+from gainstage.diagnosis.strength import ADAPTIVE, TARGET_DB, activity_penalty, amplitude
 
 
 def prescribe(case: Case) -> Prescription:
     """An activity penalty on the pre-activation, in front of the activation function."""
     row, training = case.row, case.training
-    excess = case["pre_db"] - case.headroom_db - TARGET_DB
+    wanted = case.headroom_db + TARGET_DB
     strength = activity_penalty(
-        row, training, excess_db=excess, eigenvalue=case["input_eigenvalue"]
+        row,
+        training,
+        excess_db=case["pre_db"] - wanted,
+        target=amplitude(wanted),
+        eigenvalue=case["input_eigenvalue"],
     )
     penalised = layer(
         row,

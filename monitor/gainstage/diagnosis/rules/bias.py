@@ -3,14 +3,14 @@
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
-from gainstage.diagnosis.strength import TARGET_DB, penalty
+from gainstage.diagnosis.strength import TARGET_DB, amplitude, penalty
 
 
 def prescribe(case: Case) -> Prescription:
     """A bias of 0 to begin with, and a penalty that keeps it small."""
     row = case.row
-    excess = case["bias_db"] - case.headroom_db - TARGET_DB
-    strength = penalty(row, case.training, excess_db=excess, eigenvalue=1.0)
+    wanted = case.headroom_db + TARGET_DB
+    strength = penalty(case.training, excess_db=case["bias_db"] - wanted, target=amplitude(wanted))
     return Prescription(
         f"Begin {row.path} with a bias of 0 and penalise it: L2({strength:.2g}). The bias alone "
         "uses up the headroom; weights and inputs are within it.",

@@ -3,14 +3,19 @@
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
-from gainstage.diagnosis.strength import penalty
+from gainstage.diagnosis.strength import HOLDING_STEPS, amplitude, penalty
 
 
 def prescribe(case: Case) -> Prescription:
-    """A kernel penalty that brings the gain to the variance-preserving one."""
+    """The default initializer, and a kernel penalty that keeps the gain where that puts it."""
     row = case.row
     excess = float(case.view.excess["kernel"][case.position])
-    strength = penalty(row, case.training, excess_db=excess, eigenvalue=1.0)
+    strength = penalty(
+        case.training,
+        excess_db=excess,
+        target=case["kernel_rms"] * amplitude(-excess),
+        steps=HOLDING_STEPS,
+    )
     code = replacement(
         row,
         layer(
@@ -20,9 +25,9 @@ def prescribe(case: Case) -> Prescription:
         ),
     )
     return Prescription(
-        f"Penalise the kernel of {row.path}: L2({strength:.2g}), and begin from the default "
-        f"initializer. Its gain stands {excess:.0f} dB above what keeps the variance. A penalty on "
-        "the outputs would only teach it to cancel large weights against each other.",
+        f"Begin {row.path} from the default initializer and penalise its kernel: "
+        f"L2({strength:.2g}). Its gain stands {excess:.0f} dB above what keeps the variance. A "
+        "penalty on the outputs would only teach it to cancel large weights against each other.",
         code,
     )
 
