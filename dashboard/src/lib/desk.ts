@@ -93,10 +93,18 @@ export class Desk {
 
   /** The statistics that some channel has. */
   get statistics(): string[] {
-    return [...this.places.keys()].filter((id) => {
-      const { bank, column } = this.places.get(id)!;
-      return this.channels.some((_, index) => bank.exists[index * bank.columns.length + column]);
-    });
+    return [...this.places.keys()].filter((id) =>
+      this.channels.some((_, channel) => this.has(channel, id)),
+    );
+  }
+
+  statisticsOf(channel: number): string[] {
+    return [...this.places.keys()].filter((id) => this.has(channel, id));
+  }
+
+  private has(channel: number, statistic: string): boolean {
+    const { bank, column } = this.places.get(statistic)!;
+    return bank.exists[channel * bank.columns.length + column] === 1;
   }
 
   /** Where a channel stands, by its id or else by its path; -1 where there is none. */

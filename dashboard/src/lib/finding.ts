@@ -1,8 +1,8 @@
 /** Findings in the order in which they matter. */
 
-import type { Finding } from "./contract";
+import type { Finding, Severity } from "./contract";
 
-const SEVERITIES: readonly Finding["severity"][] = ["critical", "warning", "info"];
+const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
 
 export function isOpen(finding: Finding): boolean {
   return finding.closed_step === null;

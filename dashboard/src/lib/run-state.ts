@@ -85,10 +85,13 @@ export class RunState {
     return this.headrooms.get(id) ?? null;
   }
 
+  openFinding(id: string): Finding | undefined {
+    return this.findings.find((finding) => finding.row === id && isOpen(finding));
+  }
+
   /** The verdict on a row: an open finding is newer than what the server last said of the row. */
   verdictOf(id: string): string {
-    const open = this.findings.find((finding) => finding.row === id && isOpen(finding));
-    return open?.verdict ?? this.judged.get(id) ?? "";
+    return this.openFinding(id)?.verdict ?? this.judged.get(id) ?? "";
   }
 
   receive({ message, blocks }: Decoded): Stale {

@@ -20,13 +20,26 @@ export interface Preset {
 
 /** Sets of statistics that answer one question together. */
 export const PRESETS: readonly Preset[] = [
-  { title: "Levels", statistics: ["pre_db", "input_db", "gain_db", "coherence_db"] },
+  { title: "Levels", statistics: ["pre_db", "input_db", "gain_db", "coherence_db", "output_db"] },
   { title: "Coherence", statistics: ["coherence_db", "common_mode_db", "aligned_db"] },
   { title: "Saturation", statistics: ["saturation_rate", "saturated_units", "dead_units"] },
   { title: "Quantiles", statistics: ["pre_q01", "pre_q25", "pre_q50", "pre_q75", "pre_q99"] },
   { title: "Weights", statistics: ["kernel_rms", "bias_rms"] },
   { title: "Update", statistics: ["update_ratio"] },
 ];
+
+/** What shows a verdict best over time; of a run without findings it is the first that exists. */
+const SHOWN_BY: Readonly<Record<string, string>> = {
+  nonfinite: "nonfinite_rate",
+  dead: "dead_units",
+};
+const SHOWN_FIRST: readonly string[] = ["saturation_rate", "pre_db", "output_db"];
+
+/** The statistic to show before anything was chosen. */
+export function telling(verdict: string | undefined, known: readonly string[]): string {
+  const candidates = [SHOWN_BY[verdict ?? ""] ?? "", ...SHOWN_FIRST, ...known];
+  return candidates.find((id) => known.includes(id)) ?? "";
+}
 
 /** More lines than this cannot be told apart by colour. */
 export const MOST_SERIES = 7;

@@ -44,11 +44,14 @@ export function waterfall(levels: Record<string, number>, headroom: number | nul
     level += value;
   }
   const bias = finite(levels, "bias");
-  if (bias !== null) bars.push({ part: "bias", title: "Bias, beside them", from: 0, to: bias, value: bias });
+  if (bias !== null) bars.push({ part: "bias", title: "Bias", from: 0, to: bias, value: bias });
   const pre = finite(levels, "pre");
   if (pre !== null) bars.push({ part: "pre", title: "Pre-activation", from: 0, to: pre, value: pre });
   const mark = finite(levels, "headroom") ?? headroom;
-  const ends = [...bars.flatMap(({ from, to }) => [from, to]), ...(mark === null ? [] : [mark])];
+  // The bias stands beside the sum; a faint one, far below, is no reason to shrink the rest.
+  const ends = bars.flatMap(({ part, from, to }) => (part === "bias" ? [from] : [from, to]));
+  if (mark !== null) ends.push(mark);
+  if (bias !== null) ends.push(Math.max(bias, -SMALLEST_REACH));
   return {
     bars,
     headroom: mark,

@@ -6,6 +6,7 @@ import { raster, xOf } from "../lib/raster";
 import type { Field, Rollup } from "../lib/rollup";
 import type { RunState } from "../lib/run-state";
 import type { Scale } from "../lib/scale";
+import { ticks } from "../lib/ticks";
 import { colour } from "./theme.svelte";
 
 const ROW_HEIGHT = 24;
@@ -70,6 +71,7 @@ export function drawHeatmap(
   context.clearRect(0, 0, width, height);
   drawCells(context, layout, heat, drawn, ratio);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  drawAbsent(context, layout, heat);
   drawNames(context, layout, run, drawn.selected);
   drawSteps(context, layout, heat);
   drawOnsets(context, layout, run, heat);
@@ -94,6 +96,24 @@ function drawCells(
   for (let lane = 1; lane < heat.lanes; lane++) {
     context.clearRect(x, Math.round(y + (lane * height) / heat.lanes) - 1, width, 1);
   }
+}
+
+/** A line through each layer that has no such statistic: it is not there, rather than 0. */
+function drawAbsent(context: CanvasRenderingContext2D, layout: Layout, heat: Rollup): void {
+  if (layout.rowHeight < LEAST_NAMED_ROW) return;
+  context.strokeStyle = colour("line");
+  context.lineWidth = 1;
+  context.setLineDash([2, 4]);
+  for (let lane = 0; lane < heat.lanes; lane++) {
+    const begin = heat.cell(lane, 0);
+    if (heat.kinds.subarray(begin, begin + heat.columns).some((kind) => kind !== 0)) continue;
+    const y = layout.top + (lane + 0.5) * layout.rowHeight;
+    context.beginPath();
+    context.moveTo(layout.left, y);
+    context.lineTo(layout.left + layout.plotWidth, y);
+    context.stroke();
+  }
+  context.setLineDash([]);
 }
 
 function drawNames(
@@ -124,19 +144,19 @@ function shortened(context: CanvasRenderingContext2D, text: string, width: numbe
 
 function drawSteps(context: CanvasRenderingContext2D, layout: Layout, heat: Rollup): void {
   const first = heat.steps[0] ?? 0;
-  const span = heat.lastStep - first;
-  const wanted = Math.max(2, Math.floor(layout.plotWidth / 130));
+  const wanted = Math.max(2, Math.floor(layout.plotWidth / 110));
   const y = layout.top + layout.plotHeight;
   context.font = `12px ${colour("mono")}`;
   context.fillStyle = colour("faint");
   context.textBaseline = "top";
-  for (let tick = 0; tick <= wanted; tick++) {
-    const step = Math.round(first + (span * tick) / wanted);
+  context.textAlign = "center";
+  const right = layout.left + layout.plotWidth;
+  for (const step of ticks(first, heat.lastStep, wanted)) {
     const x = layout.left + xOf(heat, step, layout.plotWidth);
-    context.textAlign = tick === 0 ? "left" : tick === wanted ? "right" : "center";
-    context.fillRect(Math.min(x, layout.left + layout.plotWidth - 1), y, 1, 4);
-    context.fillText(formatCount(step), x, y + 7);
-    if (span <= 0) break;
+    const text = formatCount(step);
+    const half = context.measureText(text).width / 2;
+    context.fillRect(Math.min(x, right - 1), y, 1, 4);
+    context.fillText(text, Math.min(x, right - half), y + 7);
   }
 }
 

@@ -74,7 +74,7 @@ function axis(): uPlot.Axis {
 }
 
 function stepAxis(): uPlot.Axis {
-  return { ...axis(), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatCount(tick) : "")) };
+  return { ...axis(), size: 36, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatCount(tick) : "")) };
 }
 
 function valueAxis(scale: string, lines: readonly Line[], index: number): uPlot.Axis {
