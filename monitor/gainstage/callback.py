@@ -45,7 +45,7 @@ def _contained(hook: Hook[Parameters]) -> Hook[Parameters]:
         try:
             hook(self, *args, **kwargs)
         except Exception as error:
-            self._failed(error)
+            self._failed(error)  # pyright: ignore[reportPrivateUsage]
 
     return contained
 

@@ -68,7 +68,7 @@ class Case:
 
     def hidden(self) -> list[Any]:
         """The layers of this case between input and output."""
-        initializer = keras.initializers.RandomNormal(self.mean, self.std)
+        initializer: Any = keras.initializers.RandomNormal(self.mean, self.std)
         return [
             keras.layers.Dense(
                 UNITS, activation="sigmoid", kernel_initializer=initializer, name="hidden"

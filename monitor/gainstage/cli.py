@@ -1,8 +1,9 @@
 """The command line."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,6 +23,7 @@ DEFAULT_URL = "http://127.0.0.1:8420"
 
 Url = Annotated[str, typer.Option(envvar="GAINSTAGE_URL", help="Address of the server.")]
 Token = Annotated[str | None, typer.Option(envvar="GAINSTAGE_TOKEN", help="The server's token.")]
+Answer = TypeVar("Answer")
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.")]
 
 
@@ -37,7 +39,7 @@ def serve(
         from gainstage_server.settings import Settings
     except ModuleNotFoundError as error:
         _stop(f'The server is not installed ({error}). pip install "gainstage[server]"')
-    given = {"host": host, "port": port, "database": database}
+    given: dict[str, Any] = {"host": host, "port": port, "database": database}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
@@ -137,14 +139,14 @@ def sync(
         raise typer.Exit(1)
 
 
-def _ask(question: Any, url: str, token: str | None) -> Any:
+def _ask(question: Callable[[Client], Answer], url: str, token: str | None) -> Answer:
     try:
         return question(Client(url, token))
     except ServerError as error:
         _stop(str(error))
 
 
-def _stop(reason: str) -> Any:
+def _stop(reason: str) -> NoReturn:
     Console(stderr=True).print(Text(reason), style="red")
     raise typer.Exit(2)
 

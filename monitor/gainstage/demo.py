@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -38,7 +38,7 @@ class _EpochBar(keras.callbacks.Callback):
 
 
 @contextmanager
-def _server(folder: Path, port: int) -> Iterator[str]:
+def _server(folder: Path, port: int) -> Generator[str]:
     """A server of the demo's own, on its embedded store; yields its address."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"GAINSTAGE_PORT": str(port), "GAINSTAGE_DATABASE": str(folder / "gainstage.db")}

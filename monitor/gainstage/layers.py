@@ -20,8 +20,6 @@ from gainstage import activations
 
 # Layers whose inner layers run in a loop or on slices: tensors captured inside cannot leave it.
 OPAQUE = {"RNN", "Wrapper"}
-# Layers that are nothing but an activation function.
-ACTIVATION_KINDS = {"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"}
 # Constructor values longer than this (an initializer's constant array) are not sent anywhere.
 MAX_ARGUMENT_CHARACTERS = 2_000
 
@@ -144,7 +142,12 @@ def leaves(model: Any, include: tuple[str, ...] | None, exclude: tuple[str, ...]
 
 
 def _walk(layer: Any) -> Iterator[Any]:
-    inner = [child for child in layer._layers if hasattr(child, "_layers")]
+    # An activation that is a layer (`Dense(64, activation=keras.layers.LeakyReLU())`) is an
+    # argument of its layer, not a layer inside it.
+    function = getattr(layer, "activation", None)
+    inner = [
+        child for child in layer._layers if hasattr(child, "_layers") and child is not function
+    ]
     if not inner or Leaf(layer, 0).opaque:
         if type(layer).__name__ != "InputLayer":
             yield layer
@@ -153,24 +156,37 @@ def _walk(layer: Any) -> Iterator[Any]:
         yield from _walk(child)
 
 
+def _relu(layer: Any) -> str:
+    if layer.negative_slope:
+        return "leaky_relu"
+    return {None: "relu", 6: "relu6"}.get(layer.max_value, "?") if not layer.threshold else "?"
+
+
+# Layers that are nothing but one activation function, and its name.
+ACTIVATION_LAYERS: dict[str, Callable[[Any], str]] = {
+    "ReLU": _relu,
+    "LeakyReLU": lambda _layer: "leaky_relu",
+    "PReLU": lambda _layer: "leaky_relu",
+    "ELU": lambda layer: "elu" if layer.alpha == 1 else "?",  # alpha moves the edge of saturation
+    "Softmax": lambda _layer: "softmax",
+}
+ACTIVATION_KINDS = {"Activation", *ACTIVATION_LAYERS}
+
+
 def activation_of(layer: Any) -> str | None:
     """Name of the activation function of `layer`: its argument's, or what the layer itself is.
 
     Returns a name of `activations.TABLE`, "?" for a function that is not Keras's own, and None
     where the layer has no activation.
     """
-    kind = type(layer).__name__
-    if kind == "ReLU":
-        if layer.negative_slope:
-            return "leaky_relu"
-        return {None: "relu", 6: "relu6"}.get(layer.max_value, "?") if not layer.threshold else "?"
-    if kind in {"LeakyReLU", "PReLU"}:
-        return "leaky_relu"
-    if kind in {"ELU", "Softmax"}:
-        return kind.lower()
+    named = ACTIVATION_LAYERS.get(type(layer).__name__)
+    if named is not None:
+        return named(layer)
     function = getattr(layer, "activation", None)
     if not callable(function):
         return None
+    if hasattr(function, "_layers"):
+        return activation_of(function)
     name = getattr(function, "__name__", "")
     owner = (getattr(function, "__module__", "") or "").split(".")[0]
     known = owner in {"keras", "tensorflow", "jax", "torch"} and name in activations.TABLE

@@ -69,10 +69,13 @@ class RowMeter:
     Attributes:
         fan_in: Values that one pre-activation sums; None where the row is no contraction.
         activation: The function that z enters; None where there is none or it is unknown.
+        pointwise: Whether z is a product with one position of x alone (a dense layer, a 1x1
+            convolution), rather than a sum over a patch.
     """
 
     fan_in: float | None
     activation: Activation | None
+    pointwise: bool = False
     _saturated: deque[Array] = field(default_factory=lambda: deque[Array](maxlen=WINDOW))
     _range: deque[tuple[Array, Array]] = field(
         default_factory=lambda: deque[tuple[Array, Array]](maxlen=WINDOW)
@@ -82,7 +85,8 @@ class RowMeter:
     @classmethod
     def of(cls, row: wire.Row) -> "RowMeter":
         """The meter of a row of the schema."""
-        return cls(row.fan_in, TABLE.get(row.activation or "linear"))
+        function = TABLE.get(row.activation or "linear")
+        return cls(row.fan_in, function, math.prod(row.kernel_shape[:-2]) == 1)
 
     def measure(self, reading: Reading, step: int) -> dict[str, float]:
         """Statistic id -> value, of those that exist for this row.
@@ -104,7 +108,13 @@ class RowMeter:
         if reading.kernel is not None:
             values |= _named("kernel", *_weight_summary(reading.kernel))
         if self.fan_in is not None and reading.x is not None and reading.z is not None:
-            values |= _decomposition(self.fan_in, reading.x, reading.z, reading.bias, values)
+            values |= _decomposition(self.fan_in, reading.z, reading.bias, values)
+            values["input_eigenvalue"] = (
+                largest_eigenvalue(reading.x)
+                if self.pointwise
+                # A convolution sums patches; their energy bounds their loudest direction.
+                else self.fan_in * values["input_rms"] ** 2
+            )
         if reading.z is not None:
             values |= self._saturation(reading.z)
             values |= quantiles(reading.z)
@@ -123,7 +133,7 @@ class RowMeter:
             return {}
         low = -np.inf if self.activation.low is None else self.activation.low
         high = np.inf if self.activation.high is None else self.activation.high
-        share = np.mean((z < low) | (z > high), axis=0, dtype=np.float32)
+        share = np.asarray(np.mean((z < low) | (z > high), axis=0), np.float32)
         self._saturated.append(share)
         pinned = np.mean(np.stack(self._saturated), axis=0) >= PINNED_SHARE
         return {"saturation_rate": float(share.mean()), "saturated_units": float(pinned.mean())}
@@ -146,7 +156,7 @@ class RowMeter:
 
 
 def _decomposition(
-    fan_in: float, x: Array, z: Array, bias: Array | None, values: dict[str, float]
+    fan_in: float, z: Array, bias: Array | None, values: dict[str, float]
 ) -> dict[str, float]:
     signal = z.astype(np.float64)
     if bias is not None:
@@ -163,10 +173,7 @@ def _decomposition(
     }
     levels = {f"{name}_db": decibels(value) for name, value in factors.items()}
     levels |= {"kernel_gain": gain, "gain_db": decibels(gain)}
-    # A convolution sums patches; their energy bounds their loudest direction from above.
-    exact = x.shape[1] == round(fan_in)
-    eigenvalue = largest_eigenvalue(x) if exact else fan_in * float(values["input_rms"]) ** 2
-    return factors | levels | {"input_eigenvalue": eigenvalue}
+    return factors | levels
 
 
 def summary(array: Array) -> tuple[float, float, float, float]:

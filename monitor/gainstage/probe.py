@@ -12,7 +12,7 @@ TensorFlow from fusing kernels and changes the weights that come out.
 import functools
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,9 @@ from gainstage import activations, wire
 from gainstage.layers import ACTIVATION_KINDS, Leaf, activation_of, arguments, leaves
 from gainstage.measures import Reading, Weights
 from gainstage.training import loss_name
+
+# Keras declares what its operations return too narrowly and too widely at once.
+ops: Any = keras.ops
 
 # Rows of a tensor (examples times positions) that are read, all units of each. 256 rows put the
 # standard error of an rms at 4 %, a third of a decibel.
@@ -119,7 +122,7 @@ def _call(model: Any, x: Any) -> Any:
 
 
 @contextmanager
-def _tapped(model: Any, found: list[Leaf]) -> Iterator[list[_Call]]:
+def _tapped(model: Any, found: list[Leaf]) -> Generator[list[_Call]]:
     """Records the calls of `found` in the list it yields; everything is as before on leaving."""
     calls: list[_Call] = []
     # A call clears the losses that the layers keep of the last one, which a training loop written
@@ -172,7 +175,7 @@ def _patch(patches: ExitStack, layer: Any, name: str, value: Any) -> None:
 
 
 def _tensors_in(structure: Any) -> list[Any]:
-    return [leaf for leaf in keras.tree.flatten(structure) if keras.ops.is_tensor(leaf)]
+    return [leaf for leaf in keras.tree.flatten(structure) if ops.is_tensor(leaf)]
 
 
 def _connect(calls: list[_Call], outputs: Any) -> None:
@@ -263,28 +266,28 @@ def _weights(leaf: Leaf) -> dict[str, Any]:
     moving = max(layer.trainable_weights, key=lambda w: math.prod(w.shape), default=None)
     if leaf.contraction is not None:
         moving = layer.kernel
-        kernel = keras.ops.cast(moving, "float32")
-        found["kernel"] = keras.ops.stack(
+        kernel = ops.cast(moving, "float32")
+        found["kernel"] = ops.stack(
             [
-                keras.ops.mean(kernel),
+                ops.mean(kernel),
                 # Not by mean(W^2): in float32 a large mean eats the spread of the difference.
-                keras.ops.std(kernel),
-                keras.ops.max(keras.ops.abs(kernel)),
+                ops.std(kernel),
+                ops.max(ops.abs(kernel)),
             ]
         )
         if layer.bias is not None:
-            found["bias"] = keras.ops.cast(layer.bias, "float32")
+            found["bias"] = ops.cast(layer.bias, "float32")
     if moving is not None and "float" in str(moving.dtype):
         size = math.prod(moving.shape)
         places = np.unique(np.floor(np.arange(COORDINATES) * GOLDEN % 1 * size).astype(np.int64))
-        flat = keras.ops.reshape(moving, (-1,))
-        found["moving"] = keras.ops.cast(keras.ops.take(flat, places), "float32")
+        flat = ops.reshape(moving, (-1,))
+        found["moving"] = ops.cast(ops.take(flat, places), "float32")
     return found
 
 
 def _count_nonfinite(weight: Any) -> Any:
-    bad = keras.ops.logical_not(keras.ops.isfinite(weight))
-    return keras.ops.sum(keras.ops.cast(bad, "float32"))
+    bad = ops.logical_not(ops.isfinite(weight))
+    return ops.sum(ops.cast(bad, "float32"))
 
 
 @dataclass
@@ -320,19 +323,19 @@ def _is_number(tensor: Any) -> bool:
 def _positions(tensor: Any, *, channels_first: bool) -> Any:
     """[positions, units] of a tensor of any shape, at most `POSITIONS` of its positions."""
     if channels_first and len(tensor.shape) > 2:
-        tensor = keras.ops.moveaxis(tensor, 1, -1)
+        tensor = ops.moveaxis(tensor, 1, -1)
     units = tensor.shape[-1] if len(tensor.shape) > 1 else 1
-    flat = keras.ops.reshape(tensor, (-1, units))
-    count = keras.ops.shape(flat)[0]
+    flat = ops.reshape(tensor, (-1, units))
+    count = ops.shape(flat)[0]
     if not isinstance(count, int) or count > POSITIONS:
         shares = np.arange(1, POSITIONS + 1) * GOLDEN % 1
-        scaled = keras.ops.cast(count, "float32") * keras.ops.convert_to_tensor(shares, "float32")
-        flat = keras.ops.take(flat, keras.ops.cast(keras.ops.floor(scaled), "int32"), axis=0)
-    return keras.ops.cast(flat, "float32")
+        scaled = ops.cast(count, "float32") * ops.convert_to_tensor(shares, "float32")
+        flat = ops.take(flat, ops.cast(ops.floor(scaled), "int32"), axis=0)
+    return ops.cast(flat, "float32")
 
 
 def _numpy(tensor: Any) -> Any:
-    return keras.ops.convert_to_numpy(tensor)
+    return ops.convert_to_numpy(tensor)
 
 
 def _reading(parts: dict[str, Any]) -> Reading:

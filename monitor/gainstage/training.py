@@ -8,6 +8,8 @@ import numpy as np
 
 from gainstage import wire
 
+ops: Any = keras.ops
+
 
 def describe_training(model: Any, batch_size: int | None) -> wire.Training:
     """What a prescription needs to know about the training of `model`."""
@@ -37,10 +39,10 @@ def optimizer_step(model: Any) -> int | None:
 
 
 def _numpy(value: Any) -> Any:
-    # Of a TensorFlow variable, keras.ops.convert_to_numpy makes a copy and numpy a warning.
+    # Of a TensorFlow variable, `convert_to_numpy` makes a copy and numpy a warning.
     if isinstance(value, keras.Variable):
         return np.asarray(value)
-    return keras.ops.convert_to_numpy(value)
+    return ops.convert_to_numpy(value)
 
 
 def loss_name(model: Any) -> str:
@@ -65,8 +67,8 @@ def penalty_per_example() -> bool:
     """
     layer = keras.layers.ActivityRegularization(l2=1.0, name="gainstage_penalty")
     with keras.StatelessScope(collect_losses=True) as scope:
-        layer(keras.ops.ones((2, 1)))
-        return float(keras.ops.convert_to_numpy(scope.losses[0])) < 1.5
+        layer(ops.ones((2, 1)))
+        return float(ops.convert_to_numpy(scope.losses[0])) < 1.5
 
 
 def environment() -> dict[str, str]:

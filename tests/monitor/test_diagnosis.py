@@ -178,6 +178,22 @@ def test_layers_behind_the_first_that_is_not_finite_are_not_accused() -> None:
     assert state.verdicts == ["healthy", "nonfinite", "healthy"]
 
 
+def test_layers_that_the_first_one_that_is_not_finite_has_spread_to_are_not_accused_later() -> None:
+    bad = {**CALM, "nonfinite_rate": 1.0}
+    rows = [row("a"), row("b")]
+
+    _, events = fold(begin(schema(rows)), *frames(3, CALM, bad), *frames(9, bad, bad, start=100))
+
+    assert [event.row for event in events] == ["b"]
+
+
+def test_schema_without_the_block_that_is_judged_is_an_error_of_the_wire() -> None:
+    nothing = msgspec.structs.replace(schema(), blocks={})
+
+    with pytest.raises(wire.WireError, match=r"'layers'.*Received: none"):
+        begin(nothing)
+
+
 def test_saturated_layer_that_is_constant_too_is_not_called_dead() -> None:
     both = {**GUILTY["activity"], "dead_units": 1.0}
 

@@ -189,6 +189,8 @@ def test_dense_with_low_rank_adaptation_is_not_decomposed() -> None:
         (layers.LeakyReLU(), "leaky_relu"),
         (layers.PReLU(), "leaky_relu"),
         (layers.ELU(), "elu"),
+        (layers.ELU(0.5), "?"),
+        (layers.Dense(1, activation=layers.ReLU(max_value=6)), "relu6"),
         (layers.Softmax(), "softmax"),
         (layers.Dropout(0.5), None),
         (layers.BatchNormalization(), None),
@@ -243,6 +245,14 @@ def test_a_layer_that_is_used_twice_is_one_leaf() -> None:
     model = keras.Model(inputs, shared(shared(inputs)))
 
     assert [leaf.layer.name for leaf in leaves(model, None, ())] == ["shared"]
+
+
+def test_activation_that_is_a_layer_belongs_to_its_layer() -> None:
+    model = keras.Sequential(
+        [layers.Input((3,)), layers.Dense(2, activation=layers.LeakyReLU(), name="dense")]
+    )
+
+    assert [leaf.layer.name for leaf in leaves(model, None, ())] == ["dense"]
 
 
 def test_layers_that_run_others_in_a_loop_or_on_slices_are_one_leaf() -> None:

@@ -219,6 +219,23 @@ def test_meter_of_a_row_knows_its_fan_in_and_activation(row: Any, headroom: floa
     assert one.activation.headroom == headroom
 
 
+@pytest.mark.parametrize(
+    ("kernel_shape", "fan_in", "pointwise"),
+    [
+        ((4, 8), 4.0, True),
+        ((1, 1, 4, 8), 4.0, True),
+        ((3, 3, 4, 8), 36.0, False),
+        ((3, 3, 9, 1), 9.0, False),  # depthwise: as many taps as channels
+    ],
+)
+def test_loudest_direction_is_of_positions_only_where_they_are_what_is_summed(
+    kernel_shape: tuple[int, ...], fan_in: float, *, pointwise: bool
+) -> None:
+    one = RowMeter.of(builders.row(kernel_shape=kernel_shape, fan_in=fan_in))
+
+    assert one.pointwise is pointwise
+
+
 def test_unknown_activation_is_not_judged() -> None:
     one = RowMeter.of(builders.row(activation="?"))
 

@@ -77,7 +77,12 @@ def reading(seen: Seen) -> Reading:
 
 
 def measured(history: History) -> dict[str, float]:
-    meter = RowMeter(history[0].fan_in, TABLE[history[0].activation])
+    first = history[0]
+    meter = RowMeter(
+        first.fan_in,
+        TABLE[first.activation],
+        pointwise=first.x is not None and first.fan_in == first.x.shape[1],
+    )
     return [meter.measure(reading(seen), seen.step) for seen in history][-1]
 
 

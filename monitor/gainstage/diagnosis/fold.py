@@ -108,6 +108,8 @@ def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
             step - state.onset[place] >= rule.least_steps
         )
         for row in np.flatnonzero(persistent).tolist():
+            if rule.spreads and any(open.verdict == rule.verdict for open in opened.values()):
+                break
             before = opened.get(row)
             if before is not None and (
                 before.verdict == rule.verdict or _keeps(before, place, view, row)

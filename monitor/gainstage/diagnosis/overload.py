@@ -25,9 +25,9 @@ THRESHOLD = (
     "The pre-activation's rms is above the headroom of its activation and more than "
     f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), "
     "in 3 samples in a row; closes 3 dB below the headroom or under "
-    f"{CLOSING_SHARE:.0%} saturated. The cause is the term that stands highest above its reference; "
-    "an input that overloads even variance-preserving weights, and a bias that outweighs all else, "
-    "are the cause by themselves."
+    f"{CLOSING_SHARE:.0%} saturated. The cause is the term that stands highest above its "
+    "reference; an input that overloads even variance-preserving weights, and a bias that "
+    "outweighs all else, are the cause by themselves."
 )
 
 

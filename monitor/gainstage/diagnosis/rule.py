@@ -67,6 +67,8 @@ class Rule:
         least_steps: ... and steps between the first and the last of them, so that dense sampling
             does not take a transient for a state.
         closes_after: Samples in a row without it before it closes.
+        spreads: Whether the symptom reaches every layer from the first: while a finding is open,
+            no other layer is accused.
     """
 
     verdict: str
@@ -82,6 +84,7 @@ class Rule:
     opens_after: int = 3
     least_steps: int = 20
     closes_after: int = 5
+    spreads: bool = False
 
 
 def describe(rule: Rule) -> dict[str, str | int]:

@@ -17,11 +17,19 @@ LAYERS = "layers"
 
 
 class Layout:
-    """What a schema says of every row, as arrays of shape [rows]; computed once."""
+    """What a schema says of every row, as arrays of shape [rows]; computed once.
+
+    Raises:
+        WireError: The schema contradicts itself.
+    """
 
     def __init__(self, schema: wire.Schema) -> None:
         self.schema = schema
         self.rows = schema.rows
+        if LAYERS not in schema.blocks:
+            raise wire.WireError(
+                f"A schema has a block {LAYERS!r}. Received: {', '.join(schema.blocks) or 'none'}."
+            )
         block = schema.blocks[LAYERS]
         self.columns = {column.id: place for place, column in enumerate(block.columns)}
         self.exists = wire.mask_of(block, len(self.rows))

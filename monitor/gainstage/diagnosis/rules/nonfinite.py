@@ -64,4 +64,5 @@ RULE = Rule(
     severity="critical",
     opens_after=1,
     least_steps=0,
+    spreads=True,
 )
