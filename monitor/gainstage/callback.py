@@ -4,12 +4,10 @@ import contextlib
 import functools
 import logging
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 import keras
 
@@ -17,19 +15,20 @@ from gainstage import peek, report
 from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
+from gainstage.options import Options
 from gainstage.probe import Probe
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.training import describe_training, environment, learning_rate, optimizer_step
-from gainstage.uplink import ingest_url
+
+if TYPE_CHECKING:
+    from gainstage.exposition import Exposition
 
 log = logging.getLogger("gainstage")
 
-DEFAULT_URL = "http://127.0.0.1:8420"
 # A probe that failed this often in a row will not work on this model.
 MOST_FAILURES = 3
 # Seconds that the end of `fit` waits for a server that is listening; the rest stays in the spool.
 DRAIN_SECONDS = 5.0
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 Parameters = ParamSpec("Parameters")
 Hook = Callable[Concatenate["LayerMonitor", Parameters], None]
@@ -72,7 +71,8 @@ class LayerMonitor(keras.callbacks.Callback):
         token: The server's token; default $GAINSTAGE_TOKEN.
         spool: Folder of the on-disk queue; default $GAINSTAGE_SPOOL, else ~/.gainstage/spool.
         on_finding: Called with each finding as it opens, in the training thread.
-        prometheus_port: Serve the run's findings to Prometheus on this port of 127.0.0.1.
+        prometheus_port: Serve the run's figures to Prometheus while `fit` runs, at
+            http://127.0.0.1:<this port>/metrics; needs prometheus-client.
 
     Raises:
         ValueError: An argument is not what is described here.
@@ -97,25 +97,28 @@ class LayerMonitor(keras.callbacks.Callback):
         prometheus_port: int | None = None,
     ) -> None:
         super().__init__()
-        _check_arguments(run, project, every, overhead, examples)
-        self._url = None if url is False else url or os.environ.get("GAINSTAGE_URL", DEFAULT_URL)
-        if self._url is not None:
-            ingest_url(self._url)
-        self._token = token or os.environ.get("GAINSTAGE_TOKEN")
-        self._folder = Path(
-            spool or os.environ.get("GAINSTAGE_SPOOL") or Path.home() / ".gainstage" / "spool"
+        self._options = Options.checked(
+            url=url,
+            token=token,
+            spool=spool,
+            project=project,
+            run=run,
+            tags=tags,
+            config=config,
+            every=every,
+            overhead=overhead,
+            examples=examples,
+            include=include,
+            exclude=exclude,
+            on_finding=on_finding,
+            prometheus_port=prometheus_port,
         )
-        self._run, self._project = run, project
-        self._tags, self._config = _words("tags", tags), dict(config or {})
-        self._every, self._overhead, self._examples = every, overhead, examples
-        self._include = None if include is None else _words("include", include)
-        self._exclude = _words("exclude", exclude)
-        self._on_finding = on_finding
         self._recorder: Recorder | None = None
+        self._exposition: Exposition | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._cadence = Cadence(self._every, self._overhead)
+        self._cadence = Cadence(self._options.every, self._options.overhead)
         self._probe: Probe | None = None
         self._failures = 0
         self._reported: set[str] = set()
@@ -150,24 +153,35 @@ class LayerMonitor(keras.callbacks.Callback):
         """Samples the model on the inputs `x` now: for training loops written by hand.
 
         Call `set_model` and `on_train_begin` before the loop and `on_train_end` after it.
+
+        Raises:
+            RuntimeError: There is no run to which the sample could belong.
         """
+        if self._recorder is None:
+            raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
         self._sample(x)
 
     @_contained
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Opens the run."""
+        self._stop_serving()
         if self._recorder is not None:
             self._recorder.close("interrupted", 0.0)  # a `fit` that raised
         self._begin()
+        options = self._options
         identity = RunIdentity(
-            self._run or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}",
-            self._project,
-            self._tags,
-            self._config,
+            options.run or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}",
+            options.project,
+            options.tags,
+            options.config,
         )
         self._recorder = Recorder(
-            identity, environment(), url=self._url, token=self._token, folder=self._folder
+            identity, environment(), url=options.url, token=options.token, folder=options.folder
         )
+        if self._options.prometheus_port is not None:
+            from gainstage.exposition import Exposition
+
+            self._exposition = Exposition(self._options.prometheus_port, self._recorder.figures)
 
     @_contained
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -195,6 +209,7 @@ class LayerMonitor(keras.callbacks.Callback):
     @_contained
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Closes the run, sends what waits, and prints what was found."""
+        self._stop_serving()
         recorder = self._recorder
         if recorder is None:
             return
@@ -205,17 +220,18 @@ class LayerMonitor(keras.callbacks.Callback):
                 "%d messages of run %s wait in %s. To send them later: gainstage sync",
                 left,
                 recorder.identity.run,
-                self._folder,
+                self._options.folder,
             )
 
     @_contained
     def _look(self, batch: Any) -> None:
         self._sample(peek.inputs(self._model, batch))
 
+    @_contained
     def _sample(self, x: Any) -> None:
         recorder = self._recorder
-        if recorder is None:
-            raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
+        if recorder is None:  # on_train_begin failed, and said so
+            return
         began = time.perf_counter()
         self._sampling = began
         batch_size = peek.size(x)
@@ -223,8 +239,8 @@ class LayerMonitor(keras.callbacks.Callback):
             return  # the last batch of an epoch: too few examples to compare
         self._batch_size = batch_size
         if self._probe is None:
-            self._probe = Probe(self._model, self._include, self._exclude)
-        read = self._probe(peek.first(x, self._examples))
+            self._probe = Probe(self._model, self._options.include, self._options.exclude)
+        read = self._probe(peek.first(x, self._options.examples))
         step = optimizer_step(self._model)
         changed = recorder.record(
             read.rows,
@@ -237,10 +253,15 @@ class LayerMonitor(keras.callbacks.Callback):
         )
         self._cadence.sampled(time.perf_counter() - began, traced=read.traced)
         self._failures = 0
-        if self._on_finding is not None:
+        if self._options.on_finding is not None:
             for finding in changed:
                 if finding.open:
-                    self._on_finding(finding)
+                    self._options.on_finding(finding)
+
+    def _stop_serving(self) -> None:
+        if self._exposition is not None:
+            self._exposition.close()
+            self._exposition = None
 
     def _numbers(self) -> dict[str, float]:
         numbers = {name: float(value) for name, value in self._logs.items()}
@@ -258,35 +279,3 @@ class LayerMonitor(keras.callbacks.Callback):
         if self._recorder is not None:
             with contextlib.suppress(Exception):
                 self._recorder.notice("error", "monitor-failed", text)
-
-
-def _check_arguments(
-    run: str | None, project: str, every: int | str, overhead: float, examples: int
-) -> None:
-    if run is not None and not RUN_NAME.fullmatch(run):
-        raise ValueError(
-            "`run` must be 1 to 128 of the characters A-Z a-z 0-9 . _ - and begin with a letter or "
-            f"digit. Received: {run!r}."
-        )
-    if not project or len(project) > 128:
-        raise ValueError(f"`project` must be 1 to 128 characters. Received: {project!r}.")
-    if every != "auto" and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-        raise ValueError(
-            f'`every` must be a number of steps from 1, or "auto". Received: {every!r}.'
-        )
-    if not 0 < overhead < 1:
-        raise ValueError(
-            "`overhead` must be a share of the training time between 0 and 1. "
-            f"Received: {overhead!r}."
-        )
-    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 2:
-        raise ValueError(
-            "`examples` must be a whole number from 2: one example alone has no spread. "
-            f"Received: {examples!r}."
-        )
-
-
-def _words(name: str, words: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"`{name}` must be a list of strings. Received: {words!r}.")
-    return tuple(words)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gainstage.client import Client, ServerError
 from gainstage.finding import VERDICTS
+from gainstage.options import DEFAULT_URL
 
 app = typer.Typer(
     help="Watch Keras models while they train.", no_args_is_help=True, add_completion=False
@@ -19,7 +20,6 @@ app = typer.Typer(
 console = Console()
 
 HOME = Path.home() / ".gainstage"
-DEFAULT_URL = "http://127.0.0.1:8420"
 
 Url = Annotated[str, typer.Option(envvar="GAINSTAGE_URL", help="Address of the server.")]
 Token = Annotated[str | None, typer.Option(envvar="GAINSTAGE_TOKEN", help="The server's token.")]

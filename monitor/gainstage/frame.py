@@ -37,3 +37,8 @@ class Table:
             raise KeyError(f"No statistic {statistic!r}. Expected one of {', '.join(IDS)}.")
         place = self.layers.index(layer), INDEX[statistic]
         return float(self.values[place]) if self.exists[place] else None
+
+    def column(self, statistic: str) -> npt.NDArray[np.float32]:
+        """[layers], the values that exist of `statistic`; NaN elsewhere."""
+        place = INDEX[statistic]
+        return np.where(self.exists[:, place], self.values[:, place], np.float32("nan"))

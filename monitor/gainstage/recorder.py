@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from gainstage.measures import Reading, RowMeter, as_row
 from gainstage.spool import SUFFIX, Spool
 from gainstage.statistics import STATISTICS
 from gainstage.uplink import Uplink
+
+if TYPE_CHECKING:
+    from gainstage.exposition import RunFigures
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Recorder:
         self.frames = 0
         self.newest: Table | None = None
         self.state: State | None = None
+        self._last_frame = 0.0
         self._seq = 0
         self._schema: wire.Schema | None = None
         self._meters: list[RowMeter] = []
@@ -104,9 +108,31 @@ class Recorder:
         blocks = {"layers": values}
         self._append(frame, blocks)
         self.frames += 1
+        self._last_frame = frame.time
         self.newest = Table(step, tuple(row.path for row in rows), values, exists)
         self.state, changed = advance(self.state or begin(self._schema), frame, blocks)
         return changed
+
+    def figures(self) -> "RunFigures | None":
+        """The run as Prometheus is shown it; None before the first frame. From any thread."""
+        from gainstage.exposition import RunFigures, saturation
+
+        table, state = self.newest, self.state
+        if table is None or state is None:
+            return None
+        worst, mean = saturation(table)
+        return RunFigures(
+            run=self.identity.run,
+            project=self.identity.project,
+            status="live",
+            step=table.step,
+            last_frame=self._last_frame,
+            frames=self.frames,
+            verdicts=state.verdicts,
+            worst_saturation=worst,
+            mean_saturation=mean,
+            findings=[finding for finding in state.findings if finding.open],
+        )
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, text: str) -> None:
         """Tells whoever looks at the run."""

@@ -1,131 +1,94 @@
-"""The current state of every run, in memory; all of it can be read from the store again."""
+"""Viewers' connections: they subscribe to a run or to the list of runs, and are told the news."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
-from msgspec.structs import replace
+import msgspec
+from fastapi import APIRouter, Depends, WebSocket
+from starlette.concurrency import run_in_threadpool
 
 from gainstage import wire
-from gainstage.finding import Finding
-from gainstage_server.admission import Admitted
-from gainstage_server.commit import Committed
-from gainstage_server.progress import CHIEF, is_newest
-from gainstage_server.recent import Recent
-from gainstage_server.store.interface import Store
-from gainstage_server.store.records import RunRecord, Stream
+from gainstage_server.auth import is_open
+from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
+from gainstage_server.hub import Viewer
+from gainstage_server.service import Service, service_of
 
-Status = Literal["live", "ended", "lost"]
-
-# Each holds a schema and a frame: 0.5 MB at 1,000 layers.
-_NEWEST = 1_000
+router = APIRouter()
+MAX_SUBSCRIPTION = 4_096  # characters
 
 
-@dataclass(frozen=True)
-class Newest:
-    """The newest schema of a run, and the newest frame if that has come with it."""
+class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
+    """A viewer's only message; `run` None means the list of runs."""
 
-    schema: bytes | None
-    frame: bytes | None
+    run: str | None = None
+    token: str | None = None
 
 
-class LiveRuns:
-    """Runs, their open findings and their newest frame.
+class Spectator:
+    """A viewer and the connection to it."""
 
-    Changed on the event loop only, by replacing records that never change themselves; any thread
-    may read.
-    """
+    def __init__(self, socket: WebSocket, service: Service) -> None:
+        self._service = service
+        self._viewer = Viewer(service.settings.viewer_frames, self._wake)
+        self._duplex = Duplex(socket, self._viewer.queue.data_to_send)
 
-    def __init__(self, store: Store, lost_after: float) -> None:
-        self._store = store
-        self._lost_after = lost_after
-        self._runs: dict[str, RunRecord] = {}
-        self._open: dict[str, dict[str, Finding]] = {}
-        self._newest: Recent[str, Newest] = Recent(_NEWEST)
-        self._connections: Counter[str] = Counter()
+    def _wake(self) -> None:
+        if self._viewer.queue.overflowed:
+            self._duplex.close(TRY_AGAIN_LATER, "This viewer does not read what it is sent.")
+        self._duplex.wake()
 
-    def load(self) -> None:
-        """Read the state from the store."""
-        self._runs = {record.run: record for record in self._store.runs()}
-        self._open = {
-            run: {finding.id: finding for finding in findings}
-            for run, findings in self._store.open_findings().items()
-        }
+    def turn_away(self, reason: str) -> None:
+        """Have the viewer come again later."""
+        self._duplex.close(TRY_AGAIN_LATER, reason)
 
-    def runs(self) -> list[RunRecord]:
-        """Every run, newest first."""
-        # Copied in one go: another thread may be reading while a run begins.
-        return sorted([*self._runs.values()], key=lambda record: -record.started)
+    def shut_down(self) -> None:
+        """End the connection because the server ends."""
+        self._duplex.close(GOING_AWAY, "The server is shutting down.")
 
-    def run(self, run: str) -> RunRecord | None:
-        """One run."""
-        return self._runs.get(run)
+    async def run(self) -> None:
+        """Tell the viewer what it subscribes to, until the connection ends."""
+        self._service.hub.add(self._viewer)
+        try:
+            await self._duplex.run(self._receive)
+        finally:
+            self._service.hub.remove(self._viewer)
 
-    def open_findings(self, run: str) -> Sequence[Finding]:
-        """What is wrong with a run now."""
-        return list(self._open.get(run, {}).values())
+    async def _receive(self, data: bytes | str) -> None:
+        try:
+            if len(data) > MAX_SUBSCRIPTION:
+                raise msgspec.DecodeError(f"it has {len(data)} characters")
+            wanted = msgspec.json.decode(data, type=Subscribe)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._duplex.close(POLICY_VIOLATION, f"Not a subscription: {error}.")
+            return
+        tokens = self._service.settings.tokens("read")
+        if tokens and not is_open(tokens, wanted.token or ""):
+            self._duplex.close(POLICY_VIOLATION, "The subscription needs the read token.")
+            return
+        await self._subscribe(wanted.run)
 
-    def last_seen(self, record: RunRecord, now: float) -> float:
-        """When the run was heard of; a trainer that is connected is heard all the time."""
-        return now if self._connections[record.run] else record.last_seen
+    async def _subscribe(self, run: str | None) -> None:
+        live = self._service.live
+        stored = await run_in_threadpool(live.newest, run) if run else None
+        # From here on nothing waits, so that no news comes between what is shown and what follows.
+        self._viewer.subscribe(run)
+        if run and stored:
+            newest = live.newest_in_memory(run) or stored
+            if newest.schema:
+                self._viewer.queue.put("schema", newest.schema)
+            if newest.frame:
+                self._viewer.queue.put_frame("newest", newest.frame)
+            for finding in live.open_findings(run):
+                news = wire.FindingChanged(run=run, finding=finding)
+                self._viewer.offer_finding(news, wire.encode(news))
+        self._duplex.wake()
 
-    def status(self, record: RunRecord, now: float) -> Status:
-        """Whether the run goes on."""
-        if record.ended is not None:
-            return "ended"
-        silent = now - self.last_seen(record, now)
-        return "lost" if silent > self._lost_after else "live"
 
-    def newest(self, run: str) -> Newest:
-        """What a viewer of the run is shown first; reads the store unless it is in memory."""
-        known, record = self._newest.get(run), self._runs.get(run)
-        if known is not None or record is None:
-            return known or Newest(None, None)
-        frame, schema = self._store.newest(Stream(run, record.attempt, CHIEF))
-        return Newest(schema, frame)
-
-    def newest_in_memory(self, run: str) -> Newest | None:
-        """The same, if a message has come since the server started."""
-        return self._newest.get(run)
-
-    def connect(self, run: str) -> None:
-        """A trainer of this run is connected."""
-        self._connections[run] += 1
-
-    def disconnect(self, run: str, now: float) -> None:
-        """A trainer of this run is gone."""
-        self._connections[run] -= 1
-        if self._connections[run] <= 0:
-            del self._connections[run]
-        if record := self._runs.get(run):
-            self._runs[run] = replace(record, last_seen=now)
-
-    def apply(self, committed: Committed) -> None:
-        """Take over what a batch changed."""
-        self._runs.update(committed.runs)
-        for run, findings in committed.findings.items():
-            open_ones = dict(self._open.get(run, {}))
-            for finding in findings:
-                if finding.open:
-                    open_ones[finding.id] = finding
-                else:
-                    open_ones.pop(finding.id, None)
-            self._open[run] = open_ones
-        self._remember(committed.fresh)
-
-    def _remember(self, fresh: Iterable[Admitted]) -> None:
-        for item in fresh:
-            message = item.message
-            if not is_newest(self._runs[message.run], message):
-                continue
-            if isinstance(message, wire.Schema):
-                self._newest.put(message.run, Newest(item.raw, None))
-            elif isinstance(message, wire.Frame) and message.source == "probe":
-                known = self._newest.get(message.run)
-                schema = known.schema if known else self._schema_of(item)
-                self._newest.put(message.run, Newest(schema, item.raw))
-
-    def _schema_of(self, item: Admitted) -> bytes | None:
-        layout = item.layout
-        return wire.encode(layout.schema) if layout else None
+@router.websocket("/api/v1/live")
+async def live(socket: WebSocket, service: Annotated[Service, Depends(service_of)]) -> None:
+    """A viewer's subscription as JSON; then wire messages, as they are committed."""
+    await socket.accept()
+    spectator = Spectator(socket, service)
+    if len(service.hub) >= service.settings.viewers:
+        spectator.turn_away(f"The server takes {service.settings.viewers} viewers.")
+    with service.connected(spectator):
+        await spectator.run()

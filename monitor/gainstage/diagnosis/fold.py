@@ -108,7 +108,7 @@ def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
             step - state.onset[place] >= rule.least_steps
         )
         for row in np.flatnonzero(persistent).tolist():
-            if rule.spreads and any(open.verdict == rule.verdict for open in opened.values()):
+            if rule.spreads and any(one.verdict == rule.verdict for one in opened.values()):
                 break
             before = opened.get(row)
             if before is not None and (

@@ -1,0 +1,131 @@
+"""The current state of every run, in memory; all of it can be read from the store again."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec.structs import replace
+
+from gainstage import wire
+from gainstage.finding import Finding
+from gainstage_server.admission import Admitted
+from gainstage_server.commit import Committed
+from gainstage_server.progress import CHIEF, is_newest
+from gainstage_server.recent import Recent
+from gainstage_server.store.interface import Store
+from gainstage_server.store.records import RunRecord, Stream
+
+Status = Literal["live", "ended", "lost"]
+
+# Each holds a schema and a frame: 0.5 MB at 1,000 layers.
+_NEWEST = 1_000
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest schema of a run, and the newest frame if that has come with it."""
+
+    schema: bytes | None
+    frame: bytes | None
+
+
+class LiveRuns:
+    """Runs, their open findings and their newest frame.
+
+    Changed on the event loop only, by replacing records that never change themselves; any thread
+    may read.
+    """
+
+    def __init__(self, store: Store, lost_after: float) -> None:
+        self._store = store
+        self._lost_after = lost_after
+        self._runs: dict[str, RunRecord] = {}
+        self._open: dict[str, dict[str, Finding]] = {}
+        self._newest: Recent[str, Newest] = Recent(_NEWEST)
+        self._connections: Counter[str] = Counter()
+
+    def load(self) -> None:
+        """Read the state from the store."""
+        self._runs = {record.run: record for record in self._store.runs()}
+        self._open = {
+            run: {finding.id: finding for finding in findings}
+            for run, findings in self._store.open_findings().items()
+        }
+
+    def runs(self) -> list[RunRecord]:
+        """Every run, newest first."""
+        # Copied in one go: another thread may be reading while a run begins.
+        return sorted([*self._runs.values()], key=lambda record: -record.started)
+
+    def run(self, run: str) -> RunRecord | None:
+        """One run."""
+        return self._runs.get(run)
+
+    def open_findings(self, run: str) -> Sequence[Finding]:
+        """What is wrong with a run now."""
+        return list(self._open.get(run, {}).values())
+
+    def last_seen(self, record: RunRecord, now: float) -> float:
+        """When the run was heard of; a trainer that is connected is heard all the time."""
+        return now if self._connections[record.run] else record.last_seen
+
+    def status(self, record: RunRecord, now: float) -> Status:
+        """Whether the run goes on."""
+        if record.ended is not None:
+            return "ended"
+        silent = now - self.last_seen(record, now)
+        return "lost" if silent > self._lost_after else "live"
+
+    def newest(self, run: str) -> Newest:
+        """What a viewer of the run is shown first; reads the store unless it is in memory."""
+        known, record = self._newest.get(run), self._runs.get(run)
+        if known is not None or record is None:
+            return known or Newest(None, None)
+        frame, schema = self._store.newest(Stream(run, record.attempt, CHIEF))
+        return Newest(schema, frame)
+
+    def newest_in_memory(self, run: str) -> Newest | None:
+        """The same, if a message has come since the server started."""
+        return self._newest.get(run)
+
+    def connect(self, run: str) -> None:
+        """A trainer of this run is connected."""
+        self._connections[run] += 1
+
+    def disconnect(self, run: str, now: float) -> None:
+        """A trainer of this run is gone."""
+        self._connections[run] -= 1
+        if self._connections[run] <= 0:
+            del self._connections[run]
+        if record := self._runs.get(run):
+            self._runs[run] = replace(record, last_seen=now)
+
+    def apply(self, committed: Committed) -> None:
+        """Take over what a batch changed."""
+        self._runs.update(committed.runs)
+        for run, findings in committed.findings.items():
+            open_ones = dict(self._open.get(run, {}))
+            for finding in findings:
+                if finding.open:
+                    open_ones[finding.id] = finding
+                else:
+                    open_ones.pop(finding.id, None)
+            self._open[run] = open_ones
+        self._remember(committed.fresh)
+
+    def _remember(self, fresh: Iterable[Admitted]) -> None:
+        for item in fresh:
+            message = item.message
+            if not is_newest(self._runs[message.run], message):
+                continue
+            if isinstance(message, wire.Schema):
+                self._newest.put(message.run, Newest(item.raw, None))
+            elif isinstance(message, wire.Frame) and message.source == "probe":
+                known = self._newest.get(message.run)
+                schema = known.schema if known else self._schema_of(item)
+                self._newest.put(message.run, Newest(schema, item.raw))
+
+    def _schema_of(self, item: Admitted) -> bytes | None:
+        layout = item.layout
+        return wire.encode(layout.schema) if layout else None
