@@ -15,7 +15,7 @@ import { decode, WireError } from "./wire";
 
 const BASE = "/api/v1";
 
-/** The server's own words on what was wrong. */
+/** The server's own words on what was wrong; status 0: it did not answer. */
 export class ApiError extends Error {
   override name = "ApiError";
 
@@ -126,7 +126,13 @@ export class Api {
     const headers: Record<string, string> = { Accept: accept };
     const token = this.session.token;
     if (token !== null) headers["Authorization"] = `Bearer ${token}`;
-    const response = await this.fetch(BASE + path, { headers });
+    let response: Response;
+    try {
+      response = await this.fetch(BASE + path, { headers });
+    } catch {
+      // Browsers say "Failed to fetch" or worse, each in its own words.
+      throw new ApiError(0, "The server cannot be reached.");
+    }
     if (response.ok) return response;
     if (response.status === 401) this.session.refuse();
     throw new ApiError(response.status, await detailOf(response));

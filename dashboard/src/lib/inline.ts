@@ -6,7 +6,8 @@ export interface Piece {
 }
 
 export function pieces(prose: string): Piece[] {
-  const parts = prose.split("`");
+  // A number and its unit stay on one line.
+  const parts = prose.replace(/(?<=\d) (?=dB\b)/g, "\u202f").split("`");
   // Without its partner the last backtick is only a character.
   if (parts.length % 2 === 0) parts.splice(-2, 2, parts.slice(-2).join("`"));
   return parts.flatMap((text, index) => (text === "" ? [] : [{ text, code: index % 2 === 1 }]));

@@ -14,6 +14,9 @@ const HIGHEST_PLOT = 620;
 const LEAST_NAMED_ROW = 11;
 const AXIS_HEIGHT = 24;
 const MARKER = 5;
+// Of a fixed-width face at 12 px, with a little to spare.
+const CHARACTER = 7.4;
+const WIDEST_NAMES = 190;
 
 export interface Layout {
   left: number;
@@ -33,10 +36,13 @@ export interface Drawn {
   cursor: { lane: number; column: number } | null;
 }
 
-export function layoutOf(width: number, lanes: number): Layout {
+export function layoutOf(width: number, names: readonly string[]): Layout {
+  const lanes = names.length;
   const plotHeight = Math.min(HIGHEST_PLOT, Math.max(1, lanes) * ROW_HEIGHT);
   const rowHeight = plotHeight / Math.max(1, lanes);
-  const left = rowHeight < LEAST_NAMED_ROW ? 8 : Math.min(190, width * 0.3);
+  const longest = names.reduce((most, { length }) => Math.max(most, length), 0);
+  const named = Math.min(WIDEST_NAMES, width * 0.3, longest * CHARACTER + 16);
+  const left = rowHeight < LEAST_NAMED_ROW ? 8 : named;
   const top = MARKER + 1;
   const plotWidth = Math.max(1, width - left - 8);
   return {
@@ -134,9 +140,11 @@ function drawNames(
   });
 }
 
-/** The end of a path tells layers apart; its beginning is what they share. */
+/** The end of a path tells layers apart; its beginning is what they share, and goes first. */
 function shortened(context: CanvasRenderingContext2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
+  const name = text.slice(text.lastIndexOf("/") + 1);
+  if (name !== text && context.measureText(name).width <= width) return name;
   let from = 1;
   while (from < text.length && context.measureText(`…${text.slice(from)}`).width > width) from++;
   return `…${text.slice(from)}`;
@@ -144,7 +152,7 @@ function shortened(context: CanvasRenderingContext2D, text: string, width: numbe
 
 function drawSteps(context: CanvasRenderingContext2D, layout: Layout, heat: Rollup): void {
   const first = heat.steps[0] ?? 0;
-  const wanted = Math.max(2, Math.floor(layout.plotWidth / 110));
+  const wanted = Math.max(3, Math.floor(layout.plotWidth / 110));
   const y = layout.top + layout.plotHeight;
   context.font = `12px ${colour("mono")}`;
   context.fillStyle = colour("faint");

@@ -2,19 +2,8 @@
 
 import type uPlot from "uplot";
 import { formatCount } from "../lib/number";
-import { formatStatistic, isShare } from "../lib/statistic";
+import { formatStatistic, isShare, lineColours } from "../lib/statistic";
 import { colour } from "./theme.svelte";
-
-/** Names of the style sheet's colours, in the order in which lines take them. */
-export const LINE_COLOURS = [
-  "--line-1",
-  "--line-2",
-  "--line-3",
-  "--line-4",
-  "--line-5",
-  "--line-6",
-  "--line-7",
-] as const;
 
 export interface Mark {
   /** Level in dB at which the activation saturates. */
@@ -37,6 +26,7 @@ export function optionsOf(
   point: (column: number | null) => void,
 ): uPlot.Options {
   const scales = [...new Set(lines.map(scaleName))];
+  const colours = lineColours(lines.map(([id]) => id)).map(colour);
   return {
     width: 1,
     height: 1,
@@ -48,8 +38,8 @@ export function optionsOf(
       dB: { range: (_, low, high) => levelRange(low, high, mark.headroom) },
     },
     axes: [stepAxis(), ...scales.map((scale, index) => valueAxis(scale, lines, index))],
-    series: [{}, ...lines.flatMap((line, index) => seriesOf(line, index, banded))],
-    bands: banded ? lines.map((line, index) => bandOf(line, index)) : [],
+    series: [{}, ...lines.flatMap((line, index) => seriesOf(line, colours[index]!, banded))],
+    bands: banded ? colours.map(bandOf) : [],
     hooks: {
       draw: [(plot) => drawMarks(plot, mark)],
       setCursor: [(plot) => point(plot.cursor.idx ?? null)],
@@ -57,11 +47,15 @@ export function optionsOf(
   };
 }
 
-/** Room of 5 dB at both ends, with the headroom in sight. */
-function levelRange(low: number | null, high: number | null, headroom: number | null): uPlot.Range.MinMax {
+/** Room at both ends, below for the words at an onset, and the headroom in sight. */
+function levelRange(
+  low: number | null,
+  high: number | null,
+  headroom: number | null,
+): uPlot.Range.MinMax {
   const ends = [low, high, headroom].filter((end): end is number => end !== null);
   if (ends.length === 0) return [-10, 10];
-  return [Math.min(...ends) - 5, Math.max(...ends) + 5];
+  return [Math.min(...ends) - 10, Math.max(...ends) + 5];
 }
 
 function axis(): uPlot.Axis {
@@ -74,7 +68,9 @@ function axis(): uPlot.Axis {
 }
 
 function stepAxis(): uPlot.Axis {
-  return { ...axis(), size: 36, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatCount(tick) : "")) };
+  // Steps are whole.
+  const label = (tick: number): string => (Number.isInteger(tick) ? formatCount(tick) : "");
+  return { ...axis(), size: 36, values: (_, ticks) => ticks.map(label) };
 }
 
 function valueAxis(scale: string, lines: readonly Line[], index: number): uPlot.Axis {
@@ -87,50 +83,76 @@ function valueAxis(scale: string, lines: readonly Line[], index: number): uPlot.
     size: 74,
     // Two grids over one another could not be read.
     grid: first ? { stroke: colour("line"), width: 1 } : { show: false },
-    values: (_, ticks) => ticks.map((tick) => formatStatistic(id, unit, tick)),
+    values: (_, ticks) => ticks.map((tick) => formatStatistic(id, unit, tick).replace(".0", "")),
   };
 }
 
-function seriesOf(line: Line, index: number, banded: boolean): uPlot.Series[] {
-  const stroke = colour(LINE_COLOURS[index % LINE_COLOURS.length]!.slice(2));
+/** The ends of the band, which are not drawn themselves, and the line. */
+function seriesOf(line: Line, stroke: string, banded: boolean): uPlot.Series[] {
   const scale = scaleName(line);
   const edge: uPlot.Series = { scale, show: banded, width: 0, points: { show: false } };
-  return [edge, edge, { scale, stroke, width: 2, points: { show: false } }].map((series) => ({ ...series }));
+  return [{ ...edge }, { ...edge }, { scale, stroke, width: 2, points: { show: false } }];
 }
 
-function bandOf(_: Line, index: number): uPlot.Band {
+function bandOf(stroke: string, index: number): uPlot.Band {
   const high = 3 * index + 2;
-  return { series: [high, high - 1], fill: `${colour(LINE_COLOURS[index % LINE_COLOURS.length]!.slice(2))}30` };
+  return { series: [high, high - 1], fill: `${stroke}30` };
 }
 
 function drawMarks(plot: uPlot, { headroom, onsets }: Mark): void {
   const { ctx: context, bbox } = plot;
+  const ratio = window.devicePixelRatio;
+  const right = bbox.left + bbox.width;
+  const bottom = bbox.top + bbox.height;
   context.save();
-  context.lineWidth = 1.5 * window.devicePixelRatio;
-  context.strokeStyle = colour("ink");
-  context.fillStyle = colour("ink");
-  context.font = `${12 * window.devicePixelRatio}px ${colour("mono")}`;
+  context.lineWidth = 1.5 * ratio;
+  context.font = `${12 * ratio}px ${colour("mono")}`;
+  context.textBaseline = "middle";
   if (headroom !== null && plot.scales["dB"] !== undefined) {
     const y = plot.valToPos(headroom, "dB", true);
-    context.setLineDash([6 * window.devicePixelRatio, 5 * window.devicePixelRatio]);
-    stroke(context, bbox.left, y, bbox.left + bbox.width, y);
-    context.textAlign = "right";
-    context.fillText("headroom", bbox.left + bbox.width - 6, y - 6);
+    context.strokeStyle = colour("ink");
+    context.setLineDash([6 * ratio, 5 * ratio]);
+    stroke(context, bbox.left, y, right, y);
+    context.setLineDash([]);
+    tag(context, "headroom", "ink", right - 8 * ratio, y, "right");
   }
-  context.setLineDash([]);
   context.strokeStyle = colour("critical");
-  context.fillStyle = colour("critical");
-  context.textAlign = "left";
   for (const step of onsets) {
     const x = plot.valToPos(step, "x", true);
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    stroke(context, x, bbox.top, x, bbox.top + bbox.height);
-    context.fillText("▼ finding", x + 6, bbox.top + 14 * window.devicePixelRatio);
+    if (x < bbox.left || x > right) continue;
+    stroke(context, x, bbox.top, x, bottom);
+    // At the bottom, away from the levels that run high just when there is a finding.
+    tag(context, "▲ finding", "critical", x + 8 * ratio, bottom - 12 * ratio, "left");
   }
   context.restore();
 }
 
-function stroke(context: CanvasRenderingContext2D, fromX: number, fromY: number, toX: number, toY: number): void {
+/** Words on the desk's own ground, so that no line runs through them. */
+function tag(
+  context: CanvasRenderingContext2D,
+  text: string,
+  ink: string,
+  x: number,
+  y: number,
+  align: "left" | "right",
+): void {
+  const margin = 4 * window.devicePixelRatio;
+  const width = context.measureText(text).width;
+  const left = align === "left" ? x : x - width;
+  context.fillStyle = colour("panel");
+  context.fillRect(left - margin, y - 2 * margin, width + 2 * margin, 4 * margin);
+  context.textAlign = "left";
+  context.fillStyle = colour(ink);
+  context.fillText(text, left, y);
+}
+
+function stroke(
+  context: CanvasRenderingContext2D,
+  fromX: number,
+  fromY: number,
+  toX: number,
+  toY: number,
+): void {
   context.beginPath();
   context.moveTo(fromX, fromY);
   context.lineTo(toX, toY);
