@@ -12,7 +12,7 @@ from gainstage.statistics import STATISTICS
 from gainstage_server import models, views
 from gainstage_server.history import MAX_STEP, Cell, History, Window
 from gainstage_server.layout import Layout
-from gainstage_server.live import Status
+from gainstage_server.runs import Status
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.records import RunRecord
 
@@ -52,9 +52,9 @@ def run_record(run: str, service: Served) -> RunRecord:
     Raises:
         HTTPException: 404, there is none.
     """
-    record = service.live.run(run)
+    record = service.runs.get(run)
     if record is None:
-        raise _unknown("run", run, [known.run for known in service.live.runs()])
+        raise _unknown("run", run, [known.run for known in service.runs.all()])
     return record
 
 
@@ -67,7 +67,7 @@ def newest_layout(record: Named, service: Served) -> Layout:
     Raises:
         HTTPException: 404, the run has none.
     """
-    schema = service.live.newest(record.run).schema
+    schema = service.runs.newest(record.run).schema
     message = wire.decode(schema)[0] if schema else None
     if not isinstance(message, wire.Schema):
         raise HTTPException(
@@ -94,9 +94,9 @@ async def runs(
     """All runs, newest first."""
     now = time.time()
     shown = [
-        views.run_summary(record, service.live, now)
-        for record in service.live.runs()
-        if project in (None, record.project) and status in (None, service.live.status(record, now))
+        views.run_summary(record, service.runs, now)
+        for record in service.runs.all()
+        if project in (None, record.project) and status in (None, service.runs.status(record, now))
     ]
     return _answer({"runs": shown})
 
@@ -105,7 +105,7 @@ async def runs(
 def run(record: Named, service: Served) -> Response:
     """One run, its notices and its attempts."""
     return _answer(
-        views.run_summary(record, service.live, time.time())
+        views.run_summary(record, service.runs, time.time())
         | {
             "notices": views.notices(service.store.messages(record.run, "notice")),
             "attempts": list(map(views.attempt, service.store.attempts(record.run))),
@@ -116,7 +116,7 @@ def run(record: Named, service: Served) -> Response:
 @router.get("/runs/{run}/layers", response_model=models.Layers, responses=_PROBLEM)
 def layers(record: Named, service: Served) -> Response:
     """The newest values and verdict of every row."""
-    return _answer(views.layers(record, service.live.newest(record.run)))
+    return _answer(views.layers(record, service.runs.newest(record.run)))
 
 
 @router.get("/runs/{run}/series", response_model=models.Series, responses=_PROBLEM)

@@ -68,7 +68,7 @@ class Trainer:
         before = set(self._session.runs)
         self._session.answer(outcomes)
         for run in self._session.runs - before:
-            self._service.live.connect(run)
+            self._service.runs.connect(run)
         if self._session.overflowed:
             self._duplex.close(POLICY_VIOLATION, "Too many messages were refused unread.")
         self._duplex.wake()
@@ -89,7 +89,7 @@ class Trainer:
         finally:
             self._gone = True
             for run in self._session.runs:
-                self._service.live.disconnect(run, time.time())
+                self._service.runs.disconnect(run, time.time())
 
     async def _receive(self, data: bytes | str) -> None:
         # Text has no prefix, so it is refused like any other bytes that cannot be read.

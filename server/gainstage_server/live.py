@@ -67,17 +67,17 @@ class Spectator:
         await self._subscribe(wanted.run)
 
     async def _subscribe(self, run: str | None) -> None:
-        live = self._service.live
-        stored = await run_in_threadpool(live.newest, run) if run else None
+        runs = self._service.runs
+        stored = await run_in_threadpool(runs.newest, run) if run else None
         # From here on nothing waits, so that no news comes between what is shown and what follows.
         self._viewer.subscribe(run)
         if run and stored:
-            newest = live.newest_in_memory(run) or stored
+            newest = runs.newest_in_memory(run) or stored
             if newest.schema:
                 self._viewer.queue.put("schema", newest.schema)
             if newest.frame:
                 self._viewer.queue.put_frame("newest", newest.frame)
-            for finding in live.open_findings(run):
+            for finding in runs.open_findings(run):
                 news = wire.FindingChanged(run=run, finding=finding)
                 self._viewer.offer_finding(news, wire.encode(news))
         self._duplex.wake()

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from gainstage.finding import Finding
 from gainstage_server.counters import Histogram
-from gainstage_server.live import LiveRuns
+from gainstage_server.runs import Runs
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.records import RunRecord
 
@@ -126,14 +126,14 @@ RUN_METRICS = (
 )
 
 
-def shown_runs(live: LiveRuns, now: float) -> list[Shown]:
+def shown_runs(runs: Runs, now: float) -> list[Shown]:
     """The runs that have series: live ones, and those that were lost not long ago."""
     shown: list[Shown] = []
-    for record in live.runs():
-        status = live.status(record, now)
-        recent = now - live.last_seen(record, now) <= LOST_SHOWN_SECONDS
+    for record in runs.all():
+        status = runs.status(record, now)
+        recent = now - runs.last_seen(record, now) <= LOST_SHOWN_SECONDS
         if status != "ended" and recent:
-            shown.append(Shown(record, status, tuple(live.open_findings(record.run))))
+            shown.append(Shown(record, status, tuple(runs.open_findings(record.run))))
     return shown
 
 
@@ -146,11 +146,11 @@ class ServiceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now."""
-        runs = shown_runs(self._service.live, self._clock())
+        shown_now = shown_runs(self._service.runs, self._clock())
         for metric in RUN_METRICS:
             labels = ("run", "project", *metric.labels)
             family: Any = metric.family(metric.name, metric.help, labels=labels)
-            for shown in runs:
+            for shown in shown_now:
                 for values, value in metric.samples(shown):
                     family.add_metric((shown.record.run, shown.record.project, *values), value)
             yield family

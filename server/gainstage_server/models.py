@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gainstage.finding import Severity
-from gainstage_server.live import Status
+from gainstage_server.runs import Status
 
 # null: not there, because it is masked or was not sampled; text: the value is not finite.
 Number = float | Literal["NaN", "Infinity", "-Infinity"] | None

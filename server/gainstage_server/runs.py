@@ -30,7 +30,7 @@ class Newest:
     frame: bytes | None
 
 
-class LiveRuns:
+class Runs:
     """Runs, their open findings and their newest frame.
 
     Changed on the event loop only, by replacing records that never change themselves; any thread
@@ -53,12 +53,12 @@ class LiveRuns:
             for run, findings in self._store.open_findings().items()
         }
 
-    def runs(self) -> list[RunRecord]:
+    def all(self) -> list[RunRecord]:
         """Every run, newest first."""
         # Copied in one go: another thread may be reading while a run begins.
         return sorted([*self._runs.values()], key=lambda record: -record.started)
 
-    def run(self, run: str) -> RunRecord | None:
+    def get(self, run: str) -> RunRecord | None:
         """One run."""
         return self._runs.get(run)
 

@@ -12,7 +12,7 @@ from gainstage_server.commit import Committed, Committer
 from gainstage_server.counters import Counters
 from gainstage_server.diagnosis import Fold
 from gainstage_server.hub import Hub
-from gainstage_server.live import LiveRuns
+from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
 from gainstage_server.writer import Writer
@@ -35,11 +35,11 @@ class Service:
     def __init__(self, settings: Settings, store: Store, fold: Fold) -> None:
         self.settings = settings
         self.store = store
-        self.live = LiveRuns(store, settings.lost_after)
+        self.runs = Runs(store, settings.lost_after)
         self.hub = Hub()
         self.counters = Counters()
         committer = Committer(
-            settings, store, fold, run_of=self.live.run, open_findings_of=self.live.open_findings
+            settings, store, fold, run_of=self.runs.get, open_findings_of=self.runs.open_findings
         )
         self.writer = Writer(committer, self.counters, self._publish)
         self._connections: set[Connected] = set()
@@ -50,7 +50,7 @@ class Service:
     async def start(self) -> None:
         """Open the store, and write what comes from now on."""
         await asyncio.to_thread(self.store.open)
-        await asyncio.to_thread(self.live.load)
+        await asyncio.to_thread(self.runs.load)
         self._writing = asyncio.create_task(self.writer.run())
 
     async def stop(self) -> None:
@@ -79,7 +79,7 @@ class Service:
                 self._all_gone.set()
 
     def _publish(self, committed: Committed) -> None:
-        self.live.apply(committed)
+        self.runs.apply(committed)
         self.hub.publish(
             [(item.message, item.raw) for item in committed.fresh],
             [

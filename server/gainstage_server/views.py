@@ -1,4 +1,7 @@
-"""What the interface shows of runs, rows and findings, as plain data for JSON."""
+"""What the interface shows of runs, rows and findings, as plain data for JSON.
+
+JSON knows neither NaN nor infinity: there null is absent, and text is the value.
+"""
 
 import math
 from collections import Counter
@@ -7,35 +10,65 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.finding import Finding
-from gainstage_server.buckets import Buckets
+from gainstage_server.history import Buckets
 from gainstage_server.layout import Layout
-from gainstage_server.live import LiveRuns, Newest
-from gainstage_server.numbers import numbers, plain
+from gainstage_server.runs import Newest, Runs
 from gainstage_server.store.records import AttemptRecord, RunRecord
 
 Plain = dict[str, Any]
+Number = float | str | None
 
 
-def run_summary(record: RunRecord, live: LiveRuns, now: float) -> Plain:
+def number(value: float | None) -> Number:
+    """One number; None is absent."""
+    if value is None or math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def numbers(values: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> list[Any]:
+    """An array as nested lists, null where a value is not `present`."""
+    written = values.astype(np.float64).astype(object)
+    if not np.isfinite(values).all():
+        written[np.isnan(values)] = "NaN"
+        written[np.isposinf(values)] = "Infinity"
+        written[np.isneginf(values)] = "-Infinity"
+    written[~present] = None
+    return written.tolist()
+
+
+def plain(tree: Any) -> Any:
+    """The same maps and lists, with every number as `number` writes it."""
+    if isinstance(tree, dict):
+        return {key: plain(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [plain(value) for value in tree]
+    return number(tree) if isinstance(tree, float) else tree
+
+
+def run_summary(record: RunRecord, runs: Runs, now: float) -> Plain:
     """`models.RunSummary`."""
     return {
         "id": record.run,
         "project": record.project,
         "tags": record.tags,
-        "status": live.status(record, now),
+        "status": runs.status(record, now),
         "started": record.started,
         "ended": record.ended,
-        "last_seen": live.last_seen(record, now),
+        "last_seen": runs.last_seen(record, now),
         "step": record.step,
         "epoch": record.epoch,
         "frames": record.frames,
         "layers": record.layers,
         "verdicts": Counter(verdict for verdict in record.verdicts if verdict),
-        "findings_open": len(live.open_findings(record.run)),
+        "findings_open": len(runs.open_findings(record.run)),
         "worst_saturation": record.worst_saturation,
         "config": plain(record.config),
         "environment": record.environment,

@@ -14,7 +14,7 @@ from gainstage import diagnosis, wire
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import STATISTICS, Statistic
 from gainstage_server import models, openapi
-from gainstage_server.numbers import number, numbers, plain
+from gainstage_server.views import number, numbers, plain
 
 from .conftest import Running
 from .trainer import Trainer, send

@@ -9,7 +9,7 @@ from gainstage.finding import Finding
 from gainstage_server.admission import Blocks
 from gainstage_server.commit import Committed, Committer
 from gainstage_server.diagnosis import FRAMES_BETWEEN_CHECKPOINTS
-from gainstage_server.live import LiveRuns
+from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import Span, Stream
 from gainstage_server.store.sqlite import SQLiteStore
@@ -49,20 +49,20 @@ class Process:
     def __init__(self, store: SQLiteStore, rules: Rules | None = None) -> None:
         self.store = store
         self.rules = rules or Rules()
-        self.live = LiveRuns(store, 60.0)
-        self.live.load()
+        self.runs = Runs(store, 60.0)
+        self.runs.load()
         self.committer = Committer(
             Settings(disk_floor=0),
             store,
             self.rules,
-            run_of=self.live.run,
-            open_findings_of=self.live.open_findings,
+            run_of=self.runs.get,
+            open_findings_of=self.runs.open_findings,
         )
 
     def commit(self, *messages: bytes) -> Committed:
         committed = self.committer.commit(messages)
         assert not any(isinstance(outcome, wire.Refuse) for outcome in committed.outcomes)
-        self.live.apply(committed)
+        self.runs.apply(committed)
         return committed
 
     def findings(self) -> list[tuple[Any, ...]]:
@@ -86,8 +86,8 @@ def test_findings_do_not_depend_on_how_frames_are_batched(store: SQLiteStore, si
         process.commit(*messages[start : start + size])
 
     assert process.findings() == EXPECTED
-    assert process.live.run("canonical").verdicts == ("healthy", "activity", "healthy")
-    assert [found.layer for found in process.live.open_findings("canonical")] == ["dense_1"]
+    assert process.runs.get("canonical").verdicts == ("healthy", "activity", "healthy")
+    assert [found.layer for found in process.runs.open_findings("canonical")] == ["dense_1"]
 
 
 @pytest.mark.parametrize("restart_after", range(3, 9))
@@ -180,7 +180,7 @@ def test_a_new_attempt_closes_what_the_last_one_left_open(store: SQLiteStore) ->
     process.commit(*second.opening(), second.quiet(15))
 
     assert process.findings() == [("activity", "dense_1", 0, 15)]
-    assert process.live.open_findings("canonical") == []
+    assert process.runs.open_findings("canonical") == []
 
 
 def test_new_rows_begin_the_diagnosis_anew(store: SQLiteStore) -> None:
@@ -205,7 +205,7 @@ def test_a_fault_in_the_rules_is_told_once_and_frames_are_stored_all_the_same(
     process.commit(trainer.frame(1))
 
     (raw,) = store.messages("canonical", "notice")
-    assert process.live.run("canonical").frames == 2
+    assert process.runs.get("canonical").frames == 2
     assert "a rule is wrong" in wire.decode(raw)[0].text
 
 

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gainstage import wire
-from gainstage_server.buckets import Buckets
 from gainstage_server.commit import Committer
-from gainstage_server.history import Cell, History, Window
-from gainstage_server.live import LiveRuns
+from gainstage_server.history import Buckets, Cell, History, Window
+from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.sqlite import SQLiteStore
 
@@ -87,9 +86,9 @@ PRE_DB = (Cell("row1", "pre_db"),)
 
 @pytest.fixture
 def commit(store: SQLiteStore) -> Commit:
-    live = LiveRuns(store, 60.0)
+    live = Runs(store, 60.0)
     committer = Committer(
-        Settings(disk_floor=0), store, NoFold(), run_of=live.run, open_findings_of=lambda run: ()
+        Settings(disk_floor=0), store, NoFold(), run_of=live.get, open_findings_of=lambda run: ()
     )
 
     def commit(*messages: bytes) -> None:

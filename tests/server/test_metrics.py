@@ -1,7 +1,7 @@
 """What Prometheus is shown: as its own parser and promtool read it."""
 
-import shutil
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,7 +12,6 @@ from websockets.exceptions import ConnectionClosed
 from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server.commit import Committed
-from gainstage_server.live import LiveRuns
 from gainstage_server.metrics import (
     LAYERS_SHOWN,
     LOST_SHOWN_SECONDS,
@@ -20,6 +19,7 @@ from gainstage_server.metrics import (
     Shown,
     shown_runs,
 )
+from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import RunRecord
 from gainstage_server.store.sqlite import SQLiteStore
@@ -52,7 +52,7 @@ def test_a_run_is_shown_by_worst_mean_and_counts(canonical: Running) -> None:
     shown = samples(canonical, run="canonical", project="digits")
     received = shown.pop(("gainstage_run_last_frame_timestamp_seconds",))
 
-    assert received == pytest.approx(canonical.service.live.run("canonical").last_frame)
+    assert received == pytest.approx(canonical.service.runs.get("canonical").last_frame)
     assert shown == {
         ("gainstage_run_info", ("status", "live")): 1,
         ("gainstage_run_step",): 40,
@@ -89,10 +89,10 @@ def test_the_server_counts_messages_and_times_commits(canonical: Running) -> Non
     assert shown[("gainstage_viewers",)] == 0
 
 
-def test_promtool_finds_nothing_to_object_to(canonical: Running) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("needs promtool")
+def test_promtool_finds_nothing_to_object_to(
+    canonical: Running, program: Callable[..., str]
+) -> None:
+    promtool = program("promtool")
 
     def check(text: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -132,9 +132,9 @@ def test_layer_names_are_untrusted_text(server: Running) -> None:
     assert samples(server)[("gainstage_viewers",)] == 0
 
 
-def live_run(store: SQLiteStore, findings: list[Finding]) -> LiveRuns:
+def live_run(store: SQLiteStore, findings: list[Finding]) -> Runs:
     """The state of a run that was last heard of at 1,000 s."""
-    live = LiveRuns(store, 60.0)
+    live = Runs(store, 60.0)
     record = RunRecord(
         run="r",
         project="p",
