@@ -178,12 +178,14 @@ def _decomposition(
 
 def summary(array: Array) -> tuple[float, float, float, float]:
     """(rms, mean, standard deviation, largest magnitude) of all values; NaN where one is NaN."""
-    wide = array.astype(np.float64).ravel()
-    mean = float(wide.mean())
-    mean_square = float(wide @ wide) / wide.size
-    centred = wide - mean
-    largest = float(np.abs(array).max())
-    return mean_square**0.5, mean, (float(centred @ centred) / wide.size) ** 0.5, largest
+    # Without BLAS: its threads and the training's wait for each other, 0.6 ms a product.
+    centred = array.astype(np.float64).ravel()
+    largest = float(max(centred.max(), -centred.min()))
+    mean = float(centred.mean())
+    centred -= mean
+    np.square(centred, out=centred)
+    std = math.sqrt(centred.mean())
+    return math.hypot(mean, std), mean, std, largest
 
 
 def _weight_summary(weights: Weights) -> tuple[float, float, float, float]:
