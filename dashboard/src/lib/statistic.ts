@@ -29,15 +29,15 @@ export const PRESETS: readonly Preset[] = [
 ];
 
 /** What shows a verdict best over time; of a run without findings it is the first that exists. */
-const SHOWN_BY: Readonly<Record<string, string>> = {
-  nonfinite: "nonfinite_rate",
-  dead: "dead_units",
-};
+const SHOWN_BY: ReadonlyMap<string | undefined, string> = new Map([
+  ["nonfinite", "nonfinite_rate"],
+  ["dead", "dead_units"],
+]);
 const SHOWN_FIRST: readonly string[] = ["pre_db", "output_db"];
 
 /** The statistic to show before anything was chosen. */
 export function telling(verdict: string | undefined, known: readonly string[]): string {
-  const candidates = [SHOWN_BY[verdict ?? ""] ?? "", ...SHOWN_FIRST, ...known];
+  const candidates = [SHOWN_BY.get(verdict) ?? "", ...SHOWN_FIRST, ...known];
   return candidates.find((id) => known.includes(id)) ?? "";
 }
 
@@ -45,17 +45,17 @@ export function telling(verdict: string | undefined, known: readonly string[]): 
 export const MOST_SERIES = 7;
 
 /** A term of the level has its colour in the finding, on the console and as a line. */
-const OWN_LINE: Readonly<Record<string, number>> = {
-  input_db: 1,
-  coherence_db: 2,
-  pre_db: 3,
-  gain_db: 4,
-  bias_db: 7,
-};
+const OWN_LINE: ReadonlyMap<string, number> = new Map([
+  ["input_db", 1],
+  ["coherence_db", 2],
+  ["pre_db", 3],
+  ["gain_db", 4],
+  ["bias_db", 7],
+]);
 
 /** For each statistic which of the colours `--line-1` to `--line-7` it is drawn with. */
 export function lineColours(ids: readonly string[]): string[] {
-  const own = ids.map((id) => OWN_LINE[id]);
+  const own = ids.map((id) => OWN_LINE.get(id));
   const numbers = Array.from({ length: MOST_SERIES }, (_, index) => index + 1);
   const free = numbers.filter((number) => !own.includes(number));
   return own.map((number) => `line-${number ?? free.shift() ?? MOST_SERIES}`);

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { recorded } from "../../tests/recorded";
+import { Api } from "./api";
+import { Session } from "./session";
+
+function asking(answer: () => Response) {
+  const asked: Request[] = [];
+  const kept = new Map([["gainstage-token", "secret"]]);
+  const session = new Session({
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+    removeItem: (key) => void kept.delete(key),
+  });
+  const api = new Api(session, async (path, init) => {
+    asked.push(new Request(new URL(String(path), "http://server"), init));
+    return answer();
+  });
+  return { api, session, asked };
+}
+
+it("sends the token in a header and never in the address", async () => {
+  const { api, asked } = asking(() => Response.json({ runs: [] }));
+  await api.runs();
+  expect(asked[0]!.headers.get("Authorization")).toBe("Bearer secret");
+  expect(asked[0]!.url).toBe("http://server/api/v1/runs");
+});
+
+it("names runs and layers in an address without breaking it", async () => {
+  const { api, asked } = asking(() => Response.json({ steps: [], series: {}, downsampled: false }));
+  await api.series("a/b?c", "x&y", ["pre_db", "gain_db"], 600);
+  const url = new URL(asked[0]!.url);
+  expect(url.pathname).toBe("/api/v1/runs/a%2Fb%3Fc/series");
+  expect(url.searchParams.get("layer")).toBe("x&y");
+  expect(url.searchParams.getAll("statistic")).toEqual(["pre_db", "gain_db"]);
+});
+
+it("lays the lanes of a series out in the order that was asked for", async () => {
+  const lane = (...values: unknown[]) => ({ min: values, max: values, last: values });
+  const { api } = asking(() =>
+    Response.json({
+      steps: [10, 20],
+      downsampled: true,
+      series: { gain_db: lane(3, null), pre_db: lane("NaN", 2) },
+    }),
+  );
+  const history = await api.series("r", "l", ["pre_db", "gain_db", "absent"], 600);
+  expect([...history.last]).toEqual([NaN, 2, 3, 0, 0, 0]);
+  expect([0, 1, 2, 3, 4, 5].map(history.exists)).toEqual([true, true, true, false, false, false]);
+  expect(history.downsampled).toBe(true);
+});
+
+it("reads a heatmap with the lanes that it has", async () => {
+  const { api } = asking(() => new Response(recorded("heatmap")));
+  const heat = await api.heatmap("run-1", "pre_db", 600);
+  expect([heat.rows, heat.steps, [...heat.last]]).toEqual([
+    ["r0", "r1"],
+    [10, 20, 30],
+    [5, 6, 7, 8, 9, 10],
+  ]);
+  expect([0, 2, 3, 5].map(heat.exists)).toEqual([true, true, false, false]);
+});
+
+describe("what goes wrong", () => {
+  it("is said in the server's words", async () => {
+    const { api } = asking(() => Response.json({ detail: "No run 'x'." }, { status: 404 }));
+    await expect(api.run("x")).rejects.toMatchObject({ status: 404, message: "No run 'x'." });
+  });
+
+  it("is said in ours where something in between answered", async () => {
+    const { api } = asking(
+      () => new Response("<html>", { status: 502, statusText: "Bad Gateway" }),
+    );
+    await expect(api.run("x")).rejects.toThrow("The server answered 502 Bad Gateway.");
+  });
+
+  it("is said in ours where nobody answered", async () => {
+    const { api } = asking(() => {
+      throw new TypeError("Failed to fetch");
+    });
+    await expect(api.run("x")).rejects.toThrow("The server cannot be reached.");
+  });
+
+  it("has a refused token forgotten and asked for", async () => {
+    const { api, session } = asking(() => Response.json({ detail: "No." }, { status: 401 }));
+    await expect(api.runs()).rejects.toThrow("No.");
+    expect([session.token, session.refused]).toEqual([null, true]);
+  });
+});

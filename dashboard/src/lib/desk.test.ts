@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { aChannel, aRow, aSchema } from "../../tests/builders";
+import { Desk } from "./desk";
+
+const TWO = [aRow({ id: "r0", path: "model/hidden" }), aRow({ id: "r1", path: "model/out" })];
+
+function block(...values: number[]): Map<string, { values: Float32Array }> {
+  return new Map([["layers", { values: Float32Array.from(values) }]]);
+}
+
+describe("a desk from the feed's schema", () => {
+  it("has no values before the first frame, then those of the newest", () => {
+    const desk = Desk.ofSchema(aSchema(TWO, ["pre_db", "bias_db"]));
+    expect(desk.value(0, "pre_db")).toBeNull();
+    desk.take(block(1, 2, 3, 4));
+    desk.take(block(5, 6, 7, 8));
+    expect([desk.value(0, "pre_db"), desk.value(1, "bias_db")]).toEqual([5, 8]);
+  });
+
+  it("tells a value that does not exist from one that was NaN", () => {
+    const schema = aSchema(TWO, ["pre_db", "bias_db"]);
+    schema.blocks["layers"]!.mask[0] = 0b0111; // the second row has no bias
+    const desk = Desk.ofSchema(schema);
+    desk.take(block(NaN, 2, 3, NaN));
+    expect(desk.value(0, "pre_db")).toBeNaN();
+    expect(desk.value(1, "bias_db")).toBeNull();
+    expect(desk.statisticsOf(0)).toEqual(["pre_db", "bias_db"]);
+    expect(desk.statisticsOf(1)).toEqual(["pre_db"]);
+  });
+
+  it("lists only statistics that some layer has", () => {
+    const schema = aSchema(TWO, ["pre_db", "bias_db"]);
+    schema.blocks["layers"]!.mask[0] = 0b0101;
+    expect(Desk.ofSchema(schema).statistics).toEqual(["pre_db"]);
+  });
+
+  it("keeps what a frame did not sample", () => {
+    const desk = Desk.ofSchema(aSchema(TWO, ["pre_db"]));
+    desk.take(block(1, 2));
+    desk.take(new Map([["units", { values: Float32Array.of(9) }]]));
+    expect(desk.value(1, "pre_db")).toBe(2);
+  });
+
+  it("shows no value where a block is shorter than its schema says", () => {
+    const desk = Desk.ofSchema(aSchema(TWO, ["pre_db"]));
+    desk.take(block(1));
+    expect(desk.value(1, "pre_db")).toBeNull();
+  });
+});
+
+describe("a desk from the API's answer", () => {
+  it("reads absent, finite and non-finite values", () => {
+    const desk = Desk.ofLayers([
+      { ...aChannel({ id: "r0" }), values: { pre_db: 3, nonfinite_rate: "NaN" } },
+      { ...aChannel({ id: "r1" }), values: { pre_db: "-Infinity" } },
+    ]);
+    expect(desk.value(0, "pre_db")).toBe(3);
+    expect(desk.value(0, "nonfinite_rate")).toBeNaN();
+    expect(desk.value(1, "pre_db")).toBe(-Infinity);
+    expect(desk.value(1, "nonfinite_rate")).toBeNull();
+  });
+});
+
+it("finds a layer by its id before one whose path looks like it", () => {
+  const desk = Desk.ofSchema(
+    aSchema([aRow({ id: "r0", path: "r1" }), aRow({ id: "r1", path: "x" })], []),
+  );
+  expect([desk.find("r1"), desk.find("x"), desk.find("nothing")]).toEqual([1, 1, -1]);
+});

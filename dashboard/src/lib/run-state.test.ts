@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { aFinding, aFrame, aRow, aRun, aSchema } from "../../tests/builders";
+import type { LayersAnswer } from "./contract";
+import type { History } from "./rollup";
+import { RunState } from "./run-state";
+import type { Message, Schema, WireFinding } from "./wire";
+
+const ROWS = [aRow({ id: "r0", path: "model/hidden" }), aRow({ id: "r1", path: "model/out" })];
+const SCHEMA = aSchema(ROWS, ["pre_db"]);
+
+function receive(state: RunState, message: Message): string {
+  return state.receive({ message, blocks: new Map() });
+}
+
+function following(schema: Schema = SCHEMA): RunState {
+  const state = new RunState();
+  receive(state, schema);
+  return state;
+}
+
+function history(steps: number[], lanes: number, value = 0): History {
+  const values = new Float32Array(steps.length * lanes).fill(value);
+  const fields = { min: values, max: values, last: values };
+  return { steps, ...fields, downsampled: false, exists: () => true };
+}
+
+function layers(verdict: string): LayersAnswer {
+  const rows = ROWS.map((row) => ({ ...row, values: { pre_db: 1 }, verdict, headroom_db: 15.5 }));
+  return { rows } as unknown as LayersAnswer;
+}
+
+describe("frames", () => {
+  it("bring the newest step, logs and values", () => {
+    const state = following();
+    state.receive(aFrame(30, [1, 2], { epoch: 2, logs: { loss: 0.5 }, costs: { share: 0.01 } }));
+    expect([state.step, state.epoch, state.logs, state.costs]).toEqual([
+      30,
+      2,
+      { loss: 0.5 },
+      { share: 0.01 },
+    ]);
+    expect(state.desk.value(1, "pre_db")).toBe(2);
+  });
+
+  it.each([
+    ["another worker", { worker: 1 }],
+    ["a validation", { source: "validation" as const }],
+    ["another attempt", { attempt: "a0" }],
+    ["another schema", { schema: 9 }],
+  ])("of %s change nothing", (_, given) => {
+    const state = following();
+    state.receive(aFrame(30, [1, 2], given));
+    expect([state.step, state.desk.value(0, "pre_db")]).toEqual([null, null]);
+  });
+
+  it("are appended to the history that is shown", () => {
+    const state = following();
+    state.setHeat("pre_db", { ...history([10, 20], 2), rows: ["r1", "r0"] });
+    state.setSeries({ layer: "r0", statistics: ["pre_db"] }, history([10, 20], 1));
+    state.receive(aFrame(30, [1, 2]));
+    // The answer's lanes are its own: its first one is the second layer.
+    expect(state.heat!.value("last", 0, 2)).toBe(2);
+    expect(state.heat!.value("last", 1, 2)).toBe(1);
+    expect(state.series!.value("last", 0, 2)).toBe(1);
+  });
+
+  it("that came while a history was on its way are in it once", () => {
+    const state = following();
+    for (const step of [20, 30, 40]) state.receive(aFrame(step, [step, 0]));
+    state.setHeat("pre_db", { ...history([10, 20], 2), rows: ["r0", "r1"] });
+    const { heat } = state;
+    expect([...heat!.steps.slice(0, heat!.columns)]).toEqual([10, 20, 30, 40]);
+    expect(heat!.value("last", 0, 3)).toBe(40);
+  });
+});
+
+describe("a schema", () => {
+  it("has only the layers fetched where it is the first", () => {
+    expect(receive(new RunState(), SCHEMA)).toBe("layers");
+  });
+
+  it("that is known already, as after a reconnection, changes nothing", () => {
+    const state = following();
+    state.receive(aFrame(30, [1, 2]));
+    expect(receive(state, SCHEMA)).toBe("nothing");
+    expect(state.desk.value(0, "pre_db")).toBe(1);
+  });
+
+  it("of another attempt begins anew", () => {
+    const state = following();
+    expect(receive(state, { ...SCHEMA, attempt: "a2" })).toBe("everything");
+  });
+
+  it("of another worker than the chief is left alone", () => {
+    expect(receive(new RunState(), { ...SCHEMA, worker: 1 })).toBe("nothing");
+  });
+});
+
+describe("answers of the API", () => {
+  it("fill the desk only until the feed has", () => {
+    const state = new RunState();
+    state.setLayers(layers("healthy"));
+    expect(state.desk.value(0, "pre_db")).toBe(1);
+    receive(state, SCHEMA);
+    state.receive(aFrame(30, [7, 8]));
+    state.setLayers(layers("healthy"));
+    expect(state.desk.value(0, "pre_db")).toBe(7);
+    expect(state.headroomOf("r0")).toBe(15.5);
+  });
+
+  it("about the run do not take the feed's newer step back", () => {
+    const state = following();
+    state.receive(aFrame(30, [1, 2]));
+    state.setDetail(aRun({ step: 20 }));
+    expect(state.step).toBe(30);
+  });
+
+  it("about the run have their non-finite logs read", () => {
+    const state = new RunState();
+    state.setDetail(aRun({ step: 20, logs: { loss: "NaN" } }));
+    expect([state.step, state.logs]).toEqual([20, { loss: NaN }]);
+  });
+});
+
+describe("findings", () => {
+  const found = (given: object): Message => ({
+    type: "finding",
+    run: "run-1",
+    finding: aFinding(given) as WireFinding,
+  });
+
+  it("judge their layer at once, and have the layers fetched", () => {
+    const state = following();
+    state.setLayers(layers("healthy"));
+    expect(receive(state, found({}))).toBe("layers");
+    expect([state.verdictOf("r0"), state.verdictOf("r1")]).toEqual(["activity", "healthy"]);
+  });
+
+  it("take the place of their own earlier state", () => {
+    const state = following();
+    state.setLayers(layers("healthy"));
+    receive(state, found({}));
+    receive(state, found({ closed_step: 300 }));
+    expect(state.findings).toHaveLength(1);
+    expect(state.verdictOf("r0")).toBe("healthy");
+  });
+});
+
+it.each(["run_start", "run_end", "notice"])("%s has the summary fetched", (type) => {
+  expect(receive(new RunState(), { type } as Message)).toBe("summary");
+});
+
+it("a layer of which nobody has said anything is not judged", () => {
+  expect(following().verdictOf("r0")).toBe("");
+});

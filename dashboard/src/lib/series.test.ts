@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import { Rollup } from "./rollup";
+import { nonFiniteOf, plotData } from "./series";
+
+it("has the steps, then of each lane the lowest, highest and last values", () => {
+  const rollup = new Rollup(2, 2);
+  for (const step of [1, 2, 3]) rollup.append(step, (lane) => 10 * lane + step);
+  expect(plotData(rollup)).toEqual([[2, 3], [1, 3], [2, 3], [2, 3], [11, 13], [12, 13], [12, 13]]);
+});
+
+it("leaves gaps where there was nothing, and where no line can go", () => {
+  const rollup = new Rollup(1);
+  [1, null, NaN, Infinity].forEach((value, step) => rollup.append(step, () => value));
+  expect(plotData(rollup)[3]).toEqual([1, null, null, null]);
+  expect(nonFiniteOf(rollup)).toBe(2);
+});

@@ -1,0 +1,103 @@
+/** Small examples of what the server sends; each test names only what it is about. */
+
+import type { Finding, RunDetail, RunSummary } from "../src/lib/contract";
+import type { Channel } from "../src/lib/desk";
+import type { Decoded, Frame, Row, Schema } from "../src/lib/wire";
+
+const SENT = { run: "run-1", attempt: "a1", worker: 0, seq: 1, time: 1_700_000_000 };
+
+export function aFinding(given: Partial<Finding> = {}): Finding {
+  return {
+    id: "f1",
+    row: "r0",
+    layer: "model/hidden",
+    verdict: "activity",
+    severity: "warning",
+    since_step: 100,
+    last_step: 200,
+    closed_step: null,
+    levels: {},
+    evidence: {},
+    summary: "",
+    remedy: "",
+    code: "",
+    provisional: false,
+    ...given,
+  };
+}
+
+export function aRow(given: Partial<Row> = {}): Row {
+  return {
+    id: "r0",
+    path: "model/hidden",
+    kind: "Dense",
+    call: 0,
+    inputs: [],
+    output_shape: [null, 8],
+    kernel_shape: [4, 8],
+    parameters: 40,
+    trainable: true,
+    fan_in: 4,
+    activation: "sigmoid",
+    fused: true,
+    unjudged: "",
+    ...given,
+  };
+}
+
+export function aChannel(given: Partial<Channel> = {}): Channel {
+  return aRow(given as Partial<Row>);
+}
+
+/** A schema whose rows have every statistic of `columns`, unless `mask` says otherwise. */
+export function aSchema(rows: Row[], columns: string[], given: Partial<Schema> = {}): Schema {
+  const bits = rows.length * columns.length;
+  const mask = new Uint8Array(Math.ceil(bits / 8));
+  for (let bit = 0; bit < bits; bit++) mask[bit >> 3]! |= 1 << (bit & 7);
+  const blocks = { layers: { columns: columns.map((id) => ({ id, version: 1 })), mask } };
+  return { ...SENT, type: "schema", rows, blocks, ...given };
+}
+
+export function aFrame(step: number, values: number[], given: Partial<Frame> = {}): Decoded {
+  const message: Frame = {
+    ...SENT,
+    type: "frame",
+    seq: step,
+    schema: 1,
+    step,
+    epoch: 0,
+    source: "probe",
+    logs: {},
+    costs: {},
+    ...given,
+  };
+  const block = { shape: [values.length], values: Float32Array.from(values) };
+  return { message, blocks: new Map([["layers", block]]) };
+}
+
+export function aRunSummary(given: Partial<RunSummary> = {}): RunSummary {
+  return {
+    id: "run-1",
+    project: "p",
+    tags: [],
+    status: "live",
+    started: 1_700_000_000,
+    last_seen: 1_700_000_000,
+    ended: null,
+    step: 10,
+    epoch: 0,
+    frames: 1,
+    layers: 2,
+    findings_open: 0,
+    verdicts: {},
+    worst_saturation: null,
+    config: {},
+    environment: {},
+    logs: {},
+    ...given,
+  };
+}
+
+export function aRun(given: Partial<RunDetail> = {}): RunDetail {
+  return { ...aRunSummary(), notices: [], attempts: [], ...given };
+}
