@@ -1,0 +1,274 @@
+"""Training with the monitor is training without it: same bits, nothing left behind, no failure.
+
+Every comparison is of two trainings in fresh state, by `twins.different`; the tests at the end of
+the first part show that this comparison finds what a careless monitor would do.
+"""
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from . import twins
+from .serving import nowhere
+from .twins import (
+    BY_XLA,
+    EPOCHS,
+    KERAS_FUNCTION,
+    MLP,
+    SMALL,
+    STEPS,
+    TRAININGS,
+    Making,
+    alone,
+    complaints,
+    different,
+    outcome,
+)
+
+layers = keras.layers
+
+# Keras's own: of data that comes shuffled, and of what numpy does to a variable.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but will be ignored"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def deterministic() -> Iterator[None]:
+    with twins.deterministic():
+        yield
+
+
+@pytest.fixture(scope="module")
+def closed() -> Iterator[str]:
+    """Where no server listens: what is sampled is spooled, and the uplink tries in vain."""
+    with nowhere() as url:
+        yield url
+
+
+# Samples where every call is one: all but the first call, and the half batch that ends an epoch.
+FRAMES = dict.fromkeys(TRAININGS, EPOCHS * (STEPS - 1) - 1) | {"four steps at a time": 3}
+ROWS = dict.fromkeys(TRAININGS, 5) | {
+    "cnn": 10,
+    "four steps at a time": 10,
+    "lstm": 3,
+    "own train step": 3,
+    "two inputs": 6,
+    "bfloat16": 3,
+}
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_every_bit_is_the_same_with_the_monitor(
+    name: str, closed: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Making(closed, every=1, spool=tmp_path)
+
+    watched = outcome(TRAININGS[name], made)
+
+    assert different(alone(TRAININGS[name]), watched) == []
+    assert made.monitor.frames == FRAMES[name]
+    assert len(made.monitor.frame().layers) == ROWS[name]
+    assert complaints(caplog) == []
+
+
+def test_every_bit_is_the_same_where_xla_compiles_the_step(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = Making(False, every=1)
+    with twins.deterministic(False):
+        some, others = outcome(BY_XLA), outcome(BY_XLA, made)
+
+    assert different(some, others) == []
+    assert made.monitor.model.jit_compile
+    assert made.monitor.frames == FRAMES["mlp"]
+    assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"every": "auto"},
+        {"every": "auto", "overhead": 0.9},
+        {"every": 4},
+        {"every": 1, "examples": 2, "include": ["dense*"], "exclude": ["*_1"]},
+        {"every": 1, "include": ["nothing"]},
+    ],
+    ids=str,
+)
+def test_every_bit_is_the_same_however_the_monitor_is_set(options: dict[str, Any]) -> None:
+    made = Making(False, **options)
+
+    watched = outcome(SMALL, made)
+
+    assert different(alone(SMALL), watched) == []
+
+
+def test_every_bit_is_the_same_on_two_devices() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[-1:] == [f"[] {FRAMES['mlp']} 2"], done.stderr
+
+
+TWO_DEVICES = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.experimental.enable_op_determinism()
+import twins
+from gainstage import LayerMonitor
+made = []
+def monitor():
+    made.append(LayerMonitor(False, every=1))
+    return made[0]
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+class Mirrored(twins.Training):
+    def model(self):
+        with strategy.scope():
+            return super().model()
+training = Mirrored(twins.mlp, (6,))
+some, others = twins.outcome(training), twins.outcome(training, monitor)
+print(twins.different(some, others), made[0].frames, strategy.num_replicas_in_sync)
+"""
+
+
+def test_model_is_written_down_during_training_as_without_the_monitor() -> None:
+    made, writers = Making(False, every=1), []
+
+    def writer() -> twins.Serialising:
+        writers.append(twins.Serialising())
+        return writers[-1]
+
+    some, others = outcome(MLP, writer), outcome(MLP, made, writer)
+
+    assert different(some, others) == []
+    assert len(some["Serialising's notes"]) == EPOCHS * 4 * 6
+    # It was indeed written down while a sample was about to be taken.
+    assert writers[0].functions == {KERAS_FUNCTION}
+    assert len(writers[1].functions) == 2
+    assert made.monitor.frames == FRAMES["mlp"]
+
+
+# The comparison itself: what a careless monitor does, and the names under which it is found.
+
+
+class Careless(keras.callbacks.Callback):
+    """Does the same thing before each step."""
+
+    def __init__(self, deed: Callable[[Any], object]) -> None:
+        super().__init__()
+        self.deed = deed
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.deed(self.model)
+
+
+def _pass_outside_a_scope(model: Any) -> None:
+    model(SMALL.x, training=True)
+
+
+def _tap_in_the_training_graph(model: Any) -> None:
+    layer = model.layers[0]
+    original = layer.activation
+
+    def tapping(z: Any) -> Any:
+        return original(z)
+
+    vars(layer)["activation"] = tapping
+
+
+def _leave_a_patch(model: Any) -> None:
+    vars(model.layers[0])["call"] = model.layers[0].call
+
+
+def _swallow_a_batch(model: Any) -> None:
+    original = model.train_function
+
+    def swallowing(iterator: Any) -> Any:
+        model.train_function = original
+        return original(iter(list(islice(iterator, model.steps_per_execution))[:1]))
+
+    model.train_function = swallowing
+
+
+def _leave_the_function(model: Any) -> None:
+    original = model.train_function
+
+    def ours(iterator: Any) -> Any:
+        return original(iterator)
+
+    model.train_function = ours
+
+
+def _step_on(model: Any) -> None:
+    model.optimizer.iterations.assign_add(1)
+
+
+def _nudge_the_smallest_bit(model: Any) -> None:
+    weight = model.trainable_variables[0]
+    nudged = weight.numpy()
+    nudged.flat[0] = np.nextafter(nudged.flat[0], np.float32(np.inf))
+    weight.assign(nudged)
+
+
+@pytest.mark.parametrize(
+    ("deed", "found"),
+    [
+        (lambda _: random.random(), {"random"}),
+        (lambda _: np.random.random(), {"numpy"}),
+        (lambda _: tf.random.uniform(()), {"tensorflow's operations"}),
+        (lambda _: tf.random.get_global_generator().uniform(()), {"tensorflow"}),
+        (lambda _: keras.random.uniform(()), {"keras"}),
+        (lambda _: layers.Dropout(0.5), {"names", "random"}),
+        (lambda _: layers.Dense(1), {"names"}),
+        (lambda _: keras.Input((1,)), {"names"}),
+        (_pass_outside_a_scope, {"weights", "seeds"}),
+        (_tap_in_the_training_graph, {"functions"}),
+        (_leave_the_function, {"functions"}),
+        (_leave_a_patch, {"attributes"}),
+        (_step_on, {"optimizer", "losses"}),
+        (_nudge_the_smallest_bit, {"weights"}),
+    ],
+)
+def test_comparison_finds_what_a_careless_monitor_does(
+    deed: Callable[[Any], object], found: set[str]
+) -> None:
+    careless = outcome(SMALL, lambda: Careless(deed))
+
+    assert found <= set(different(alone(SMALL), careless))
+
+
+def test_comparison_finds_batches_that_were_not_trained_on() -> None:
+    careless = outcome(TRAININGS["four steps at a time"], lambda: Careless(_swallow_a_batch))
+
+    found = different(alone(TRAININGS["four steps at a time"]), careless)
+
+    assert {"weights", "optimizer", "losses"} <= set(found)
+
+
+def test_comparison_finds_what_is_written_into_a_saved_model() -> None:
+    def rename(model: Any) -> None:
+        model.layers[1].name = "renamed"
+
+    some = outcome(SMALL, twins.Serialising)
+    careless = outcome(SMALL, lambda: Careless(rename), twins.Serialising)
+
+    assert "Serialising's notes" in different(some, careless)

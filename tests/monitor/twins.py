@@ -1,0 +1,362 @@
+"""The same training twice: what it leaves behind, down to the last bit, and what differs.
+
+`outcome` trains a model in fresh state and notes everything that a user could tell two trainings
+apart by. `different` names what differs; it is the one comparison of all tests of harmlessness.
+"""
+
+import functools
+import pickle
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.config import (
+    disable_op_determinism,
+    enable_op_determinism,
+    is_op_determinism_enabled,
+)
+
+from gainstage import LayerMonitor
+
+layers = keras.layers
+EXAMPLES, BATCH, EPOCHS = 44, 8, 2
+STEPS = 6  # of an epoch; the last one has half a batch
+KERAS_FUNCTION = "TensorFlowTrainer._make_function.<locals>.function"
+# What a monitor might replace in a layer or a model.
+FUNCTIONS = ("call", "__call__", "activation", "train_step", "train_function", "test_function")
+Outcome = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A model, and how it is trained."""
+
+    build: Callable[[], Any]
+    inputs: tuple[int, ...]
+    data: Callable[["Training"], Mapping[str, Any]] = field(
+        default=lambda training: {
+            "x": training.x,
+            "y": training.y,
+            "batch_size": BATCH,
+        }
+    )
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def x(self) -> Any:
+        return np.random.default_rng(1).normal(size=(EXAMPLES, *self.inputs)).astype(np.float32)
+
+    @property
+    def y(self) -> Any:
+        return np.random.default_rng(2).integers(0, 3, EXAMPLES)
+
+    def model(self) -> Any:
+        """Newly built and compiled."""
+        model = self.build()
+        usual = {"optimizer": keras.optimizers.Adam(0.01), "metrics": ["accuracy"]}
+        model.compile(loss="sparse_categorical_crossentropy", **(usual | dict(self.settings)))
+        return model
+
+
+class Serialising(keras.callbacks.Callback):
+    """Writes the model down in every way, before and after a step, and notes what comes out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[Any] = []
+        self.functions: set[str] = set()  # that the model trained with at those times
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if batch in {2, 3}:
+            self._write_down()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch in {2, 3}:
+            self._write_down()
+
+    def _write_down(self) -> None:
+        model = self.model
+        self.functions.add(model.train_function.__qualname__)
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/model.keras"
+            model.save(path)
+            copies = [keras.models.load_model(path), pickle.loads(pickle.dumps(model))]
+        clone = keras.models.clone_model(model)
+        self.notes += [model.to_json(), clone.to_json(), model.get_config(), clone.get_config()]
+        self.notes += [[bits(weight) for weight in copy.variables] for copy in copies]
+
+
+class Diary(keras.callbacks.Callback):
+    """Notes the numbers of every call of the training function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: list[Any] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        numbers = {name: float(value) for name, value in (logs or {}).items()}
+        self.pages.append((batch, numbers, bits(self.model.optimizer.iterations)))
+
+
+class Making:
+    """Makes the monitor of a training, and keeps it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._arguments, self._options = arguments, options
+        self.monitor: Any = None
+
+    def __call__(self) -> Any:
+        self.monitor = LayerMonitor(*self._arguments, **self._options)
+        return self.monitor
+
+
+def complaints(caplog: Any) -> list[str]:
+    """What the monitor has warned of, but that no server listens."""
+    logged = [record.getMessage() for record in caplog.records if record.name == "gainstage"]
+    usual = ("No server at", "messages of run")
+    return [text for text in logged if not any(part in text for part in usual)]
+
+
+@contextmanager
+def deterministic(wanted: bool = True) -> Iterator[None]:
+    """TensorFlow's operations give the same bits each time, for as long as the block lasts."""
+    before = is_op_determinism_enabled()
+    (enable_op_determinism if wanted else disable_op_determinism)()
+    yield
+    (enable_op_determinism if before else disable_op_determinism)()
+
+
+def fresh() -> None:
+    """As in a process that has just begun."""
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(3)
+    tf.random.set_global_generator(tf.random.Generator.from_seed(3))
+
+
+def outcome(training: Training, *callbacks: Callable[[], Any]) -> Outcome:
+    """Everything that `training` leaves behind, with new callbacks made before the model is."""
+    fresh()
+    extra = [make() for make in callbacks]
+    model = training.model()
+    diary = Diary()
+    history = model.fit(
+        **training.data(training), epochs=EPOCHS, verbose=0, callbacks=[*extra, diary]
+    )
+    return {
+        **traces(model),
+        "losses": (history.history, diary.pages),
+        **{
+            f"{type(callback).__name__}'s notes": callback.notes
+            for callback in extra
+            if hasattr(callback, "notes")
+        },
+    }
+
+
+@functools.cache
+def alone(training: Training) -> Outcome:
+    """What `training` leaves behind without the monitor."""
+    return outcome(training)
+
+
+def traces(model: Any) -> Outcome:
+    """What is left in the model and in the process after a training."""
+    return {
+        "weights": [bits(weight) for weight in model.variables],
+        "optimizer": [bits(weight) for weight in model.optimizer.variables],
+        "seeds": [
+            bits(layer.seed_generator.state)
+            for layer in model._flatten_layers()
+            if hasattr(layer, "seed_generator")
+        ],
+        "attributes": [sorted(vars(layer)) for layer in model._flatten_layers()],
+        "functions": [
+            [getattr(getattr(layer, name, None), "__qualname__", "") for name in FUNCTIONS]
+            for layer in model._flatten_layers()
+        ],
+        "random": random.getstate(),
+        "numpy": [bits(part) for part in np.random.get_state(legacy=True)],
+        "tensorflow": bits(tf.random.get_global_generator().state),
+        "tensorflow's operations": bits(tf.random.uniform((2,))),
+        "keras": bits(keras.random.uniform((2,))),
+        **_next_model(),
+    }
+
+
+def _next_model() -> Outcome:
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Dropout(0.5)(inputs)))
+    optimizer = keras.optimizers.SGD()
+    names = [model.name, optimizer.name, keras.Sequential().name, inputs.name]
+    return {
+        "names": names + [layer.name for layer in model.layers],
+        "next weights": [bits(weight) for weight in model.variables],
+    }
+
+
+def bits(value: Any) -> Any:
+    """Equal only where every bit is, a NaN's included."""
+    array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    return array.dtype.name, array.shape, array.tobytes()
+
+
+def different(some: Outcome, others: Outcome) -> list[str]:
+    """Names of what differs between two outcomes."""
+    names = {*some, *others}
+    return sorted(name for name in names if repr(some.get(name)) != repr(others.get(name)))
+
+
+def mlp() -> Any:
+    inputs = keras.Input((6,))
+    x = layers.Dense(16, activation="tanh", kernel_regularizer="l2")(inputs)
+    x = layers.Dropout(0.3)(x)
+    x = layers.Dense(12, activity_regularizer="l2")(x)
+    x = layers.Activation("sigmoid")(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def small() -> Any:
+    return keras.Sequential(
+        [
+            layers.Input((6,)),
+            layers.Dense(8, activation="tanh"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def cnn() -> Any:
+    return keras.Sequential(
+        [
+            layers.Input((8, 8, 2)),
+            layers.Conv2D(6, 3, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.SpatialDropout2D(0.2),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(momentum=0.5),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dropout(0.3),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def lstm() -> Any:
+    return keras.Sequential(
+        [
+            layers.Input((5, 4)),
+            layers.LSTM(6, return_sequences=True, dropout=0.2),
+            layers.LSTM(5, recurrent_dropout=0.2),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+class OwnStep(keras.Model):
+    """A model with a `train_step` of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = layers.Dense(8, activation="tanh")
+        self.noise = layers.GaussianNoise(0.1)
+        self.classes = layers.Dense(3, activation="softmax")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return self.classes(self.noise(self.hidden(x), training=training))
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = 2 * self.compute_loss(x, y, self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"doubled": loss}
+
+
+def two_ways() -> Any:
+    """Two inputs by name, a layer that is used twice, a model inside the model."""
+    left, right = keras.Input((6,), name="left"), keras.Input((6,), name="right")
+    shared = layers.Dense(7, activation="relu", name="shared")
+    inner = keras.Sequential([layers.Input((14,)), layers.Dense(5), layers.BatchNormalization()])
+    x = inner(layers.Concatenate()([shared(left), shared(right)]))
+    return keras.Model({"left": left, "right": right}, layers.Dense(3, activation="softmax")(x))
+
+
+def half() -> Any:
+    return keras.Sequential(
+        [
+            layers.Input((6,)),
+            layers.Dense(8, activation="sigmoid", dtype="mixed_bfloat16"),
+            layers.BatchNormalization(dtype="mixed_bfloat16"),
+            layers.Dense(3, activation="softmax", dtype="float32"),
+        ]
+    )
+
+
+def by_pipeline(training: Training) -> Mapping[str, Any]:
+    """A tf.data pipeline that shuffles and draws random numbers."""
+    examples = tf.data.Dataset.from_tensor_slices((training.x, training.y))
+    noisy = examples.shuffle(EXAMPLES).map(lambda x, y: (x + tf.random.normal(x.shape), y))
+    return {"x": noisy.batch(BATCH).prefetch(2)}
+
+
+def by_generator(training: Training) -> Mapping[str, Any]:
+    """A Python generator without a known length, read for a few steps of each epoch."""
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        while True:
+            for start in range(0, EXAMPLES, BATCH):
+                yield training.x[start : start + BATCH], training.y[start : start + BATCH]
+
+    return {"x": batches(), "steps_per_epoch": STEPS}
+
+
+def by_name(training: Training) -> Mapping[str, Any]:
+    """A dictionary of inputs, weighted examples, and a part held out."""
+    return {
+        "x": {"left": training.x, "right": training.x[::-1].copy()},
+        "y": training.y,
+        "sample_weight": np.linspace(0.5, 1.5, EXAMPLES),
+        "batch_size": BATCH,
+    }
+
+
+def with_validation(training: Training) -> Mapping[str, Any]:
+    """Another part is looked at after each epoch."""
+    return {
+        "x": training.x,
+        "y": training.y,
+        "batch_size": BATCH,
+        "validation_data": (training.x[:9], training.y[:9]),
+    }
+
+
+# For tests of many cases: something of all that has a state, and fast to trace.
+SMALL = Training(small, (6,), settings={"optimizer": "sgd", "metrics": None})
+MLP = Training(mlp, (6,))
+CNN = Training(cnn, (8, 8, 2))
+# TensorFlow compiles by XLA only where it does not promise deterministic operations.
+BY_XLA = Training(mlp, (6,), settings={"jit_compile": True})
+TRAININGS = {
+    "mlp": MLP,
+    "cnn": CNN,
+    "lstm": Training(lstm, (5, 4)),
+    "four steps at a time": Training(cnn, (8, 8, 2), settings={"steps_per_execution": 4}),
+    "eagerly": Training(mlp, (6,), settings={"run_eagerly": True}),
+    "own train step": Training(OwnStep, (6,), settings={"metrics": None}),
+    "pipeline": Training(mlp, (6,), by_pipeline),
+    "generator": Training(mlp, (6,), by_generator),
+    "two inputs": Training(two_ways, (6,), by_name),
+    "validation": Training(mlp, (6,), with_validation),
+    "bfloat16": Training(half, (6,)),
+}
