@@ -4,10 +4,12 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from gainstage.diagnosis import RULES, Rule
 from gainstage_server.ops import alerts
 from gainstage_server.ops.alerts import ALERTS, Alert
 
@@ -62,8 +64,79 @@ def test_alert_follows_the_conventions(alert: Alert) -> None:
     assert anchor in anchors(ROOT / "docs" / page)
 
 
+def layer_finding(run: str, verdict: str, severity: str, values: str) -> dict[str, str]:
+    """A series of one layer, as promtool wants it."""
+    labels = {"job": "gainstage", "instance": "s:8420", "run": run, "project": "p"}
+    labels |= {"layer": "dense", "verdict": verdict, "severity": severity}
+    written = ", ".join(f'{name}="{value}"' for name, value in labels.items())
+    return {"series": f"gainstage_layer_finding{{{written}}}", "values": values}
+
+
+def finding_case(rule: Rule, other: Rule) -> dict[str, Any]:
+    """An open finding alerts once for all calls of a layer, until it closes.
+
+    One that flaps, where the alert waits, and one of `other` never alert.
+    """
+    alert = alerts.finding_alert(rule)
+    at_once = alert.hold == "0s"
+    soon = "1m" if at_once else "2m15s"
+    description = alert.description
+    for name, value in {"layer": "dense", "run": "open", "project": "p"}.items():
+        description = description.replace(f"{{{{ $labels.{name} }}}}", value)
+    fires = {
+        "exp_labels": {
+            "job": "gainstage",
+            "instance": "s:8420",
+            "run": "open",
+            "project": "p",
+            "layer": "dense",
+            "verdict": rule.verdict,
+            "severity": rule.severity,
+        },
+        "exp_annotations": {
+            "summary": rule.meaning,
+            "description": description,
+            "runbook_url": f"{alerts.DOCS}/findings.md#{rule.verdict}",
+        },
+    }
+    return {
+        "name": rule.verdict,
+        "interval": "15s",
+        "input_series": [
+            *([] if at_once else [layer_finding("flaps", rule.verdict, "critical", "1 1 stale")]),
+            layer_finding("open", rule.verdict, "critical", "_x4 1x11 stale"),
+            layer_finding("open", rule.verdict, "warning", "_x4 1x11 stale"),
+            layer_finding("other", other.verdict, "critical", "1x20"),
+        ],
+        "alert_rule_test": [
+            {"eval_time": "45s", "alertname": alert.name},
+            {"eval_time": soon, "alertname": alert.name, "exp_alerts": [fires]},
+            {"eval_time": "4m30s", "alertname": alert.name},
+        ],
+    }
+
+
+def finding_cases() -> dict[str, Any]:
+    """One for each rule of the diagnosis."""
+    others = (*RULES[1:], RULES[0])
+    return {
+        "rule_files": ["alerts.yml"],
+        "evaluation_interval": "15s",
+        "tests": list(map(finding_case, RULES, others)),
+    }
+
+
+def judged(program: Program, folder: Path, rules: str) -> subprocess.CompletedProcess[str]:
+    """What promtool says of `rules` in all cases: those of the file and those of the findings."""
+    (folder / "alerts.yml").write_text(rules)
+    (folder / "system.yml").write_text((OPS / "alerts_test.yml").read_text())
+    (folder / "findings.yml").write_text(yaml.safe_dump(finding_cases()))
+    return run(program("promtool"), "test", "rules", "system.yml", "findings.yml", cwd=folder)
+
+
 def test_every_alert_has_a_case_where_it_fires_and_one_where_it_does_not() -> None:
-    cases = yaml.safe_load((OPS / "alerts_test.yml").read_text())["tests"]
+    system = yaml.safe_load((OPS / "alerts_test.yml").read_text())
+    cases = [*system["tests"], *finding_cases()["tests"]]
     checks = [check for case in cases for check in case["alert_rule_test"]]
 
     fires = {check["alertname"] for check in checks if check.get("exp_alerts")}
@@ -79,8 +152,8 @@ def test_promtool_accepts_the_rules(program: Program) -> None:
     assert f"{len(ALERTS)} rules found" in checked.stdout
 
 
-def test_rules_alert_when_they_should(program: Program) -> None:
-    tested = run(program("promtool"), "test", "rules", "alerts_test.yml")
+def test_rules_alert_when_they_should(program: Program, tmp_path: Path) -> None:
+    tested = judged(program, tmp_path, (OPS / "alerts.yml").read_text())
 
     assert tested.returncode == 0, tested.stderr
 
@@ -97,13 +170,11 @@ def test_promtool_refuses_a_broken_rule(program: Program, tmp_path: Path) -> Non
 
 def test_rule_tests_notice_a_rule_that_never_fires(program: Program, tmp_path: Path) -> None:
     rules = (OPS / "alerts.yml").read_text().replace("gainstage_layer_finding", "renamed")
-    (tmp_path / "alerts.yml").write_text(rules)
-    (tmp_path / "alerts_test.yml").write_text((OPS / "alerts_test.yml").read_text())
 
-    tested = run(program("promtool"), "test", "rules", "alerts_test.yml", cwd=tmp_path)
+    tested = judged(program, tmp_path, rules)
 
     assert tested.returncode != 0
-    assert "GainstageNonFinite" in tested.stderr
+    assert "GainstageNonfiniteFinding" in tested.stderr
 
 
 def test_promtool_accepts_the_configuration(program: Program, tmp_path: Path) -> None:

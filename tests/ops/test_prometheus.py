@@ -160,7 +160,7 @@ def test_prometheus_scrapes_the_server_and_alerts(
 
     assert (run["run"], run["project"], run["status"]) == ("r1", "p", "live")
     assert (layer["layer"], layer["verdict"]) == ("m/two", "nonfinite")
-    assert alert["labels"]["alertname"] == "GainstageNonFinite"
+    assert alert["labels"]["alertname"] == "GainstageNonfiniteFinding"
     assert alert["state"] == "firing"
     assert [rule["name"] for rule in group["rules"]] == [alert.name for alert in alerts.ALERTS]
     assert {rule["health"] for rule in group["rules"]} == {"ok"}

@@ -3,9 +3,21 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+
+from gainstage.diagnosis import RULES, Rule
+from gainstage.finding import Severity
 
 DOCS = "https://github.com/gainstage/gainstage/blob/main/docs"
+
+
+def page_url(page: str) -> str:
+    """The address of a page, or of a heading on it, below `docs/`."""
+    return f"{DOCS}/{page}"
+
+
+def finding_page(rule: Rule) -> str:
+    """The page and heading that say what to do about a finding of `rule`."""
+    return f"findings.md#{rule.verdict}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +37,7 @@ class Alert:
     name: str
     expr: str
     hold: str
-    severity: Literal["critical", "warning", "info"]
+    severity: Severity
     summary: str
     description: str
     runbook: str
@@ -35,33 +47,28 @@ class Alert:
 # the place of both, and Prometheus refuses to evaluate a rule that returns one label set twice.
 LAYER_FINDING = 'max without (severity) (gainstage_layer_finding{{verdict="{}"}}) == 1'
 
-ALERTS = (
-    Alert(
-        name="GainstageActivityFinding",
-        expr=LAYER_FINDING.format("activity"),
-        # The diagnosis itself waits before it opens a finding; this only rides out a flapping one.
-        hold="1m",
-        severity="warning",
-        summary="A layer's outputs run out of range though its weights and inputs do not.",
+# The diagnosis itself waits before it opens a finding; this only rides out a flapping one.
+FINDING_HOLD = "1m"
+
+
+def finding_alert(rule: Rule) -> Alert:
+    """The alert about layers that have an open finding of `rule`."""
+    return Alert(
+        name=f"Gainstage{rule.verdict.capitalize()}Finding",
+        expr=LAYER_FINDING.format(rule.verdict),
+        # What a rule says after one sample does not go away by itself, and every step is wasted.
+        hold=FINDING_HOLD if rule.opens_after > 1 else "0s",
+        severity=rule.severity,
+        summary=rule.meaning,
         description=(
-            "Layer {{ $labels.layer }} of run {{ $labels.run }} ({{ $labels.project }}) needs an "
-            "activity penalty; a kernel penalty would destroy its weights."
+            f"{rule.title}: layer {{{{ $labels.layer }}}} of run {{{{ $labels.run }}}} "
+            "({{ $labels.project }})."
         ),
-        runbook="findings.md#activity",
-    ),
-    Alert(
-        name="GainstageNonFinite",
-        expr=LAYER_FINDING.format("nonfinite"),
-        # A NaN does not go away by itself, and every further step is wasted.
-        hold="0s",
-        severity="critical",
-        summary="NaN or infinity appeared in a layer.",
-        description=(
-            "Layer {{ $labels.layer }} of run {{ $labels.run }} ({{ $labels.project }}) was the "
-            "first to put out NaN or infinity. What it has learned since is lost."
-        ),
-        runbook="findings.md#nonfinite",
-    ),
+        runbook=finding_page(rule),
+    )
+
+
+SYSTEM_ALERTS = (
     Alert(
         name="GainstageRunStalled",
         # Longer than a validation pass or a checkpoint of most models; an ended run has no series.
@@ -103,6 +110,8 @@ ALERTS = (
     ),
 )
 
+ALERTS = (*map(finding_alert, RULES), *SYSTEM_ALERTS)
+
 
 def render(alerts: Iterable[Alert]) -> str:
     """The rules file that Prometheus loads; strings are written as JSON, which is YAML too."""
@@ -123,7 +132,7 @@ def _lines(alerts: Iterable[Alert]) -> Iterator[str]:
         yield "        annotations:"
         yield f"          summary: {json.dumps(alert.summary)}"
         yield f"          description: {json.dumps(alert.description)}"
-        yield f"          runbook_url: {DOCS}/{alert.runbook}"
+        yield f"          runbook_url: {page_url(alert.runbook)}"
 
 
 if __name__ == "__main__":
