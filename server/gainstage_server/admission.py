@@ -2,9 +2,12 @@
 
 import math
 import re
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gainstage import wire
 from gainstage_server.catalogue import Catalogue
@@ -164,6 +167,7 @@ def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> Layout:
 
 def _check_frame(gate: _Gate, message: wire.Frame, blocks: Blocks) -> Layout:
     gate.begun(message)
+    _whole("schema", message.schema)
     layout = gate.catalogue.layout(
         Key(message.run, message.attempt, message.worker, message.schema)
     )
@@ -219,6 +223,27 @@ _CHECKS: Mapping[type[wire.Message], Callable[[_Gate, Any, Blocks], Layout | Non
 }
 
 
+class _Numbered(msgspec.Struct):
+    seq: int
+
+
+_numbered = msgspec.msgpack.Decoder(_Numbered)
+
+
+def _seq_of(data: bytes) -> int | None:
+    """The seq of a message that cannot be read as a whole, so that its trainer can drop it.
+
+    One of another version has none: its trainer keeps it until the server can read it.
+    """
+    try:
+        magic, version, size = wire.PREFIX.unpack_from(data)
+        seq = _numbered.decode(memoryview(data)[wire.PREFIX.size : wire.PREFIX.size + size]).seq
+    except (struct.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    known = magic == wire.MAGIC and version == wire.VERSION and 0 <= seq <= MAX_WHOLE
+    return seq if known else None
+
+
 def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | wire.Refuse:
     """The message in `data`, or why it may not be stored.
 
@@ -226,12 +251,15 @@ def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | w
     """
     limit = settings.message_bytes
     if len(data) > limit:
-        return wire.Refuse(reason=f"A message has at most {limit} bytes. Received: {len(data)}.")
+        return wire.Refuse(
+            reason=f"A message has at most {limit} bytes. Received: {len(data)}.",
+            seq=_seq_of(data),
+        )
     try:
         message, blocks = wire.decode(data)
     # A shape that no array can have overflows in numpy.
     except (ValueError, OverflowError) as error:
-        return wire.Refuse(reason=str(error))
+        return wire.Refuse(reason=str(error), seq=_seq_of(data))
     if not isinstance(message, wire.Message):
         return wire.Refuse(
             reason=f"A trainer sends {', '.join(kind.__name__ for kind in _CHECKS)}. "
@@ -241,6 +269,5 @@ def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | w
         _check_identity(message)
         layout = _CHECKS[type(message)](_Gate(settings, catalogue), message, blocks)
     except (_AdmissionError, wire.WireError) as error:
-        seq = message.seq if 0 <= message.seq <= MAX_WHOLE else None
-        return wire.Refuse(reason=str(error), seq=seq)
+        return wire.Refuse(reason=str(error), seq=_seq_of(data))
     return Admitted(message, blocks, layout, data)

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
 
 from gainstage import diagnosis, wire
 from gainstage.statistics import STATISTICS
-from gainstage_server import models, views
+from gainstage_server import messages, models, views
 from gainstage_server.history import MAX_STEP, Cell, History, Window
 from gainstage_server.layout import Layout
+from gainstage_server.ops.alerts import finding_page, page_url
 from gainstage_server.runs import Status
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.records import RunRecord
@@ -20,6 +21,9 @@ MEDIA_TYPE = "application/x-gainstage"
 KNOWN_SHOWN = 50  # names listed where a name is unknown
 MAX_POINTS = 5_000
 MAX_STATISTICS = 64
+MAX_NOTICES = 200
+# Of a heatmap, whose rows are many; it takes 13 bytes each, and in JSON a hundred.
+MAX_CELLS = 2**20
 
 Responses = dict[int | str, dict[str, Any]]
 _PROBLEM: Responses = {404: {"model": models.Problem}}
@@ -88,9 +92,7 @@ def _check_statistics(names: list[str], layout: Layout) -> None:
 
 
 @router.get("/runs", response_model=models.Runs)
-async def runs(
-    service: Served, project: str | None = None, status: Status | None = None
-) -> Response:
+def runs(service: Served, project: str | None = None, status: Status | None = None) -> Response:
     """All runs, newest first."""
     now = time.time()
     shown = [
@@ -107,7 +109,9 @@ def run(record: Named, service: Served) -> Response:
     return _answer(
         views.run_summary(record, service.runs, time.time())
         | {
-            "notices": views.notices(service.store.messages(record.run, "notice")),
+            "notices": views.notices(
+                service.store.messages(record.run, "notice", newest=MAX_NOTICES)
+            ),
             "attempts": list(map(views.attempt, service.store.attempts(record.run))),
         }
     )
@@ -158,10 +162,14 @@ def heatmap(
     points: Points = 400,
     accept: Annotated[str, Header()] = "application/json",
 ) -> Response:
-    """One statistic of all rows over steps, as JSON or in the wire's binary framing."""
+    """One statistic of all rows over steps, as JSON or in the wire's binary framing.
+
+    The more rows, the fewer points: rows times points are at most 1,048,576.
+    """
     _check_statistics([statistic], layout)
     rows = list(layout.rows)
     cells = [Cell(row, statistic) for row in rows]
+    points = min(points, max(1, MAX_CELLS // max(1, len(rows))))
     buckets = History(service.store, record.run).read(cells, Window(first, last, points))
     if MEDIA_TYPE in accept:
         data = views.heatmap_bytes(record, rows, statistic, buckets)
@@ -182,8 +190,17 @@ def findings(record: Named, service: Served) -> Response:
 @router.get("/rules", response_model=models.Rules)
 async def rules() -> Response:
     """The rules of the diagnosis, in their order of precedence."""
-    described = list(map(diagnosis.describe, diagnosis.RULES))
+    described = [
+        diagnosis.describe(rule) | {"runbook": page_url(finding_page(rule))}
+        for rule in diagnosis.RULES
+    ]
     return _answer({"rules": described, "version": diagnosis.RULES_VERSION})
+
+
+@router.get("/messages.json", include_in_schema=False)
+async def messages_of_sockets() -> Response:
+    """What goes over the WebSockets."""
+    return Response(messages.render(), media_type="application/schema+json")
 
 
 @router.get("/statistics", response_model=models.Statistics)

@@ -16,7 +16,7 @@ from gainstage_server.dashboard import dashboard_router
 from gainstage_server.diagnosis import Fold
 from gainstage_server.service import Service
 from gainstage_server.settings import Settings
-from gainstage_server.store.interface import Store
+from gainstage_server.store.interface import Store, StoreError
 from gainstage_server.store.sqlite import SQLiteStore
 
 # Above the largest message that is read, so that a slightly larger one gets an answer that says
@@ -100,5 +100,10 @@ def create_server(settings: Settings, store: Store | None = None, fold: Fold = d
 
 
 def serve(settings: Settings) -> None:
-    """Run until the process is told to end."""
-    create_server(settings).run()
+    """Run until the process is told to end; a store that cannot be used ends it with a reason."""
+    store = SQLiteStore(settings.path)
+    try:
+        store.open()
+    except StoreError as error:
+        raise SystemExit(str(error)) from error
+    create_server(settings, store).run()

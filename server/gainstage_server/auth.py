@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gainstage_server.settings import Settings
 
 # The first prefix that fits says which token a path needs. The dashboard holds no data; browsers
-# cannot send headers with a WebSocket, so viewers send their token in the first message.
+# cannot send headers with a WebSocket, so viewers may send their token in the first message, and
+# `live` checks it.
 SCOPES: tuple[tuple[str, str | None], ...] = (
     ("/api/v1/ingest", "ingest"),
     ("/api/v1/live", None),
@@ -45,6 +46,12 @@ def is_open(tokens: Iterable[str], received: str) -> bool:
     data = received.encode()
     # All are compared: the time must not say which one it is.
     return sum(hmac.compare_digest(token.encode(), data) for token in tokens) > 0
+
+
+def bearer(headers: Headers) -> str:
+    """The token that a request or handshake carries; empty where there is none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 class Guard:
@@ -90,7 +97,7 @@ class Guard:
         origin = headers.get("origin")
         if origin is None or origin in self._settings.allowed_origins:
             return
-        if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        if _authority(origin) != headers.get("host", "").lower():
             raise _DeniedError(
                 HTTPStatus.FORBIDDEN,
                 f"Pages of this server itself may read it. Received the Origin {origin[:256]!r}. "
@@ -99,8 +106,8 @@ class Guard:
 
     def _check_token(self, needed: str, headers: Headers) -> None:
         tokens = self._settings.tokens(needed)
-        scheme, _, received = headers.get("authorization", "").partition(" ")
-        if tokens and not (scheme.lower() == "bearer" and is_open(tokens, received.strip())):
+        received = bearer(headers)
+        if tokens and not is_open(tokens, received):
             raise _DeniedError(
                 HTTPStatus.UNAUTHORIZED,
                 f"This needs the header `Authorization: Bearer` with the {needed} token. "
@@ -113,6 +120,14 @@ def _name(authority: str) -> str:
     """The host in a Host header, without its port."""
     host, colon, port = authority.rpartition(":")
     return (host if colon and port.isdigit() else authority).lower()
+
+
+def _authority(origin: str) -> str:
+    """The host and port in an Origin header."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # a bracket without its other half
+        return ""
 
 
 def _with_security_headers(send: Send) -> Send:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -12,7 +13,6 @@ from gainstage_server import progress
 from gainstage_server.admission import Admitted, admit
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.diagnosis import Diagnosis, Fold, Sample
-from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import FrameRecord, Key, MessageRecord, RunRecord, Stream
@@ -30,28 +30,37 @@ class Committed:
     findings: Mapping[str, Sequence[Finding]]  # by run: opened, changed or closed
 
 
-class Committer:
-    """Turns bytes into rows. One thread calls it, one batch at a time.
+class KnownRuns(Protocol):
+    """What is known of the runs since the last commit."""
 
-    `run_of` and `open_findings_of` say what is known of a run since the last commit.
-    """
+    def __len__(self) -> int: ...
+
+    def get(self, run: str) -> RunRecord | None:
+        """One run."""
+        ...
+
+    def open_findings(self, run: str) -> Sequence[Finding]:
+        """What is wrong with a run."""
+        ...
+
+
+class Committer:
+    """Turns bytes into rows. One thread calls it, one batch at a time."""
 
     def __init__(
         self,
         settings: Settings,
         store: Store,
         fold: Fold,
+        known: KnownRuns,
         *,
-        run_of: Callable[[str], RunRecord | None],
-        open_findings_of: Callable[[str], Sequence[Finding]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._store = store
         self._catalogue = Catalogue(store)
         self._diagnosis = Diagnosis(store, self._catalogue, fold)
-        self._run_of = run_of
-        self._open_findings_of = open_findings_of
+        self._known = known
         self._clock = clock
 
     def commit(self, batch: Sequence[bytes]) -> Committed:
@@ -91,14 +100,27 @@ class Committer:
         if isinstance(result, wire.Refuse):
             return result
         key, message = result.key, result.message
+        if isinstance(message, wire.RunStart) and not self._has_room_for(message.run):
+            return wire.Refuse(
+                reason=f"This server holds at most {self._settings.runs} runs. Received one more. "
+                "Raise GAINSTAGE_RUNS.",
+                seq=message.seq,
+            )
         admitted.setdefault(key, result)
         # What came first under this key holds: frames after a repeated schema mean the stored one.
         if isinstance(message, wire.RunStart):
             if self._catalogue.attempt(key.stream) is None:
                 self._catalogue.stage_attempt(progress.begin_attempt(message))
-        elif isinstance(message, wire.Schema) and self._catalogue.layout(key) is None:
-            self._catalogue.stage_layout(key, Layout.of(message))
+        elif result.layout and isinstance(message, wire.Schema) and not self._catalogue.layout(key):
+            self._catalogue.stage_layout(key, result.layout)
         return key
+
+    def _has_room_for(self, run: str) -> bool:
+        if self._known.get(run) is not None:
+            return True
+        begun = {record.run for record in self._catalogue.staged_attempts}
+        new = {name for name in begun if self._known.get(name) is None}
+        return run in new or len(self._known) + len(new) < self._settings.runs
 
     def _store_all(
         self,
@@ -124,7 +146,7 @@ class Committer:
         now = self._clock()
         runs = self._advance_runs(fresh, now)
         for run in {key.run for key in admitted}:
-            known = runs.get(run) or self._run_of(run)
+            known = runs.get(run) or self._known.get(run)
             if known is not None:
                 runs[run] = replace(known, last_seen=now)
         findings = self._judge(transaction, fresh, runs)
@@ -136,7 +158,7 @@ class Committer:
         runs: dict[str, RunRecord] = {}
         for item in fresh:
             message = item.message
-            run = runs.get(message.run) or self._run_of(message.run)
+            run = runs.get(message.run) or self._known.get(message.run)
             if isinstance(message, wire.RunStart):
                 runs[message.run] = progress.begin_run(run, message, now)
                 continue
@@ -160,9 +182,13 @@ class Committer:
         for stream, of_stream in samples.items():
             of_stream.sort(key=lambda sample: sample[0].seq)
             judgement = self._diagnosis.judge(
-                transaction, stream, of_stream, self._open_findings_of(stream.run)
+                transaction, stream, of_stream, self._known.open_findings(stream.run)
             )
-            if judgement is not None:
-                runs[stream.run] = replace(runs[stream.run], verdicts=judgement.verdicts)
-                findings[stream.run] = list(judgement.findings.values())
+            if judgement is None:
+                continue
+            findings[stream.run] = list(judgement.findings.values())
+            run = runs[stream.run]
+            # A newer schema may have come, whose rows are others.
+            if judgement.schema == run.schema:
+                runs[stream.run] = replace(run, verdicts=judgement.verdicts)
         return findings

@@ -44,6 +44,9 @@ def dashboard_router(static: Path = STATIC) -> APIRouter:
             )
         file = _file(root, path)
         index = root / "index.html"
+        if file is None and path.startswith("assets/"):
+            # A page of an earlier build asks for what it was built with.
+            raise HTTPException(404, "There is no such file in this build. Load the page again.")
         if file is not None:
             forever = file.parent == root / "assets"
             return FileResponse(

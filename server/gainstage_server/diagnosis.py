@@ -78,7 +78,8 @@ class Judgement:
     """What some frames of a stream changed."""
 
     findings: dict[str, Finding] = field(default_factory=dict)
-    verdicts: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()  # of the rows of `schema`
+    schema: int = -1
 
 
 class _RulesError(Exception):
@@ -177,7 +178,7 @@ class Diagnosis:
                 Checkpoint(**stream._asdict(), seq=course.seq, schema=course.schema, state=state)
             )
             course.since_checkpoint = 0
-        judgement.verdicts = tuple(course.state.verdicts)
+        judgement.verdicts, judgement.schema = tuple(course.state.verdicts), course.schema
         return judgement
 
     def _stored(self, stream: Stream, after: int) -> Iterator[Sample]:

@@ -20,6 +20,10 @@ async def healthz() -> Health:
 @router.get("/readyz", responses={503: {"model": Problem}})
 def readyz(service: Annotated[Service, Depends(service_of)]) -> Health:
     """The store can be written and the disk is above its floor."""
+    if not service.writing:
+        raise HTTPException(
+            503, "Nothing is stored any more: see the log, and start the server anew."
+        )
     try:
         service.store.probe()
         free = service.store.free_bytes()

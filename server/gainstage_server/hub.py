@@ -7,6 +7,8 @@ from gainstage import wire
 
 # What may not be dropped is small and rare; a viewer behind by this much is not reading at all.
 MAX_WAITING = 10_000
+# Four of the largest messages; at 1,000 layers, all the frames that are kept take a tenth of it.
+MAX_WAITING_BYTES = 64 * 2**20
 
 
 class ViewerQueue:
@@ -20,29 +22,36 @@ class ViewerQueue:
         self._frames = frames
         self._waiting: OrderedDict[Hashable, bytes] = OrderedDict()
         self._waiting_frames: OrderedDict[Hashable, None] = OrderedDict()
+        self._bytes = 0
 
     @property
     def overflowed(self) -> bool:
         """Whether the viewer has stopped reading."""
-        return len(self._waiting) > MAX_WAITING
+        return len(self._waiting) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES
 
     def put(self, key: Hashable, data: bytes) -> None:
         """Send `data`, in place of what waits under the same `key`."""
+        self._bytes += len(data) - len(self._waiting.pop(key, b""))
         self._waiting[key] = data
-        self._waiting.move_to_end(key)
+        while len(self._waiting_frames) > 1 and self._bytes > MAX_WAITING_BYTES:
+            self._drop_oldest_frame()
 
     def put_frame(self, key: Hashable, data: bytes) -> None:
         """Send a frame, unless too many newer ones come before the viewer reads."""
-        self.put(key, data)
         self._waiting_frames[key] = None
+        self.put(key, data)
         while len(self._waiting_frames) > self._frames:
-            oldest, _ = self._waiting_frames.popitem(last=False)
-            del self._waiting[oldest]
+            self._drop_oldest_frame()
+
+    def _drop_oldest_frame(self) -> None:
+        oldest, _ = self._waiting_frames.popitem(last=False)
+        self._bytes -= len(self._waiting.pop(oldest))
 
     def clear(self) -> None:
         """Forget what waits: the viewer looks at something else."""
         self._waiting.clear()
         self._waiting_frames.clear()
+        self._bytes = 0
 
     def data_to_send(self) -> list[bytes]:
         """All that waits, in order; then nothing waits."""
@@ -60,17 +69,16 @@ class Viewer:
     def __init__(self, frames: int, wake: Callable[[], None]) -> None:
         self.queue = ViewerQueue(frames)
         self.wake = wake
-        self.subscribed = False
         self.run: str | None = None
 
     def subscribe(self, run: str | None) -> None:
         """Look at `run` from now on."""
         self.queue.clear()
-        self.subscribed, self.run = True, run
+        self.run = run
 
     def offer(self, message: wire.TrainerMessage, data: bytes) -> bool:
         """Whether the message is for this viewer, who is then sent it."""
-        if not self.subscribed or self.run not in (None, message.run):
+        if self.run not in (None, message.run):
             return False
         if self.run is None and not isinstance(message, wire.RunStart | wire.RunEnd):
             return False
@@ -81,20 +89,23 @@ class Viewer:
 
     def offer_finding(self, finding: wire.FindingChanged, data: bytes) -> bool:
         """Whether the finding is for this viewer, who is then sent it."""
-        if not self.subscribed or self.run not in (None, finding.run):
+        if self.run not in (None, finding.run):
             return False
         self.queue.put(("finding", finding.run, finding.finding.id), data)
         return True
 
 
 class Hub:
-    """The viewers that are connected."""
+    """The viewers that have subscribed."""
 
     def __init__(self) -> None:
         self._viewers: set[Viewer] = set()
 
     def __len__(self) -> int:
         return len(self._viewers)
+
+    def __contains__(self, viewer: Viewer) -> bool:
+        return viewer in self._viewers
 
     def add(self, viewer: Viewer) -> None:
         """Tell this viewer what it subscribes to."""

@@ -1,5 +1,7 @@
 """Trainers' connections: what they send is stored, then acknowledged."""
 
+import asyncio
+import math
 import time
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,6 +18,19 @@ router = APIRouter()
 
 # A trainer that never reads why it is refused must not fill the server's memory.
 MAX_REFUSALS = 1_000
+
+
+class Pace:
+    """Lets so many events through in a second; a second's worth may come at once."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1 / per_second
+        self._due = -math.inf
+
+    def delay(self, now: float) -> float:
+        """How long the event that comes `now` has to wait, in seconds."""
+        self._due = max(self._due, now - 1.0) + self._gap
+        return max(0.0, self._due - now)
 
 
 class Session:
@@ -58,6 +73,7 @@ class Trainer:
         self._service = service
         self._session = Session()
         self._duplex = Duplex(socket, self._session.data_to_send)
+        self._pace = Pace(service.settings.messages_per_second)
         self._gone = False
         self.failed = False
 
@@ -92,6 +108,9 @@ class Trainer:
                 self._service.runs.disconnect(run, time.time())
 
     async def _receive(self, data: bytes | str) -> None:
+        # Who waits is not read from: its messages stay in its spool.
+        if delay := self._pace.delay(time.monotonic()):
+            await asyncio.sleep(delay)
         # Text has no prefix, so it is refused like any other bytes that cannot be read.
         await self._service.writer.submit(self, data.encode() if isinstance(data, str) else data)
 

@@ -1,5 +1,6 @@
 """Viewers' connections: they subscribe to a run or to the list of runs, and are told the news."""
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -7,17 +8,22 @@ from fastapi import APIRouter, Depends, WebSocket
 from starlette.concurrency import run_in_threadpool
 
 from gainstage import wire
-from gainstage_server.auth import is_open
+from gainstage_server.auth import bearer, is_open
 from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
 from gainstage_server.hub import Viewer
 from gainstage_server.service import Service, service_of
 
 router = APIRouter()
 MAX_SUBSCRIPTION = 4_096  # characters
+# A connection that says nothing may be anyone's.
+SUBSCRIBE_SECONDS = 10.0
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
-    """A viewer's only message; `run` None means the list of runs."""
+    """A viewer's only message; `run` None means the list of runs.
+
+    The token is needed once, unless the handshake carried it in a header.
+    """
 
     run: str | None = None
     token: str | None = None
@@ -30,15 +36,19 @@ class Spectator:
         self._service = service
         self._viewer = Viewer(service.settings.viewer_frames, self._wake)
         self._duplex = Duplex(socket, self._viewer.queue.data_to_send)
+        self._tokens = service.settings.tokens("read")
+        self._trusted = not self._tokens or is_open(self._tokens, bearer(socket.headers))
 
     def _wake(self) -> None:
         if self._viewer.queue.overflowed:
             self._duplex.close(TRY_AGAIN_LATER, "This viewer does not read what it is sent.")
         self._duplex.wake()
 
-    def turn_away(self, reason: str) -> None:
-        """Have the viewer come again later."""
-        self._duplex.close(TRY_AGAIN_LATER, reason)
+    def _expire(self) -> None:
+        if self._viewer not in self._service.hub:
+            self._duplex.close(
+                POLICY_VIOLATION, f"No subscription came in {SUBSCRIBE_SECONDS:.0f} s."
+            )
 
     def shut_down(self) -> None:
         """End the connection because the server ends."""
@@ -46,10 +56,11 @@ class Spectator:
 
     async def run(self) -> None:
         """Tell the viewer what it subscribes to, until the connection ends."""
-        self._service.hub.add(self._viewer)
+        expiry = asyncio.get_running_loop().call_later(SUBSCRIBE_SECONDS, self._expire)
         try:
             await self._duplex.run(self._receive)
         finally:
+            expiry.cancel()
             self._service.hub.remove(self._viewer)
 
     async def _receive(self, data: bytes | str) -> None:
@@ -60,26 +71,31 @@ class Spectator:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._duplex.close(POLICY_VIOLATION, f"Not a subscription: {error}.")
             return
-        tokens = self._service.settings.tokens("read")
-        if tokens and not is_open(tokens, wanted.token or ""):
+        self._trusted = self._trusted or is_open(self._tokens, wanted.token or "")
+        if not self._trusted:
             self._duplex.close(POLICY_VIOLATION, "The subscription needs the read token.")
             return
         await self._subscribe(wanted.run)
 
     async def _subscribe(self, run: str | None) -> None:
-        runs = self._service.runs
+        runs, hub, viewer = self._service.runs, self._service.hub, self._viewer
         stored = await run_in_threadpool(runs.newest, run) if run else None
         # From here on nothing waits, so that no news comes between what is shown and what follows.
-        self._viewer.subscribe(run)
+        most = self._service.settings.viewers
+        if viewer not in hub and len(hub) >= most:
+            self._duplex.close(TRY_AGAIN_LATER, f"The server takes {most} viewers.")
+            return
+        viewer.subscribe(run)
+        hub.add(viewer)
         if run and stored:
             newest = runs.newest_in_memory(run) or stored
             if newest.schema:
-                self._viewer.queue.put("schema", newest.schema)
+                viewer.queue.put("schema", newest.schema)
             if newest.frame:
-                self._viewer.queue.put_frame("newest", newest.frame)
+                viewer.queue.put_frame("newest", newest.frame)
             for finding in runs.open_findings(run):
                 news = wire.FindingChanged(run=run, finding=finding)
-                self._viewer.offer_finding(news, wire.encode(news))
+                viewer.offer_finding(news, wire.encode(news))
         self._duplex.wake()
 
 
@@ -88,7 +104,5 @@ async def live(socket: WebSocket, service: Annotated[Service, Depends(service_of
     """A viewer's subscription as JSON; then wire messages, as they are committed."""
     await socket.accept()
     spectator = Spectator(socket, service)
-    if len(service.hub) >= service.settings.viewers:
-        spectator.turn_away(f"The server takes {service.settings.viewers} viewers.")
     with service.connected(spectator):
         await spectator.run()

@@ -190,7 +190,7 @@ def _histogram(name: str, help: str, histogram: Histogram) -> HistogramMetricFam
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)
-async def metrics(service: Annotated[Service, Depends(service_of)]) -> Response:
+def metrics(service: Annotated[Service, Depends(service_of)]) -> Response:
     """The state of all runs and of the server, in Prometheus's text format."""
     registry = CollectorRegistry()
     registry.register(ServiceCollector(service))

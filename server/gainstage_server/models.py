@@ -203,6 +203,7 @@ class RuleModel(Answer):
     opens_after: int
     least_steps: int
     closes_after: int
+    runbook: str = Field(description="Address of the page that says what to do.")
 
 
 class Rules(Answer):

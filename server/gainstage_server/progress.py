@@ -43,6 +43,7 @@ def begin_run(run: RunRecord | None, message: wire.RunStart, now: float) -> RunR
         started=min(run.started, begun.started),
         attempt=begun.attempt,
         attempt_started=begun.attempt_started,
+        schema=begun.schema,
         ended=None,
     )
 
@@ -61,8 +62,8 @@ def advance_run(run: RunRecord, admitted: Admitted, now: float) -> RunRecord:
         run = replace(run, frames=run.frames + 1)
         if is_newest(run, message) and message.source == "probe":
             return _after_frame(run, message, admitted, now)
-    elif isinstance(message, wire.Schema) and is_newest(run, message):
-        return replace(run, layers=len(message.rows), verdicts=())
+    elif isinstance(message, wire.Schema) and is_newest(run, message) and message.seq > run.schema:
+        return replace(run, schema=message.seq, layers=len(message.rows), verdicts=())
     elif isinstance(message, wire.RunEnd) and is_newest(run, message):
         return replace(run, ended=message.time)
     return run

@@ -14,7 +14,7 @@ from gainstage_server.commit import Committed
 from gainstage_server.progress import CHIEF, is_newest
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
-from gainstage_server.store.records import RunRecord, Stream
+from gainstage_server.store.records import Key, RunRecord
 
 Status = Literal["live", "ended", "lost"]
 
@@ -53,6 +53,9 @@ class Runs:
             for run, findings in self._store.open_findings().items()
         }
 
+    def __len__(self) -> int:
+        return len(self._runs)
+
     def all(self) -> list[RunRecord]:
         """Every run, newest first."""
         # Copied in one go: another thread may be reading while a run begins.
@@ -82,8 +85,8 @@ class Runs:
         known, record = self._newest.get(run), self._runs.get(run)
         if known is not None or record is None:
             return known or Newest(None, None)
-        frame, schema = self._store.newest(Stream(run, record.attempt, CHIEF))
-        return Newest(schema, frame)
+        key = Key(run, record.attempt, CHIEF, record.schema)
+        return Newest(self._store.message(key), self._store.newest_frame(key))
 
     def newest_in_memory(self, run: str) -> Newest | None:
         """The same, if a message has come since the server started."""
@@ -117,15 +120,17 @@ class Runs:
     def _remember(self, fresh: Iterable[Admitted]) -> None:
         for item in fresh:
             message = item.message
-            if not is_newest(self._runs[message.run], message):
+            run = self._runs[message.run]
+            if not is_newest(run, message) or item.layout is None:
                 continue
-            if isinstance(message, wire.Schema):
-                self._newest.put(message.run, Newest(item.raw, None))
-            elif isinstance(message, wire.Frame) and message.source == "probe":
-                known = self._newest.get(message.run)
-                schema = known.schema if known else self._schema_of(item)
-                self._newest.put(message.run, Newest(schema, item.raw))
-
-    def _schema_of(self, item: Admitted) -> bytes | None:
-        layout = item.layout
-        return wire.encode(layout.schema) if layout else None
+            # What belongs to an older schema is not what the run shows.
+            if isinstance(message, wire.Schema) and message.seq == run.schema:
+                self._newest.put(run.run, Newest(item.raw, None))
+            elif (
+                isinstance(message, wire.Frame)
+                and message.schema == run.schema
+                and message.source == "probe"
+            ):
+                known = self._newest.get(run.run)
+                schema = known.schema if known else wire.encode(item.layout.schema)
+                self._newest.put(run.run, Newest(schema, item.raw))

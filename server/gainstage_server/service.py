@@ -38,9 +38,7 @@ class Service:
         self.runs = Runs(store, settings.lost_after)
         self.hub = Hub()
         self.counters = Counters()
-        committer = Committer(
-            settings, store, fold, run_of=self.runs.get, open_findings_of=self.runs.open_findings
-        )
+        committer = Committer(settings, store, fold, self.runs)
         self.writer = Writer(committer, self.counters, self._publish)
         self._connections: set[Connected] = set()
         self._all_gone = asyncio.Event()
@@ -65,6 +63,11 @@ class Service:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._all_gone.wait(), CLOSING_SECONDS)
         await asyncio.to_thread(self.store.close)
+
+    @property
+    def writing(self) -> bool:
+        """Whether what trainers send is stored."""
+        return self._writing is not None and not self._writing.done()
 
     @contextlib.contextmanager
     def connected(self, connection: Connected) -> Generator[None]:

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     name_length: int = Field(
         default=wire.MAX_NAME, ge=64, le=wire.MAX_NAME, description="Longest name of anything."
     )
+    runs: int = Field(default=100_000, ge=1, description="Most runs stored.")
+    messages_per_second: int = Field(
+        default=1_000,
+        ge=1,
+        description="Messages that are taken from one trainer in a second; more are made to wait.",
+    )
     trainers: int = Field(default=2_000, ge=1, description="Most trainers connected at a time.")
     viewers: int = Field(default=200, ge=1, description="Most viewers connected at a time.")
     viewer_frames: int = Field(
@@ -103,10 +109,7 @@ class Settings(BaseSettings):
     def tokens(self, scope: str) -> tuple[str, ...]:
         """The tokens that open `scope` ("ingest" or "read"); none: it is open to all."""
         own = {"ingest": self.ingest_token, "read": self.read_token}[scope] or self.token
-        if own is None:
-            return ()
-        tokens = (own, self.admin_token) if self.admin_token else (own,)
-        return tuple(token.get_secret_value() for token in tokens)
+        return tuple(token.get_secret_value() for token in (own, self.admin_token) if token)
 
     @property
     def path(self) -> Path:

@@ -106,7 +106,10 @@ def layers(record: RunRecord, newest: Newest) -> Plain:
         if isinstance(frame, wire.Frame):
             shown |= {"step": frame.step, "time": frame.time}
     values = _row_values(layout, blocks)
-    verdicts = record.verdicts or ("",) * len(schema.rows)
+    # Before the first frame of a schema the verdicts may be those of other rows.
+    verdicts = record.verdicts
+    if len(verdicts) != len(schema.rows):
+        verdicts = ("",) * len(schema.rows)
     shown["training"] = plain(msgspec.to_builtins(schema.training))
     shown["rows"] = [
         plain(msgspec.to_builtins(row))

@@ -17,8 +17,10 @@ log = logging.getLogger("gainstage.server")
 # A commit costs one wait for the disk however much it holds; beyond this, waiting costs more.
 BATCH_MESSAGES = 512
 BATCH_BYTES = 32 * 2**20
-# Above this, trainers are no longer read from: their own spools hold what comes.
-WAITING_BYTES = 128 * 2**20
+# Above this, trainers are no longer read from: their own spools hold what comes. All that waits at
+# the end is still committed, so it must not take long.
+WAITING_MESSAGES = 8 * BATCH_MESSAGES
+WAITING_BYTES = 4 * BATCH_BYTES
 
 
 class Sender(Protocol):
@@ -65,7 +67,7 @@ class Writer:
             return
         self._waiting.append((sender, data))
         self._waiting_bytes += len(data)
-        if self._waiting_bytes > WAITING_BYTES:
+        if self._full:
             self._room.clear()
         self._arrived.set()
 
@@ -87,6 +89,10 @@ class Writer:
         self._arrived.set()
         self._room.set()
 
+    @property
+    def _full(self) -> bool:
+        return len(self._waiting) > WAITING_MESSAGES or self._waiting_bytes > WAITING_BYTES
+
     def _take(self) -> list[Item]:
         batch: list[Item] = []
         size = 0
@@ -97,7 +103,7 @@ class Writer:
             if not sender.failed:
                 batch.append((sender, data))
         self._waiting_bytes -= size
-        if self._waiting_bytes <= WAITING_BYTES:
+        if not self._full:
             self._room.set()
         return batch
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from gainstage import diagnosis, wire
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import STATISTICS, Statistic
-from gainstage_server import models, openapi
+from gainstage_server import messages, models, openapi
 from gainstage_server.views import number, numbers, plain
 
 from .conftest import Running
@@ -259,6 +259,15 @@ def test_the_checked_in_openapi_is_that_of_the_server(server: Running) -> None:
         f"python -m gainstage_server.openapi > {Path(openapi.FILE).name}"
     )
     assert server.get("/api/v1/openapi.json").json()["paths"].keys() >= {"/api/v1/runs/{run}"}
+
+
+def test_the_checked_in_messages_are_those_of_the_sockets(server: Running) -> None:
+    assert messages.FILE.read_text() == messages.render(), (
+        f"python -m gainstage_server.messages > {messages.FILE.name}"
+    )
+    shown = server.get("/api/v1/messages.json").json()
+    assert set(shown["sockets"]) == {"/api/v1/ingest", "/api/v1/live"}
+    assert set(shown["$defs"]) >= {"RunStart", "Frame", "Ack", "Refuse", "Subscribe"}
 
 
 def test_numbers_that_json_does_not_know_are_text_and_absent_ones_null() -> None:

@@ -55,8 +55,7 @@ class Process:
             Settings(disk_floor=0),
             store,
             self.rules,
-            run_of=self.runs.get,
-            open_findings_of=self.runs.open_findings,
+            self.runs,
         )
 
     def commit(self, *messages: bytes) -> Committed:
@@ -204,7 +203,7 @@ def test_a_fault_in_the_rules_is_told_once_and_frames_are_stored_all_the_same(
     process.commit(*trainer.opening(), trainer.frame(0))
     process.commit(trainer.frame(1))
 
-    (raw,) = store.messages("canonical", "notice")
+    (raw,) = store.messages("canonical", "notice", newest=9)
     assert process.runs.get("canonical").frames == 2
     assert "a rule is wrong" in wire.decode(raw)[0].text
 

@@ -86,15 +86,13 @@ PRE_DB = (Cell("row1", "pre_db"),)
 
 @pytest.fixture
 def commit(store: SQLiteStore) -> Commit:
-    live = Runs(store, 60.0)
-    committer = Committer(
-        Settings(disk_floor=0), store, NoFold(), run_of=live.get, open_findings_of=lambda run: ()
-    )
+    runs = Runs(store, 60.0)
+    committer = Committer(Settings(disk_floor=0), store, NoFold(), runs)
 
     def commit(*messages: bytes) -> None:
         committed = committer.commit(messages)
         assert not any(isinstance(outcome, wire.Refuse) for outcome in committed.outcomes)
-        live.apply(committed)
+        runs.apply(committed)
 
     return commit
 

@@ -134,7 +134,7 @@ def test_layer_names_are_untrusted_text(server: Running) -> None:
 
 def live_run(store: SQLiteStore, findings: list[Finding]) -> Runs:
     """The state of a run that was last heard of at 1,000 s."""
-    live = Runs(store, 60.0)
+    runs = Runs(store, 60.0)
     record = RunRecord(
         run="r",
         project="p",
@@ -147,8 +147,8 @@ def live_run(store: SQLiteStore, findings: list[Finding]) -> Runs:
         last_seen=1_000.0,
         last_frame=900.0,
     )
-    live.apply(Committed((), (), {"r": record}, {"r": findings}))
-    return live
+    runs.apply(Committed((), (), {"r": record}, {"r": findings}))
+    return runs
 
 
 def finding(index: int, layer: str | None = None) -> Finding:
@@ -169,8 +169,8 @@ def of_metric(name: str, shown: Shown) -> list[Any]:
 
 
 def test_layers_beyond_the_cap_are_counted_instead_of_shown(store: SQLiteStore) -> None:
-    live = live_run(store, [finding(index) for index in range(LAYERS_SHOWN + 7)])
-    (shown,) = shown_runs(live, 1_000.0)
+    runs = live_run(store, [finding(index) for index in range(LAYERS_SHOWN + 7)])
+    (shown,) = shown_runs(runs, 1_000.0)
 
     assert len(of_metric("gainstage_layer_finding", shown)) == LAYERS_SHOWN
     assert of_metric("gainstage_run_layer_findings_hidden", shown) == [((), 7.0)]
@@ -178,8 +178,8 @@ def test_layers_beyond_the_cap_are_counted_instead_of_shown(store: SQLiteStore) 
 
 
 def test_two_calls_of_one_layer_are_one_series(store: SQLiteStore) -> None:
-    live = live_run(store, [finding(1, "shared"), finding(2, "shared")])
-    (shown,) = shown_runs(live, 1_000.0)
+    runs = live_run(store, [finding(1, "shared"), finding(2, "shared")])
+    (shown,) = shown_runs(runs, 1_000.0)
 
     assert of_metric("gainstage_layer_finding", shown) == [(("shared", "dead", "info"), 1.0)]
 
@@ -191,9 +191,9 @@ def test_two_calls_of_one_layer_are_one_series(store: SQLiteStore) -> None:
 def test_a_lost_run_is_shown_for_a_day(
     store: SQLiteStore, silent: float, statuses: list[str]
 ) -> None:
-    live = live_run(store, [])
+    runs = live_run(store, [])
 
-    assert [shown.status for shown in shown_runs(live, 1_000.0 + silent)] == statuses
+    assert [shown.status for shown in shown_runs(runs, 1_000.0 + silent)] == statuses
 
 
 def test_a_failing_store_is_counted(settings: Settings) -> None:

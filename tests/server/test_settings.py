@@ -43,11 +43,11 @@ def test_a_token_of_its_own_goes_before_the_common_one() -> None:
     assert (settings.tokens("ingest"), settings.tokens("read")) == (("both",), ("eyes",))
 
 
-def test_the_admin_token_opens_everything_that_a_token_guards() -> None:
+def test_the_admin_token_opens_everything_and_what_no_other_opens_is_not_open_to_all() -> None:
     settings = Settings(ingest_token="in", admin_token="all")
 
     assert settings.tokens("ingest") == ("in", "all")
-    assert settings.tokens("read") == ()
+    assert settings.tokens("read") == ("all",)
 
 
 def test_settings_come_from_the_environment_with_commas_between_names(

@@ -80,7 +80,7 @@ def test_a_failed_transaction_leaves_nothing(store: SQLiteStore) -> None:
         fail_halfway()
 
     assert store.runs() == []
-    assert store.newest(STREAM) == (None, None)
+    assert store.message(Key(*STREAM, 1)) is None
 
 
 def test_a_fault_of_the_database_is_named_as_one_of_the_store(store: SQLiteStore) -> None:
@@ -151,13 +151,57 @@ def test_a_checkpoint_takes_the_place_of_the_last_one(store: SQLiteStore) -> Non
     assert store.checkpoint(STREAM) == new
 
 
-def test_the_newest_frame_comes_with_its_schema(store: SQLiteStore) -> None:
-    with store.write() as transaction:
-        transaction.add([message(1), message(5)], [])
-    assert store.newest(STREAM) == (None, b"raw5")
+def test_the_newest_frame_is_a_probes_and_of_the_schema_that_is_asked_for(
+    store: SQLiteStore,
+) -> None:
+    assert store.newest_frame(Key(*STREAM, 5)) is None
 
-    add(store, frame(7), frame(8, schema=5), frame(9, schema=5, source="validation"))
-    assert store.newest(STREAM) == (b"raw8", b"raw5")
+    add(store, frame(7, schema=5), frame(8, schema=5), frame(9, schema=5, source="validation"))
+    add(store, frame(10, schema=1))
+
+    assert store.newest_frame(Key(*STREAM, 5)) == b"raw8"
+
+
+def test_of_many_messages_the_newest_come_oldest_first(store: SQLiteStore) -> None:
+    with store.write() as transaction:
+        transaction.add([message(seq, "notice") for seq in range(5)], [])
+
+    assert store.messages("run", "notice", newest=2) == [b"raw3", b"raw4"]
+
+
+def test_a_store_of_another_release_is_refused_and_left_as_it_is(
+    store: SQLiteStore, tmp_path: Path
+) -> None:
+    add(store, frame(1))
+    with store._writer.begin() as connection:
+        connection.exec_driver_sql("PRAGMA user_version = 99")
+    other = SQLiteStore(tmp_path / "unit.db")
+
+    with pytest.raises(StoreError, match="Received version 99"):
+        other.open()
+
+    other.close()
+    assert [record.seq for record in store.frames_after(STREAM, 0)] == [1]
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("This is not the database that you are looking for.")
+    opened = SQLiteStore(tmp_path / "notes.db")
+
+    with pytest.raises(StoreError, match=r"notes\.db cannot be opened"):
+        opened.open()
+
+    opened.close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    opened = SQLiteStore(tmp_path / "file" / "unit.db")
+
+    with pytest.raises(StoreError, match="GAINSTAGE_DATABASE"):
+        opened.open()
+
+    opened.close()
 
 
 def test_spans_are_read_in_their_order_and_by_steps_within(store: SQLiteStore) -> None:

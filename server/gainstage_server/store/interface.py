@@ -53,7 +53,11 @@ class Store(Protocol):
     """Keeps everything that the server must not forget."""
 
     def open(self) -> None:
-        """Make it ready for use; creates what is missing."""
+        """Make it ready for use; creates it where there is none.
+
+        Raises:
+            StoreError: It cannot be used, or another release wrote it.
+        """
         ...
 
     def close(self) -> None:
@@ -92,8 +96,8 @@ class Store(Protocol):
         """One attempt, if it has begun."""
         ...
 
-    def messages(self, run: str, type: str) -> list[bytes]:
-        """A run's messages of one type as they came, oldest first."""
+    def messages(self, run: str, type: str, *, newest: int) -> list[bytes]:
+        """A run's `newest` messages of one type as they came, oldest first."""
         ...
 
     def message(self, key: Key) -> bytes | None:
@@ -112,8 +116,8 @@ class Store(Protocol):
         """The last checkpoint of the diagnosis."""
         ...
 
-    def newest(self, stream: Stream) -> tuple[bytes | None, bytes | None]:
-        """The newest frame and its schema; without a frame the newest schema."""
+    def newest_frame(self, schema: Key) -> bytes | None:
+        """The newest probe frame that refers to `schema`."""
         ...
 
     def frames_after(self, stream: Stream, seq: int) -> Iterator[FrameRecord]:

@@ -74,6 +74,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     step: int | None = None
     epoch: int | None = None
     frames: int = 0
+    schema: int = -1  # seq of the newest; `layers` and `verdicts` are about its rows
     layers: int = 0
     logs: dict[str, float] = {}
     verdicts: tuple[str, ...] = ()  # one for each row; "" where not judged

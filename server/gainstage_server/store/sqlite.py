@@ -16,6 +16,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     select,
 )
 from sqlalchemy.dialects.sqlite import insert
@@ -158,9 +159,28 @@ class SQLiteStore(Store):
 
     @override
     def open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._writer.begin() as connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._writer.begin() as connection:
+                self._create_or_check(connection)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreError(
+                f"{self._path} cannot be opened: {error}. Expected a file that Gainstage has "
+                "written, or none yet in a folder that can be written. See GAINSTAGE_DATABASE."
+            ) from error
+
+    def _create_or_check(self, connection: Connection) -> None:
+        if not inspect(connection).get_table_names():
             tables.metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {tables.VERSION}")
+            return
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if version != tables.VERSION:
+            raise StoreError(
+                f"This release reads stores of version {tables.VERSION}. Received version "
+                f"{version} in {self._path}. Use the release that wrote it, or another file "
+                "(GAINSTAGE_DATABASE)."
+            )
 
     @override
     def close(self) -> None:
@@ -216,10 +236,11 @@ class SQLiteStore(Store):
         return row and AttemptRecord(**row._mapping)
 
     @override
-    def messages(self, run: str, type: str) -> list[bytes]:
+    def messages(self, run: str, type: str, *, newest: int) -> list[bytes]:
         table = tables.messages
         statement = select(table.c.raw).where(table.c.run == run, table.c.type == type)
-        return [row.raw for row in self._rows(statement.order_by(table.c.time, table.c.seq))]
+        order = (table.c.time.desc(), table.c.seq.desc())
+        return [row.raw for row in reversed(self._rows(statement.order_by(*order).limit(newest)))]
 
     @override
     def message(self, key: Key) -> bytes | None:
@@ -249,23 +270,19 @@ class SQLiteStore(Store):
         return row and Checkpoint(**row._mapping)
 
     @override
-    def newest(self, stream: Stream) -> tuple[bytes | None, bytes | None]:
-        frames, messages = tables.frames, tables.messages
-        frame = self._first(
-            select(frames.c.raw, frames.c.schema)
-            .where(*_within(frames, stream), frames.c.source == "probe")
+    def newest_frame(self, schema: Key) -> bytes | None:
+        frames = tables.frames
+        row = self._first(
+            select(frames.c.raw)
+            .where(
+                *_within(frames, schema.stream),
+                frames.c.schema == schema.seq,
+                frames.c.source == "probe",
+            )
             .order_by(frames.c.seq.desc())
             .limit(1)
         )
-        if frame:
-            return frame.raw, self.message(Key(*stream, frame.schema))
-        schema = self._first(
-            select(messages.c.raw)
-            .where(*_within(messages, stream), messages.c.type == "schema")
-            .order_by(messages.c.seq.desc())
-            .limit(1)
-        )
-        return None, schema and schema.raw
+        return row and row.raw
 
     def _stream(self, statement: Executable) -> Iterator[FrameRecord]:
         with self._reader.begin() as connection:

@@ -36,6 +36,9 @@ class Packed(TypeDecorator[Any]):
 
 metadata = MetaData()
 
+# Changes with any table: what another release wrote is not read by guess.
+VERSION = 1
+
 runs = Table(
     "runs",
     metadata,
@@ -53,6 +56,7 @@ runs = Table(
     Column("step", BigInteger),
     Column("epoch", BigInteger),
     Column("frames", BigInteger, nullable=False),
+    Column("schema", BigInteger, nullable=False),
     Column("layers", Integer, nullable=False),
     Column("logs", Packed, nullable=False),
     Column("verdicts", Packed, nullable=False),
