@@ -19,19 +19,18 @@ from rich.progress import BarColumn, Progress, TextColumn
 from gainstage import LayerMonitor, cases, report
 from gainstage.client import Client
 
-EPOCHS = 20
 # The demo samples densely: its steps take a millisecond, and people want to see it move.
 EVERY = 10
 START_SECONDS = 60.0
 
 
 class _EpochBar(keras.callbacks.Callback):
-    def __init__(self, progress: Progress, title: str) -> None:
+    def __init__(self, progress: Progress, title: str, epochs: int) -> None:
         super().__init__()
-        self._progress, self._title = progress, title
+        self._progress, self._title, self._epochs = progress, title, epochs
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._task = self._progress.add_task(self._title, total=EPOCHS)
+        self._task = self._progress.add_task(self._title, total=self._epochs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._progress.advance(self._task)
@@ -142,8 +141,8 @@ def _train(
     )
     title = f"Training on digits, {tag} the patch"
     model = cases.build(data, case, hidden)
-    accuracy = cases.train(model, data, case, [monitor, _EpochBar(progress, title)], epochs=EPOCHS)
-    return monitor, accuracy
+    bar = _EpochBar(progress, title, data.epochs)
+    return monitor, cases.train(model, data, case, [monitor, bar])
 
 
 def _wait_for_the_user(console: Console) -> None:

@@ -1,6 +1,7 @@
 """The patch of each finding, executed, and the strength of its penalty, held against training."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -37,10 +38,10 @@ HIDDEN = keras.layers.Dense(
 )
 
 
-def patch(verdict: str, training: wire.Training = SGD, **changes: Any) -> list[Any]:
+def patch(verdict: str, measured: Mapping[str, float] = {}, **changes: Any) -> list[Any]:
     """The layers that the prescription for `verdict` puts in the place of HIDDEN."""
     usual = {"arguments": arguments(HIDDEN), "output_shape": (64,), **changes}
-    case = Case(view(GUILTY[verdict], rows=[row("hidden", **usual)], training=training), 0)
+    case = Case(view({**GUILTY[verdict], **measured}, rows=[row("hidden", **usual)]), 0)
     scope: dict[str, Any] = {"keras": keras}
     exec(BY_VERDICT[verdict].prescribe(case).code, scope)
     return scope["replacement"]
@@ -87,11 +88,17 @@ def test_bias_patch_penalises_the_bias_and_begins_it_at_0() -> None:
     assert settings_of(penalised, "bias_regularizer") == settings_of(HIDDEN, "bias_regularizer")
 
 
-def test_input_patch_scales_to_unit_rms_in_front_of_the_layer() -> None:
-    scaling, layer = patch("input")
+def test_input_patch_standardises_in_front_of_the_layer() -> None:
+    scaling, layer = patch("input", {"input_rms": 50.0, "input_mean": 40.0, "input_std": 30.0})
 
-    assert scaling.scale == pytest.approx(10 ** (-30 / 20), rel=0.01)
+    assert scaling(np.array([10.0, 40.0, 70.0])).numpy() == pytest.approx([-1, 0, 1], abs=0.01)
     assert layer.get_config() == HIDDEN.get_config()
+
+
+def test_input_patch_of_a_constant_scales_to_unit_rms() -> None:
+    scaling, _ = patch("input", {"input_rms": 50.0, "input_mean": 50.0, "input_std": 0.01})
+
+    assert scaling(np.array([50.0])).numpy() == pytest.approx([1])
 
 
 def test_dead_patch_gives_the_units_a_slope_on_both_sides() -> None:

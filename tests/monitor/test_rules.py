@@ -133,7 +133,7 @@ def test_cause_holds_until_another_stands_well_above_it() -> None:
     assert not holds(20 + TAKEOVER_DB + 0.01)
 
 
-def test_dead_needs_more_than_half_of_the_units() -> None:
+def test_dead_needs_more_than_three_quarters_of_the_units() -> None:
     shares = [dead.DEAD_SHARE, dead.DEAD_SHARE + 0.01]
 
     assert [symptoms(view({**CALM, "dead_units": share})) for share in shares] == [[[]], [["dead"]]]
@@ -144,7 +144,7 @@ def test_dead_needs_a_whole_window_of_samples() -> None:
     assert symptoms(view(GUILTY["dead"], samples=WINDOW)) == [["dead"]]
 
 
-def test_dead_holds_down_to_a_quarter() -> None:
+def test_dead_holds_down_to_half() -> None:
     def holds(share: float) -> bool:
         return bool(dead.RULE.holds(view({**CALM, "dead_units": share}))[0])
 
