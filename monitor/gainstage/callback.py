@@ -214,7 +214,9 @@ class LayerMonitor(keras.callbacks.Callback):
         if recorder is None:
             return
         left = recorder.close("completed", DRAIN_SECONDS)
-        report.print_findings(self.findings(), recorder.newest, self._cadence.costs())
+        report.print_findings(
+            self.findings(), recorder.newest, self._cadence.costs(), recorder.page
+        )
         if left:
             log.warning(
                 "%d messages of run %s wait in %s. To send them later: gainstage sync",

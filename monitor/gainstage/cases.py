@@ -82,7 +82,7 @@ class Case:
     def hidden(self) -> list[Any]:
         """The layers of this case between input and output."""
         kernel: Any = keras.initializers.RandomNormal(self.mean, self.std)
-        bias: Any = keras.initializers.Constant(self.bias)
+        bias: Any = keras.initializers.Constant(self.bias) if self.bias else "zeros"
         return [
             keras.layers.Dense(
                 UNITS,

@@ -71,6 +71,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     provisional: bool = True
 
     @property
+    def overload(self) -> float | None:
+        """How far the level stands over the activation's headroom, in dB; None without either."""
+        if "pre" not in self.levels or "headroom" not in self.levels:
+            return None
+        return self.levels["pre"] - self.levels["headroom"]
+
+    @property
     def open(self) -> bool:
         """Whether the symptom still holds."""
         return self.closed_step is None

@@ -60,6 +60,7 @@ class Recorder:
         self._seq = 0
         self._schema: wire.Schema | None = None
         self._meters: list[RowMeter] = []
+        self._url = url
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
         if url is not None:
@@ -74,6 +75,13 @@ class Recorder:
                 environment=dict(environment),
             )
         )
+
+    @property
+    def page(self) -> str | None:
+        """Address of the run's page; None where no server ever answered."""
+        if self._url is None or self._uplink is None or not self._uplink.met:
+            return None
+        return f"{self._url.rstrip('/')}/runs/{self.identity.run}"
 
     def record(
         self,

@@ -1,6 +1,7 @@
 """What is printed: the table at the end of `fit`, and a finding with its evidence and patch."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -11,17 +12,23 @@ from gainstage.finding import Finding
 from gainstage.frame import Table
 
 STYLES = {"info": "cyan", "warning": "yellow", "critical": "bold red"}
-# Layers printed at the end of `fit`; the dashboard shows them all.
+# Findings printed at the end of `fit`; the dashboard shows them all.
 MOST_ROWS = 12
+# Columns of that table: the terms of the level, in dB.
+TERMS = ("input", "gain", "coherence", "bias")
 
 
 def print_findings(
     findings: Sequence[Finding],
     table: Table | None,
     costs: Mapping[str, float],
+    page: str | None,
     console: Console | None = None,
 ) -> None:
-    """A line for each finding, or one line that says that there is none."""
+    """A line for each finding, or one line that says that there is none.
+
+    `page` is the address of the run's page, where there is a server.
+    """
     console = console or Console()
     if table is None:
         console.print("gainstage: no step was sampled.")
@@ -31,19 +38,26 @@ def print_findings(
     if not findings:
         console.print(f"{head}: nothing to report.")
         return
-    console.print(f"{head}:")
-    grid = Grid("layer", "verdict", "since step", "over at step", "what", show_lines=True)
+    console.print(f"{head}. Levels are in dB:")
+    grid = Grid("verdict", "layer", "steps", box=None, padding=(0, 2, 0, 0))
+    for heading in (*TERMS, "over"):
+        grid.add_column(heading, justify="right")
     for finding in findings[:MOST_ROWS]:
         grid.add_row(
-            Text(finding.layer),
             Text(finding.verdict, STYLES[finding.severity]),
-            str(finding.since_step),
-            "" if finding.closed_step is None else str(finding.closed_step),
-            Text(finding.summary),
+            Text(finding.layer, overflow="fold"),
+            f"{finding.since_step}-{finding.closed_step or ''}",
+            *(_decibels(finding.levels.get(term)) for term in TERMS),
+            _decibels(finding.overload),
         )
     console.print(grid)
     if len(findings) > MOST_ROWS:
-        console.print(f"... and {len(findings) - MOST_ROWS} more: monitor.findings()")
+        console.print(f"... and {len(findings) - MOST_ROWS} more.")
+    console.print(f"Why, and what to change: {page or 'monitor.findings()'}", soft_wrap=True)
+
+
+def _decibels(level: float | None) -> str:
+    return "" if level is None or not isfinite(level) else f"{level:+.0f}"
 
 
 def print_finding(finding: Finding, console: Console) -> None:
@@ -57,4 +71,5 @@ def print_finding(finding: Finding, console: Console) -> None:
     console.print(grid)
     console.print(Text(finding.remedy))
     if finding.code:
-        console.print(Syntax(finding.code, "python", background_color="default", word_wrap=True))
+        code = Syntax("", "python", background_color="default").highlight(finding.code)
+        console.print(code, soft_wrap=True)  # not wrapped by us, so that it can be copied

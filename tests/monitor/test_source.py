@@ -247,3 +247,21 @@ def test_class_that_is_not_keras_own_is_called_by_no_name() -> None:
     row = builders.row(arguments={"units": 3, "kernel_initializer": call("mine.Init", scale=2.0)})
 
     assert "kernel_initializer=UnknownName(scale=2.0)" in replacement(row, layer(row))
+
+
+def test_long_call_has_an_argument_a_line_and_a_short_one_none() -> None:
+    row = builders.row("hidden", arguments={"name": "hidden", "units": 8, "dtype": "x" * 90})
+
+    source = replacement(row, layer(row, dtype=None), layer(row))
+
+    assert source.splitlines() == [
+        "# In the place of 'model/hidden':",
+        "replacement = [",
+        "    keras.layers.Dense(units=8, name='hidden'),",
+        "    keras.layers.Dense(",
+        "        units=8,",
+        f"        dtype='{'x' * 90}',",
+        "        name='hidden',",
+        "    ),",
+        "]",
+    ]

@@ -13,6 +13,7 @@ from typing import Any
 from gainstage.wire import Row
 
 INDENT = " " * 4
+WIDTH = 100
 # Classes alone: functions of these modules, such as `deserialize`, can be made to run anything.
 KERAS_CLASS = re.compile(
     r"keras\.(layers|initializers|regularizers|constraints)\.[A-Z][A-Za-z0-9]*|keras\.DTypePolicy"
@@ -35,8 +36,19 @@ def layer(row: Row, /, **changes: Any) -> Call:
 
 def replacement(row: Row, *layers: Call) -> str:
     """Python that assigns `replacement`, the list of layers to put in the place of `row`."""
-    lines = [f"{INDENT}{_source(one)},\n" for one in layers]
-    return f"# In the place of {row.path!r}:\nreplacement = [\n{''.join(lines)}]\n"
+    lines = "".join(f"{_layer_source(one)},\n" for one in layers)
+    return f"# In the place of {row.path!r}:\nreplacement = [\n{lines}]\n"
+
+
+def _layer_source(layer: Call) -> str:
+    """The call on a line of its own, or its arguments on a line each where that is too long."""
+    arguments = dict(layer["arguments"])
+    if "name" in arguments:  # last, as people write it
+        arguments["name"] = arguments.pop("name")
+    line = INDENT + _call_source(layer["class"], arguments)
+    if len(line) < WIDTH:
+        return line
+    return INDENT + _call_source(layer["class"], arguments, f"\n{INDENT * 2}", f",\n{INDENT}")
 
 
 def _source(value: Any) -> str:
@@ -54,14 +66,18 @@ def _source(value: Any) -> str:
     return repr(str(value))
 
 
-def _call_source(name: str, arguments: Mapping[Any, Any]) -> str:
+def _call_source(
+    name: str, arguments: Mapping[Any, Any], before: str = " ", behind: str = ""
+) -> str:
+    """`name(...)`, `before` each argument and `behind` the last."""
     last = name.rpartition(".")[2]
     if not KERAS_CLASS.fullmatch(name) or name in NOT_CALLED or iskeyword(last):
         name = UNKNOWN
-    named = ", ".join(
-        f"{key}={_source(item)}" for key, item in arguments.items() if _is_keyword(str(key))
-    )
-    return f"{name}({named})"
+    named = [
+        f"{before}{key}={_source(item)}" for key, item in arguments.items() if _is_keyword(str(key))
+    ]
+    inside = ",".join(named).lstrip(" ") + behind
+    return f"{name}({inside})"
 
 
 def _is_keyword(name: str) -> bool:
