@@ -94,6 +94,8 @@ export interface paths {
         /**
          * Heatmap
          * @description One statistic of all rows over steps, as JSON or in the wire's binary framing.
+         *
+         *     The more rows, the fewer points: rows times points are at most 1,048,576.
          */
         get: operations["heatmap"];
         put?: never;
@@ -454,6 +456,11 @@ export interface components {
             least_steps: number;
             /** Closes After */
             closes_after: number;
+            /**
+             * Runbook
+             * @description Address of the page that says what to do.
+             */
+            runbook: string;
         };
         /**
          * Rules

@@ -150,6 +150,13 @@ it.each(["run_start", "run_end", "notice"])("%s has the summary fetched", (type)
   expect(receive(new RunState(), { type } as Message)).toBe("summary");
 });
 
+it("a layer is over its headroom whether or not there is a finding", () => {
+  const state = following();
+  state.setLayers(layers("healthy")); // the headroom of both is 15.5 dB
+  state.receive(aFrame(30, [15.4, 15.6]));
+  expect([state.isOver(0), state.isOver(1), state.isOver(2)]).toEqual([false, true, false]);
+});
+
 it("a layer of which nobody has said anything is not judged", () => {
   expect(following().verdictOf("r0")).toBe("");
 });

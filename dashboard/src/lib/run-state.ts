@@ -85,6 +85,13 @@ export class RunState {
     return this.headrooms.get(id) ?? null;
   }
 
+  /** Whether a channel's level stands above what its activation passes on. */
+  isOver(channel: number): boolean {
+    const level = this.desk.value(channel, "pre_db");
+    const headroom = this.headroomOf(this.desk.channels[channel]?.id ?? "");
+    return level !== null && headroom !== null && level > headroom;
+  }
+
   openFinding(id: string): Finding | undefined {
     return this.findings.find((finding) => finding.row === id && isOpen(finding));
   }

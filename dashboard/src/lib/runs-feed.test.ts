@@ -44,6 +44,15 @@ it("asks once for many messages", async () => {
   expect(server.asked).toBe(2);
 });
 
+it("asks in time although messages never pause", async () => {
+  const { server, edges } = await follow();
+  for (let message = 0; message < 20; message++) {
+    edges.socket.brings(recorded("finding"));
+    await edges.pass(100);
+  }
+  expect(server.asked).toBe(5);
+});
+
 it("asks again by itself, since a run that falls silent sends nothing", async () => {
   const { server, edges } = await follow();
   await edges.pass(15_000);

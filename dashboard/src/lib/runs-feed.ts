@@ -16,6 +16,7 @@ export class RunsFeed {
   private readonly watchers = new Set<() => void>();
   private readonly live: Live;
   private closed = false;
+  private gathering = false;
   private cancel: (() => void) | null = null;
 
   constructor(
@@ -23,7 +24,7 @@ export class RunsFeed {
     private readonly edges: Edges,
   ) {
     this.live = new Live(null, edges, {
-      message: () => this.schedule(GATHERED_MS),
+      message: () => this.gather(),
       connection: (connection) => {
         this.connection = connection;
         this.tell();
@@ -48,19 +49,27 @@ export class RunsFeed {
     return () => this.watchers.delete(watcher);
   }
 
+  /** Messages that come while one waits already do not put it off, however many they are. */
+  private gather(): void {
+    if (this.gathering) return;
+    this.gathering = true;
+    this.schedule(GATHERED_MS);
+  }
+
   private schedule(milliseconds: number): void {
     this.cancel?.();
     if (!this.closed) this.cancel = this.edges.after(milliseconds, () => void this.fetch());
   }
 
   private async fetch(): Promise<void> {
+    this.gathering = false;
     try {
       this.runs = await this.api.runs();
       this.error = null;
     } catch (error) {
       this.error = error as Error;
     }
-    this.schedule(REPEATED_MS);
+    if (!this.gathering) this.schedule(REPEATED_MS);
     this.tell();
   }
 

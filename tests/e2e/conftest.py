@@ -1,0 +1,174 @@
+"""A real server, a real browser and real trainings, each a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from gainstage_server.dashboard import STATIC
+
+from .trainers import training
+
+PATIENCE = 60.0
+# Root has no sandbox; the rest keeps Chromium from talking to anybody but the page's server.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """`gainstage serve` on a port and a database that outlive its process."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAINSTAGE_")}
+        settings = {
+            "GAINSTAGE_PORT": str(self.port),
+            "GAINSTAGE_DATABASE": str(self.folder / "gainstage.db"),
+            "GAINSTAGE_DISK_FLOOR": "0",
+        }
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gainstage.cli", "serve"],
+                env=inherited | settings,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._ready():
+            assert self.process.poll() is None, (self.folder / "server.log").read_text()
+            assert time.monotonic() < deadline, "the server is not ready"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+            self.process = None
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):
+                return True
+        except OSError:
+            return False
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    server = Server(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all; the names of runs keep tests apart."""
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def mortal_server(tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own, to be stopped and started."""
+    with serving(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    if not (STATIC / "index.html").is_file():
+        pytest.skip("needs the dashboard, which `make dashboard` builds")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Watch:
+    """What a page did that no page of ours may do."""
+
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def follow(self, page: Page) -> None:
+        page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("dialog", lambda dialog: (self.errors.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: self._note(request.url))
+        page.on("websocket", lambda opened: self._note(opened.url))
+
+    def _note(self, url: str) -> None:
+        if urlsplit(url).hostname != "127.0.0.1":
+            self.foreign.append(url)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        color_scheme="dark",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    opened.set_default_timeout(PATIENCE * 1_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
+    """A page that may say no error and ask nobody but its server."""
+    opened = context.new_page()
+    watch.follow(opened)
+    yield opened
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+@pytest.fixture(scope="session")
+def trained(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a run of the canonical case that is over."""
+    folder = tmp_path_factory.mktemp("trained")
+    with training(server.url, folder, "trained") as fit:
+        fit.communicate(b"go on\n", timeout=PATIENCE)
+        assert fit.returncode == 0, (folder / "trained.log").read_text()
+    return "trained"

@@ -1,0 +1,166 @@
+"""The dashboard in a real browser, fed by a real server and a real `fit`."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from .conftest import Server, Watch
+from .trainers import hand_made, training
+
+expect.set_options(timeout=30_000)
+
+HOSTILE = "<img src=x onerror=\"alert('owned')\">"
+PHONE = {"width": 390, "height": 844}
+
+
+def open_run(page: Page, server: Server, run: str) -> None:
+    page.goto(f"{server.url}/runs/{run}")
+    expect(page.get_by_test_id("connection")).to_have_text("receiving")
+    expect(page.get_by_test_id("strip").first).to_be_visible()
+
+
+def colours_of(page: Page, canvas: str, places: list[list[float]]) -> list[list[int]]:
+    """Red, green, blue and alpha of a canvas at `places`, in pixels from its corner."""
+    return page.locator(canvas).evaluate(
+        """(canvas, places) => places.map(
+            ([x, y]) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data])""",
+        places,
+    )
+
+
+def test_a_run_and_its_finding_appear_while_the_page_is_open(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    page.goto(server.url)
+    expect(page.get_by_test_id("connection")).to_have_text("receiving")
+    page.evaluate("window.opened = 'once'")
+    with training(server.url, tmp_path, "live") as fit:
+        page.locator("[data-testid=run-link][href='/runs/live']").click()
+        expect(page.get_by_test_id("status")).to_have_text("live")
+        expect(page.get_by_text("Nothing found so far.")).to_be_visible()
+        expect(page.get_by_test_id("finding")).to_have_count(0)
+
+        fit.communicate(b"go on\n", timeout=60)
+        finding = page.get_by_test_id("finding")
+        expect(finding).to_have_attribute("data-verdict", "activity")
+        expect(finding).to_have_attribute("data-layer", "sequential/hidden")
+        hidden = page.locator("[data-testid=strip][data-layer='sequential/hidden']")
+        expect(hidden).to_have_attribute("data-verdict", "activity")
+        expect(page.get_by_test_id("status")).to_have_text("ended")
+        assert fit.returncode == 0
+    assert page.evaluate("window.opened") == "once", "the page was loaded again"
+
+
+def test_the_heatmap_shows_the_loud_layer_unlike_the_quiet_one(
+    server: Server, trained: str, page: Page
+) -> None:
+    open_run(page, server, trained)
+    page.wait_for_function(
+        """() => document.querySelector("[data-testid=heatmap]")?.getContext("2d")
+            .getImageData(500, 18, 1, 1).data[3] === 255"""
+    )
+    width = page.get_by_test_id("heatmap").evaluate("(canvas) => canvas.width")
+    loud, quiet = colours_of(page, "[data-testid=heatmap]", [[width / 2, 18], [width / 2, 42]])
+    assert loud[3] == quiet[3] == 255
+    # Viridis: a higher level is lighter.
+    assert sum(loud[:3]) > sum(quiet[:3]) + 50
+
+
+def test_the_series_of_the_chosen_layer_are_drawn(server: Server, trained: str, page: Page) -> None:
+    open_run(page, server, trained)
+    series = page.get_by_test_id("series")
+    expect(series).to_have_attribute("data-layer", "sequential/hidden")
+    page.locator("[data-testid=strip][data-layer='sequential/classes']").click()
+    expect(series).to_have_attribute("data-layer", "sequential/classes")
+    page.wait_for_function(
+        """() => {
+            const canvas = document.querySelector("[data-testid=series] canvas");
+            if (!canvas?.width) return false;
+            const style = getComputedStyle(document.documentElement);
+            const hex = style.getPropertyValue("--line-3").trim();
+            const line = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            let found = 0;
+            for (let at = 0; at < data.length; at += 4)
+                found += line.every((value, channel) => data[at + channel] === value);
+            return found > width / 2;
+        }"""
+    )
+
+
+def test_the_patch_is_copied_to_the_letter(server: Server, trained: str, page: Page) -> None:
+    open_run(page, server, trained)
+    finding = page.get_by_test_id("finding")
+    finding.get_by_test_id("copy").click()
+    expect(finding.get_by_test_id("copy")).to_have_text("✓ Copied")
+    answer = page.request.get(f"{server.url}/api/v1/runs/{trained}/findings").json()
+    code = answer["findings"][0]["code"]
+    assert page.evaluate("navigator.clipboard.readText()") == code
+    assert finding.get_by_test_id("finding-code").text_content() == code
+    assert "activity_regularizer" in code
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/trained"])
+def test_a_phone_scrolls_only_up_and_down(
+    server: Server, trained: str, page: Page, path: str
+) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(server.url + path)
+    name = page.get_by_text(trained, exact=True)
+    expect(name.locator("visible=true").first).to_be_visible()
+    expect(page.get_by_test_id("connection")).to_have_text("receiving")
+    if path != "/":
+        expect(page.get_by_test_id("series").locator("canvas")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_a_layer_named_like_markup_is_text(server: Server, page: Page) -> None:
+    with hand_made(server.url, "hostile", HOSTILE) as run:
+        run.sample(10, nonfinite=0.0)
+        open_run(page, server, "hostile")
+        for step in range(20, 100, 10):
+            run.sample(step, nonfinite=1.0)
+        finding = page.get_by_test_id("finding")
+        expect(finding).to_have_attribute("data-layer", HOSTILE)
+        expect(finding).to_contain_text(HOSTILE)
+        expect(page.get_by_test_id("series")).to_contain_text(HOSTILE)
+        expect(page.get_by_test_id("strip")).to_contain_text(HOSTILE)
+    page.get_by_text("Show as a table").click()
+    expect(page.get_by_role("rowheader", name=HOSTILE)).to_be_visible()
+    assert page.locator("img").count() == 0
+
+
+def test_the_page_says_that_its_server_is_gone_and_comes_back_with_it(
+    mortal_server: Server, context: BrowserContext
+) -> None:
+    page = context.new_page()  # what a browser says of a refused connection is no error of ours
+    with hand_made(mortal_server.url, "restarted") as run:
+        run.sample(10, nonfinite=0.0)
+    open_run(page, mortal_server, "restarted")
+    mortal_server.stop()
+    expect(page.get_by_test_id("connection")).to_have_text("disconnected, trying again")
+    expect(page.get_by_test_id("strip")).to_be_visible()
+
+    mortal_server.start()
+    expect(page.get_by_test_id("connection")).to_have_text("receiving")
+    with hand_made(mortal_server.url, "restarted") as run:
+        run.sample(10, nonfinite=0.0)
+        for step in range(20, 100, 10):
+            run.sample(step, nonfinite=1.0)
+        expect(page.get_by_test_id("finding")).to_have_attribute("data-verdict", "nonfinite")
+
+
+def test_the_watch_sees_what_the_policy_refuses(
+    server: Server, context: BrowserContext, watch: Watch
+) -> None:
+    page = context.new_page()
+    watch.follow(page)
+    page.goto(server.url)
+    page.evaluate("fetch('http://example.invalid/').catch(() => 0)")
+    page.evaluate(
+        "document.body.append(Object.assign(new Image(), {src: 'http://example.invalid/a.png'}))"
+    )
+    page.wait_for_timeout(200)
+    assert any("Content Security Policy" in error for error in watch.errors)

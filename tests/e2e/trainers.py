@@ -1,0 +1,73 @@
+"""What feeds the server: a real `fit` in a process of its own, and messages made by hand."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from websockets.sync.client import ClientConnection, connect
+
+from gainstage import wire
+
+
+@contextmanager
+def training(url: str, folder: Path, run: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """`fit.py` for the server at `url`; it waits after its first steps for a line on its stdin."""
+    with (folder / f"{run}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("fit.py")), url, run],
+            env=os.environ | {"GAINSTAGE_SPOOL": str(folder / "spool")},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+class HandMade:
+    """A run of one layer, made message by message: what Keras itself would not name or do."""
+
+    def __init__(self, connection: ClientConnection, run: str, layer: str) -> None:
+        self._connection = connection
+        self._identity = {"run": run, "attempt": "a1", "time": time.time()}
+        self._seq = 0
+        column = wire.Column("nonfinite_rate", 1)
+        self._send(
+            wire.RunStart(**self._next(), project="e2e"),
+            wire.Schema(
+                **self._next(),
+                rows=(wire.Row(id="row0", path=layer, kind="Dense"),),
+                blocks={"layers": wire.BlockSchema((column,), mask=b"\x01")},
+                training=wire.Training(backend="tensorflow", keras="3.15.0"),
+            ),
+        )
+
+    def sample(self, step: int, *, nonfinite: float) -> None:
+        values = np.full((1, 1), nonfinite, np.float32)
+        frame = wire.Frame(**self._next(), schema=1, step=step)
+        self._send(frame, blocks={"layers": values})
+
+    def _next(self) -> dict[str, object]:
+        self._seq += 1
+        return self._identity | {"seq": self._seq - 1}
+
+    def _send(self, *messages: wire.AnyMessage, blocks: object = None) -> None:
+        for message in messages:
+            self._connection.send(wire.encode(message, blocks))
+            answer, _ = wire.decode(self._connection.recv(timeout=30))
+            assert isinstance(answer, wire.Ack), answer
+
+
+@contextmanager
+def hand_made(server: str, run: str, layer: str = "model/dense") -> Iterator[HandMade]:
+    url = server.replace("http", "ws", 1) + "/api/v1/ingest"
+    with connect(url, compression=None) as connection:
+        yield HandMade(connection, run, layer)
