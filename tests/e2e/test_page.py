@@ -1,6 +1,7 @@
 """The dashboard in a real browser, fed by a real server and a real `fit`."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -11,6 +12,7 @@ from .trainers import hand_made, training
 expect.set_options(timeout=30_000)
 
 HOSTILE = "<img src=x onerror=\"alert('owned')\">"
+AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 PHONE = {"width": 390, "height": 844}
 
 
@@ -164,3 +166,23 @@ def test_the_watch_sees_what_the_policy_refuses(
     )
     page.wait_for_timeout(200)
     assert any("Content Security Policy" in error for error in watch.errors)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("path", ["/", "/runs/trained", "/no/such/page"])
+def test_everyone_can_use_the_page(
+    server: Server, trained: str, page: Page, path: str, scheme: Literal["dark", "light"]
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("needs axe-core, which `make dashboard` installs")
+    page.emulate_media(color_scheme=scheme)
+    page.goto(server.url + path)
+    if path == "/no/such/page":
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    elif path == "/":
+        expect(page.locator(f"[data-testid=run-link][href='/runs/{trained}']")).to_be_visible()
+    else:
+        expect(page.get_by_test_id("series").locator("canvas")).to_be_visible()
+    page.evaluate(AXE.read_text())
+    violations = page.evaluate("axe.run()")["violations"]
+    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []

@@ -74,6 +74,15 @@ describe("frames", () => {
   });
 });
 
+it("samples are counted on between two answers of the server", () => {
+  const state = following();
+  state.setDetail(aRun({ frames: 4, step: 40 }));
+  for (const step of [40, 50, 60]) state.receive(aFrame(step, [1, 2]));
+  expect(state.frames).toBe(6);
+  state.setDetail(aRun({ frames: 6 }));
+  expect(state.frames).toBe(6);
+});
+
 describe("a schema", () => {
   it("has only the layers fetched where it is the first", () => {
     expect(receive(new RunState(), SCHEMA)).toBe("layers");

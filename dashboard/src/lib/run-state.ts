@@ -44,11 +44,13 @@ export class RunState {
   private attempt: string | null = null;
   private schema: number | null = null;
   private samples: Sample[] = [];
+  private since = 0;
   private judged = new Map<string, string>();
   private headrooms = new Map<string, number | null>();
 
   setDetail(detail: RunDetail): void {
     this.detail = detail;
+    this.since = 0;
     if (this.samples.length > 0) return; // the feed's numbers are newer
     this.step = detail.step;
     this.epoch = detail.epoch;
@@ -79,6 +81,11 @@ export class RunState {
     this.selection = selection;
     this.series = Rollup.from(history, selection.statistics.length);
     for (const sample of this.samples) this.extendSeries(sample);
+  }
+
+  /** Samples stored, as the server said, and those that came since. */
+  get frames(): number {
+    return (this.detail?.frames ?? 0) + this.since;
   }
 
   headroomOf(id: string): number | null {
@@ -139,6 +146,8 @@ export class RunState {
     if (!ours || frame.attempt !== this.attempt || frame.schema !== this.schema) return "nothing";
     const sample = { step: frame.step, blocks };
     this.samples = [...this.samples.slice(1 - REMEMBERED), sample];
+    // The feed begins with the newest frame, which the server had counted.
+    if (frame.step > (this.detail?.step ?? -1)) this.since += 1;
     this.step = frame.step;
     this.epoch = frame.epoch;
     this.costs = frame.costs;

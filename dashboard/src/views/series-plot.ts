@@ -91,7 +91,9 @@ function valueAxis(scale: string, lines: readonly Line[], index: number): uPlot.
 function seriesOf(line: Line, stroke: string, banded: boolean): uPlot.Series[] {
   const scale = scaleName(line);
   const edge: uPlot.Series = { scale, show: banded, width: 0, points: { show: false } };
-  return [{ ...edge }, { ...edge }, { scale, stroke, width: 2, points: { show: false } }];
+  // One sample is no line yet.
+  const points = { show: ({ data }: uPlot) => data[0].length < 2, size: 7, fill: stroke };
+  return [{ ...edge }, { ...edge }, { scale, stroke, width: 2, points }];
 }
 
 function bandOf(stroke: string, index: number): uPlot.Band {
