@@ -195,14 +195,14 @@ def measure_latency(port: int, rows: int, seconds: float) -> list[float]:
     return latencies
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure, then print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingest", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each part")
     parser.add_argument("--trainers", type=int, default=4)
     parser.add_argument("--rows", type=int, default=1_000)
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as port:
         rate = measure_throughput(port, options.trainers, options.rows, options.seconds)
         latencies = measure_latency(port, options.rows, options.seconds)

@@ -1,0 +1,13 @@
+"""`python -m benchmarks`: every benchmark, one after the other."""
+
+import argparse
+
+from benchmarks import diagnosis, ingest, overhead
+
+argparse.ArgumentParser(
+    prog="python -m benchmarks",
+    description="Every benchmark: "
+    + ", ".join(f"python -m benchmarks.{name}" for name in ("overhead", "diagnosis", "ingest")),
+).parse_args()
+for benchmark in (overhead, diagnosis, ingest):
+    benchmark.main([])

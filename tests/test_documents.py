@@ -1,0 +1,208 @@
+"""The documents are true: every example in them runs, every link leads somewhere."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from gainstage import LayerMonitor, cases
+from gainstage.diagnosis import RULES
+
+from .monitor.serving import serving
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PLACEHOLDER = "RUN"
+
+
+@dataclass(frozen=True)
+class Example:
+    document: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.document}: {self.text.strip().splitlines()[0]}"
+
+
+def blocks(language: str) -> list[Example]:
+    return [
+        Example(document.name, text)
+        for document in DOCUMENTS
+        for found, text in FENCED.findall(document.read_text())
+        if found == language
+    ]
+
+
+def lines() -> list[Example]:
+    return [
+        Example(block.document, line) for block in blocks("sh") for line in block.text.splitlines()
+    ]
+
+
+def commands(program: str) -> list[Example]:
+    return [line for line in lines() if line.text.split()[0] == program]
+
+
+def anchors(document: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("documents")) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader's machine: a server at the usual place, a home of its own."""
+    monkeypatch.setenv("GAINSTAGE_URL", server)
+    monkeypatch.setenv("GAINSTAGE_SPOOL", str(tmp_path / "spool"))
+
+
+def reader() -> dict[str, Any]:
+    """What the reader of an example has already."""
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    return {"keras": keras, "LayerMonitor": LayerMonitor, "model": model, "x": x, "y": x[:, :1]}
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("example", blocks("python"), ids=str)
+def test_python_example_runs(example: Example) -> None:
+    scope = reader()
+
+    exec(example.text, scope)
+
+    assert set(scope) > set(reader())
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize(
+    "example", [one for one in commands("gainstage") if "serve" not in one.text], ids=str
+)
+def test_command_of_gainstage_runs(example: Example) -> None:
+    monitor, had = LayerMonitor(run="documented"), reader()
+    had["model"].fit(had["x"], had["y"], epochs=2, verbose=0, callbacks=[monitor])
+    arguments = shlex.split(example.text.replace(PLACEHOLDER, "documented"))[1:]
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "gainstage.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("example", commands("make"), ids=str)
+def test_target_of_make_exists(example: Example) -> None:
+    ran = subprocess.run(
+        [*example.text.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("example", commands("python"), ids=str)
+def test_module_that_is_run_exists(example: Example) -> None:
+    ran = subprocess.run(
+        [sys.executable, *example.text.split()[1:], "--help"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("example", commands("docker"), ids=str)
+def test_profile_that_docker_compose_is_told_exists(example: Example) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
+    known = {profile for service in services for profile in service.get("profiles", [])}
+
+    assert set(re.findall(r"--profile (\w+)", example.text)) <= known
+
+
+def test_every_command_in_the_documents_is_checked_by_some_test() -> None:
+    checked = {"gainstage", "make", "python", "docker", "pip", "export"}
+
+    assert {line.text.split()[0] for line in lines()} <= checked
+
+
+def test_installed_as_the_readme_says_the_server_brings_its_dashboard(tmp_path: Path) -> None:
+    install = [one.text for one in commands("pip")]
+    assert 'pip install ".[server]"' in install
+    target = tmp_path / "installed"
+    offline = ["--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", *offline, "--target", target, str(ROOT)],
+        check=True,
+        timeout=120,
+    )
+
+    for package in ("gainstage", "gainstage_server"):
+        assert (target / package / "__init__.py").is_file()
+    assert (target / "gainstage_server" / "static" / "index.html").is_file()
+    assert (target / "gainstage_server" / "ops" / "alerts.yml").is_file()
+
+
+def test_finding_in_the_readme_is_what_the_demo_prints() -> None:
+    data = cases.load("digits")
+    keras.utils.set_random_seed(0)
+    monitor = LayerMonitor(False, every=10)
+    model = cases.build(data, cases.CANONICAL, cases.CANONICAL.hidden())
+    cases.train(model, data, cases.CANONICAL, [monitor], epochs=1)
+    (printed,) = [
+        text
+        for language, text in FENCED.findall((ROOT / "README.md").read_text())
+        if language == "text"
+    ]
+
+    summary = re.sub(r"sequential\w*", "sequential", monitor.findings()[0].summary)
+
+    assert " ".join(printed.split()) == summary
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.verdict)
+def test_page_of_findings_says_what_the_rule_says(rule: Any) -> None:
+    page = ROOT / "docs" / "findings.md"
+    text = " ".join(page.read_text().split())
+
+    assert rule.verdict in anchors(page)
+    assert rule.meaning in text
+    assert rule.threshold in text
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    broken = []
+    for link in LINK.findall(document.read_text()):
+        place, _, anchor = link.partition("#")
+        page = (document.parent / place) if place else document
+        if link.startswith("http"):
+            continue
+        if not page.exists() or (anchor and anchor not in anchors(page)):
+            broken.append(link)
+
+    assert broken == []
