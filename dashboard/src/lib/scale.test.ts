@@ -37,6 +37,10 @@ describe("the scale of a heatmap", () => {
     expect(scaleOf("pre_db", rollupOf(1), "last").silence).toBe(true);
   });
 
+  it("of levels reaches 80 dB down, however quiet one layer is", () => {
+    expect(ends("pre_db", -400, 25)).toEqual([-50, 30]);
+  });
+
   it("of magnitudes is logarithmic once they spread over orders of magnitude", () => {
     expect(scaleOf("pre_rms", rollupOf(0.01, 100), "last").logarithmic).toBe(true);
     expect(scaleOf("pre_rms", rollupOf(1, 50), "last").logarithmic).toBe(false);

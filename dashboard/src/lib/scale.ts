@@ -15,6 +15,8 @@ export interface Scale {
 
 // Levels of a network spread over orders of magnitude; below this factor a linear scale shows more.
 const LOGARITHMIC_FROM = 100;
+// One layer that is all but silent must not take the colours from all others.
+const WIDEST_DB = 80;
 
 function clamp(share: number): number {
   return share < 0 ? 0 : share > 1 ? 1 : share;
@@ -36,7 +38,7 @@ export function logarithmic(low: number, high: number): Scale {
   };
 }
 
-/** The scale on which all finite values of `field` have a colour of their own. */
+/** The scale of the finite values of `field`. */
 export function scaleOf(statistic: string, rollup: Rollup, field: Field): Scale {
   if (isShare(statistic)) return linear(0, 1);
   let [low, high] = [Infinity, -Infinity];
@@ -53,7 +55,8 @@ export function scaleOf(statistic: string, rollup: Rollup, field: Field): Scale 
   if (low > high) return linear(0, 1, statistic.endsWith("_db"));
   if (statistic.endsWith("_db")) {
     // Whole steps of 10 dB keep the colours still while the run goes on.
-    return linear(Math.floor(low / 10) * 10, Math.ceil(high / 10) * 10, true);
+    const top = Math.ceil(high / 10) * 10;
+    return linear(Math.max(Math.floor(low / 10) * 10, top - WIDEST_DB), top, true);
   }
   return low > 0 && high / low >= LOGARITHMIC_FROM ? logarithmic(low, high) : linear(low, high);
 }
