@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Generator
 from typing import Protocol, cast
 
@@ -16,6 +17,8 @@ from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
 from gainstage_server.writer import Writer
+
+log = logging.getLogger("gainstage.server")
 
 # A peer that does not answer the closing handshake holds up the end no longer than this.
 CLOSING_SECONDS = 2.0
@@ -50,13 +53,14 @@ class Service:
         await asyncio.to_thread(self.store.open)
         await asyncio.to_thread(self.runs.load)
         self._writing = asyncio.create_task(self.writer.run())
+        self._writing.add_done_callback(_tell_of_failure)
 
     async def stop(self) -> None:
         """Commit what was received, acknowledge it and end the connections."""
         if self._writing is None:
             return
         self.writer.stop()
-        await self._writing
+        await asyncio.wait([self._writing])
         self._writing = None
         for connection in self._connections:
             connection.shut_down()
@@ -91,6 +95,11 @@ class Service:
                 for finding in findings
             ],
         )
+
+
+def _tell_of_failure(writing: asyncio.Task[None]) -> None:
+    if not writing.cancelled() and (error := writing.exception()):
+        log.critical("Nothing is stored any more; start the server anew.", exc_info=error)
 
 
 def service_of(connection: HTTPConnection) -> Service:

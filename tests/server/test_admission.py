@@ -143,6 +143,8 @@ BAD = {
         training=wire.Training(backend="jax", keras="3", optimizer=LONG)
     ),
     "a frame before its schema": lambda trainer: [trainer.run_start(), trainer.frame(1, schema=7)],
+    "a frame of a schema beyond all databases": bad_frame(schema=2**64 - 1),
+    "a frame of a negative schema": bad_frame(schema=-(2**63)),
     "a frame of another shape": wrong_shape,
     "a block that the schema does not name": wrong_block,
     "one block twice": one_block_twice,
@@ -201,6 +203,42 @@ def test_a_refusal_names_the_message_where_it_could_be_read(
 
     assert isinstance(refused, wire.Refuse)
     assert refused.seq == 1
+
+
+def test_a_refusal_names_what_it_could_not_read_as_a_whole(
+    caps: Settings, store: SQLiteStore
+) -> None:
+    trainer = Trainer()
+    trainer.opening()
+    frame = trainer.frame(1)
+    small = caps.model_copy(update={"message_bytes": len(frame) - 1})
+    cut, of_another_version = frame[:-8], frame[:2] + b"\x02" + frame[3:]
+
+    refused = [
+        admit(frame, small, Catalogue(store)),
+        admit(cut, caps, Catalogue(store)),
+        admit(of_another_version, caps, Catalogue(store)),
+    ]
+
+    assert [refusal.seq for refusal in refused] == [2, 2, None]
+    assert "bring trainer and server to the same release" in refused[-1].reason
+
+
+def test_one_run_more_than_the_cap_is_refused_and_known_ones_go_on(
+    caps: Settings, store: SQLiteStore
+) -> None:
+    runs = Runs(store, 60.0)
+    committer = Committer(caps.model_copy(update={"runs": 2}), store, NoFold(), runs)
+    starts = [Trainer(run=name).run_start() for name in ("one", "two", "two", "three")]
+
+    committed = committer.commit(starts)
+    runs.apply(committed)
+    again = committer.commit([Trainer(run="one", attempt="a2").run_start(), starts[3]])
+
+    assert [isinstance(outcome, wire.Refuse) for outcome in committed.outcomes] == [0, 0, 0, 1]
+    assert [isinstance(outcome, wire.Refuse) for outcome in again.outcomes] == [0, 1]
+    assert "GAINSTAGE_RUNS" in again.outcomes[1].reason
+    assert again.outcomes[1].seq == 0
 
 
 def test_a_refusal_shows_little_of_an_endless_name(caps: Settings, store: SQLiteStore) -> None:

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from gainstage import diagnosis, wire
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import STATISTICS, Statistic
-from gainstage_server import messages, models, openapi
+from gainstage_server import api, messages, models, openapi
+from gainstage_server.ops.alerts import finding_alert, page_url
 from gainstage_server.views import number, numbers, plain
 
 from .conftest import Running
@@ -85,6 +86,14 @@ def test_the_tables_are_those_of_the_library(canonical: Running) -> None:
     assert [rule["verdict"] for rule in rules["rules"]] == [r.verdict for r in diagnosis.RULES]
     assert [Statistic(**shown) for shown in statistics] == list(STATISTICS)
     assert {field.name for field in dataclasses.fields(Statistic)} == set(statistics[0])
+
+
+def test_every_rule_links_to_the_page_that_its_alert_links_to(server: Running) -> None:
+    rules = server.get("/api/v1/rules").json()["rules"]
+
+    pages = {rule["runbook"] for rule in rules}
+    assert pages == {page_url(alert.runbook) for alert in map(finding_alert, diagnosis.RULES)}
+    assert all(rule["runbook"].endswith(f"/docs/findings.md#{rule['verdict']}") for rule in rules)
 
 
 def test_runs_are_listed_newest_first_and_by_project_and_status(canonical: Running) -> None:
@@ -178,6 +187,16 @@ def test_the_binary_heatmap_says_the_same_as_the_one_in_json(canonical: Running)
         values = np.frombuffer(binary.content, "<f4", math.prod(block["shape"]), place)
         assert place % wire.ALIGNMENT == 0
         assert values.reshape(block["shape"]).tolist() == shown[block["name"]]
+
+
+def test_a_heatmap_of_many_rows_has_fewer_points(
+    canonical: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "MAX_CELLS", 7)
+
+    shown = canonical.get(f"{RUN}/heatmap?statistic=pre_db").json()
+
+    assert (len(shown["rows"]), len(shown["steps"]), shown["downsampled"]) == (3, 2, True)
 
 
 def test_a_run_without_frames_has_an_empty_history(server: Running) -> None:

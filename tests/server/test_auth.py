@@ -88,7 +88,7 @@ def test_any_name_is_served_only_when_the_operator_says_so(settings: Settings) -
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://"]
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://", "http://["]
 )
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_from_elsewhere_are_refused(server: Running, path: str, origin: str) -> None:

@@ -59,6 +59,12 @@ def test_a_program_may_ask_whether_the_page_is_there(client: Client) -> None:
     assert (asked.status_code, asked.text) == (200, "")
 
 
+def test_a_script_of_an_earlier_build_is_missed_and_not_answered_with_the_page(
+    client: Client,
+) -> None:
+    assert client.get("/assets/app-0000.js").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/runs/canonical", "/runs/canonical/dense_1", "/x.y.z"])
 def test_paths_of_the_dashboard_mean_its_one_page(client: Client, path: str) -> None:
     assert client.get(path).text == "<title>Gainstage</title>"

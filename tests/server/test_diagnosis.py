@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from gainstage import diagnosis, wire
@@ -103,6 +104,30 @@ def test_another_process_continues_where_the_last_one_stopped(
     assert second.findings() == EXPECTED
 
 
+@pytest.mark.parametrize("restart_after", [0, 2, 7, 13, 30])
+def test_the_findings_are_those_of_the_callback_on_the_same_frames(
+    store: SQLiteStore, restart_after: int
+) -> None:
+    trainer = Trainer()
+    opening = trainer.opening()
+    # Opens, closes, opens on another row, and stays open.
+    frames = [trainer.loud(10 * step) for step in range(5)]
+    frames += [trainer.quiet(10 * step) for step in range(5, 15)]
+    frames += [trainer.quiet(10 * step, 0, 2) for step in range(15, 35)]
+    state = diagnosis.begin(wire.decode(opening[1])[0])
+    for raw in frames:
+        state, _ = diagnosis.advance(state, *wire.decode(raw))
+
+    Process(store).commit(*opening, *frames[:restart_after])
+    second = Process(store)
+    for raw in frames[restart_after:]:
+        second.commit(raw)
+
+    assert sorted(store.findings("canonical"), key=str) == sorted(state.findings, key=str)
+    assert len(state.findings) == 3
+    assert list(second.runs.get("canonical").verdicts) == state.verdicts
+
+
 def test_a_restart_replays_only_what_came_after_the_checkpoint(store: SQLiteStore) -> None:
     trainer = Trainer()
     frames = FRAMES_BETWEEN_CHECKPOINTS + 4
@@ -192,6 +217,31 @@ def test_new_rows_begin_the_diagnosis_anew(store: SQLiteStore) -> None:
 
     process.commit(trainer.loud(40), trainer.loud(50))
     assert process.findings()[1:] == [("activity", "dense_1", 30, None)]
+
+
+def test_a_run_shows_the_rows_of_its_newest_schema_only(store: SQLiteStore) -> None:
+    old, process = Trainer(), Process(store)
+    messages = loud_run(old, 3)
+    new = Trainer(rows=2)
+    new.seq = old.seq
+    schema = new.schema()
+    late = msgspec.structs.replace(wire.decode(messages[-1])[0], seq=new.seq + 1, step=99)
+    blocks = wire.decode(messages[-1])[1]
+
+    for batch in ([*messages, schema], [wire.encode(late, blocks)]):
+        process.commit(*batch)
+
+        run, newest = process.runs.get("canonical"), process.runs.newest("canonical")
+        assert (run.layers, run.verdicts) == (2, ())
+        assert (newest.schema, newest.frame) == (schema, None)
+        assert Process(store).runs.newest("canonical") == newest
+
+    new.seq += 1
+    frame = new.quiet(100)
+    process.commit(frame)
+
+    assert process.runs.get("canonical").verdicts == ("healthy", "healthy")
+    assert process.runs.newest("canonical").frame == frame
 
 
 def test_a_fault_in_the_rules_is_told_once_and_frames_are_stored_all_the_same(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gainstage import wire
 from gainstage.finding import Finding
-from gainstage_server.hub import MAX_WAITING, Hub, Viewer, ViewerQueue
+from gainstage_server.hub import MAX_WAITING, MAX_WAITING_BYTES, Hub, Viewer, ViewerQueue
 
 from .trainer import Trainer
 
@@ -45,6 +45,20 @@ def test_frames_never_push_out_anything_else() -> None:
         queue.put_frame(step, b"frame%d" % step)
 
     assert queue.data_to_send() == [b"schema", b"opened", b"frame99"]
+
+
+def test_large_frames_give_way_before_the_viewer_is_given_up() -> None:
+    queue, large = ViewerQueue(frames=32), bytes(MAX_WAITING_BYTES // 4)
+    for step in range(10):
+        queue.put_frame(step, large)
+    assert (queue.overflowed, len(queue.data_to_send())) == (False, 4)
+
+    for number in range(5):
+        queue.put(number, large)
+    assert queue.overflowed
+
+    queue.clear()
+    assert not queue.overflowed
 
 
 def test_a_finding_takes_the_place_of_its_earlier_news() -> None:

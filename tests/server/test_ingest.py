@@ -150,6 +150,21 @@ def test_below_the_disk_floor_nothing_is_stored_and_the_server_is_not_ready(
         assert server.get("/healthz").status_code == 200
 
 
+def test_a_server_whose_writer_failed_says_so_and_is_not_ready(
+    server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server.service.runs, "apply", lambda committed: 1 / 0)
+    with connect(f"{server.ws}/api/v1/ingest") as socket:
+        socket.send(Trainer().run_start())
+        wait_until(lambda: not server.service.writing)
+        ready = server.get("/readyz")
+        server.stop()
+
+    assert ready.status_code == 503
+    assert "Nothing is stored any more" in ready.json()["detail"]
+    assert "Nothing is stored any more" in caplog.text
+
+
 def test_a_refusal_in_between_names_its_message_and_the_rest_is_stored(server: Running) -> None:
     trainer = Trainer()
     bad = [*trainer.opening(), trainer.frame(1), trainer.frame(2, schema=99), trainer.frame(3)]

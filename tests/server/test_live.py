@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
+from gainstage_server import live
 from gainstage_server.settings import Settings
 
 from .conftest import Running, running
@@ -126,6 +127,39 @@ def test_a_viewer_needs_the_read_token_in_its_first_message(settings: Settings) 
             subscribed(server)
             send(server.ws, [trainer.run_start()])
             assert read(viewer.recv(timeout=10)).run == "canonical"
+
+
+def test_a_viewer_may_send_its_token_in_a_header_or_once(settings: Settings) -> None:
+    guarded = settings.model_copy(update={"read_token": SecretStr("eyes")})
+    header = {"Authorization": "Bearer eyes"}
+    with running(guarded) as server:
+        send(server.ws, Trainer(run="one").opening())
+        send(server.ws, Trainer(run="two").opening())
+        with connect(f"{server.ws}/api/v1/live", additional_headers=header) as viewer:
+            subscribe(viewer, "one")
+            assert read(viewer.recv(timeout=10)).run == "one"
+        with watch(server, "one", token="eyes") as viewer:
+            assert read(viewer.recv(timeout=10)).run == "one"
+            subscribe(viewer, "two")
+            assert read(viewer.recv(timeout=10)).run == "two"
+
+
+def test_who_says_nothing_takes_no_viewers_place_and_is_sent_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "SUBSCRIBE_SECONDS", 0.3)
+    with (
+        running(settings.model_copy(update={"viewers": 1})) as server,
+        connect(f"{server.ws}/api/v1/live") as silent,
+        watch(server, None) as viewer,
+    ):
+        subscribed(server)
+        with pytest.raises(ConnectionClosed) as closed:
+            silent.recv(timeout=10)
+        send(server.ws, [Trainer().run_start()])
+
+        assert closed.value.rcvd.code == 1008
+        assert read(viewer.recv(timeout=10)).run == "canonical"
 
 
 def test_one_viewer_more_than_the_cap_is_sent_away(settings: Settings) -> None:

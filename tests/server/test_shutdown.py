@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
+from gainstage_server.app import serve
 from gainstage_server.settings import Settings
 from gainstage_server.store.sqlite import SQLiteStore
 
@@ -112,6 +113,13 @@ def test_sigterm_ends_a_server_process_in_order(tmp_path: Path) -> None:
     assert closed.value.rcvd.code == 1001
     assert status == -signal.SIGTERM
     assert wire.decode(_only_run_start(tmp_path / "process.db"))[0].run == "canonical"
+
+
+def test_a_store_that_cannot_be_used_ends_the_start_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("This is not the database that you are looking for.")
+
+    with pytest.raises(SystemExit, match=r"notes\.db cannot be opened"):
+        serve(Settings(database=tmp_path / "notes.db"))
 
 
 def _free_port() -> int:

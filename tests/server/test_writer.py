@@ -10,7 +10,7 @@ from gainstage import wire
 from gainstage_server import writer as writer_module
 from gainstage_server.commit import Committed, Outcome
 from gainstage_server.counters import Counters
-from gainstage_server.ingest import MAX_REFUSALS, Session
+from gainstage_server.ingest import MAX_REFUSALS, Pace, Session
 from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import Key
 from gainstage_server.writer import BATCH_MESSAGES, Writer
@@ -136,8 +136,11 @@ def test_what_follows_a_lost_message_is_not_stored_either() -> None:
     assert bench.committer.batches == []
 
 
-def test_above_the_limit_senders_wait_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "WAITING_BYTES", 10)
+@pytest.mark.parametrize(("limit", "most"), [("WAITING_BYTES", 10), ("WAITING_MESSAGES", 3)])
+def test_above_the_limit_senders_wait_until_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    monkeypatch.setattr(writer_module, limit, most)
     bench, one = Bench(), Sender()
     waited: list[bool] = []
 
@@ -180,6 +183,18 @@ def test_acknowledgements_are_merged_and_refusals_come_first() -> None:
         wire.Ack(run="r", attempt="b", worker=1, seq=9),
     ]
     assert session.data_to_send() == []
+
+
+def test_a_second_s_worth_may_come_at_once_and_then_only_as_much_a_second() -> None:
+    pace = Pace(per_second=4)
+
+    at_once = [pace.delay(100.0) for _ in range(6)]
+    later = [pace.delay(101.0) for _ in range(3)]
+    after_a_rest = pace.delay(200.0)
+
+    assert at_once == [0, 0, 0, 0, 0.25, 0.5]
+    assert later == [0, 0, 0.25]
+    assert after_a_rest == 0
 
 
 def test_a_trainer_that_never_reads_its_refusals_overflows() -> None:
