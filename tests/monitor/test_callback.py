@@ -1,0 +1,488 @@
+"""`LayerMonitor` as its user meets it: arguments, findings, samples, and what is said when."""
+
+import re
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from gainstage import Finding, LayerMonitor
+from gainstage.statistics import IDS
+
+from .serving import nowhere
+
+layers = keras.layers
+EXAMPLES, BATCH, STEPS = 64, 8, 8
+X = np.random.default_rng(0).normal(size=(EXAMPLES, 6)).astype(np.float32)
+Y = np.random.default_rng(1).integers(0, 3, EXAMPLES)
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine, no home folder of the user's."""
+    for name in ("GAINSTAGE_URL", "GAINSTAGE_TOKEN", "GAINSTAGE_SPOOL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def closed() -> Iterator[str]:
+    with nowhere() as url:
+        yield url
+
+
+def build(*, loud: bool = False, **settings: Any) -> Any:
+    """Two layers; `loud`: the weights of the hidden one are far too large for its sigmoid."""
+    spread = keras.initializers.RandomNormal(stddev=40.0) if loud else "glorot_uniform"
+    model = keras.Sequential(
+        [
+            layers.Input((6,)),
+            layers.Dense(16, activation="sigmoid", kernel_initializer=spread, name="hidden"),
+            layers.Dense(3, activation="softmax", name="classes"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy", **settings)
+    return model
+
+
+def fit(monitor: LayerMonitor, model: Any = None, **options: Any) -> Any:
+    model = build() if model is None else model
+    usual = {"batch_size": BATCH, "verbose": 0, "callbacks": [monitor]}
+    model.fit(X, Y, **(usual | options))
+    return model
+
+
+def name_of(finding: Finding) -> str:
+    return finding.layer.rpartition("/")[2]
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "gainstage"]
+
+
+WRONG: list[tuple[str, Any, str]] = [
+    ("url", "localhost:8420", "such as http://127.0.0.1:8420"),
+    ("url", "ws://localhost:8420", "such as http://127.0.0.1:8420"),
+    ("url", "http://host:port", "such as http://127.0.0.1:8420"),
+    ("url", True, "or False for none"),
+    ("url", 8420, "or False for none"),
+    ("project", "", "1 to 128 characters"),
+    ("project", "p" * 129, "1 to 128 characters"),
+    ("project", None, "1 to 128 characters"),
+    ("project", 7, "1 to 128 characters"),
+    ("run", "", "1 to 128 of the characters"),
+    ("run", "a" * 129, "1 to 128 of the characters"),
+    ("run", "../../etc", "begin with a letter or digit"),
+    ("run", "my run", "A-Z a-z 0-9 . _ -"),
+    ("run", "run\n", "A-Z a-z 0-9 . _ -"),
+    ("run", ".hidden", "begin with a letter or digit"),
+    ("run", 5, "1 to 128 of the characters"),
+    ("tags", "one", "a list of strings"),
+    ("tags", 5, "a list of strings"),
+    ("tags", ["one", 2], "a list of strings"),
+    ("tags", None, "a list of strings"),
+    ("config", [("rate", 0.1)], "a dictionary of plain data"),
+    ("config", "rate=0.1", "a dictionary of plain data"),
+    ("config", {"model": object()}, "a dictionary of plain data"),
+    ("config", {1: "one"}, "words as keys"),
+    ("every", 0, "from 1"),
+    ("every", -3, "from 1"),
+    ("every", 1.5, "from 1"),
+    ("every", True, "from 1"),
+    ("every", "often", '"auto"'),
+    ("every", None, '"auto"'),
+    ("overhead", 0, "between 0 and 1"),
+    ("overhead", 1.0, "between 0 and 1"),
+    ("overhead", -0.1, "between 0 and 1"),
+    ("overhead", float("nan"), "between 0 and 1"),
+    ("overhead", "1%", "between 0 and 1"),
+    ("overhead", True, "between 0 and 1"),
+    ("examples", 1, "from 2"),
+    ("examples", 0, "from 2"),
+    ("examples", 16.0, "from 2"),
+    ("examples", True, "from 2"),
+    ("include", "dense*", "a list of strings"),
+    ("include", [5], "a list of strings"),
+    ("exclude", "dense*", "a list of strings"),
+    ("exclude", None, "a list of strings"),
+    ("spool", 5, "path of a folder"),
+    ("on_finding", "print", "a function"),
+    ("prometheus_port", 0, "1 to 65535"),
+    ("prometheus_port", 65_536, "1 to 65535"),
+    ("prometheus_port", "9100", "1 to 65535"),
+    ("prometheus_port", True, "1 to 65535"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"), WRONG, ids=[f"{name}={value!r:.20}" for name, value, _ in WRONG]
+)
+def test_wrong_argument_is_an_error_that_says_what_was_expected_and_what_came(
+    name: str, value: Any, expected: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)) as error:
+        LayerMonitor(**{name: value})
+
+    assert f"`{name}`" in str(error.value)
+    assert f"Received: {value!r}" in str(error.value)
+
+
+def test_wrong_token_is_an_error_that_does_not_show_it() -> None:
+    with pytest.raises(ValueError, match=r"`token` must be a string. Received: bytes") as error:
+        LayerMonitor(token=b"secret")  # type: ignore[arg-type]
+
+    assert "secret" not in str(error.value)
+
+
+def test_wrong_address_in_the_environment_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAINSTAGE_URL", "localhost")
+
+    with pytest.raises(ValueError, match=r"Received: 'localhost'"):
+        LayerMonitor()
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"url": "https://host/behind/a/proxy"},
+        {"run": "a"},
+        {"run": "Run-1.2_" + "x" * 120},
+        {"tags": ("a", "b")},
+        {"config": {"rate": 0.1, "sizes": [1, 2], "deep": {"on": True, "none": None}}},
+        {"every": 1},
+        {"overhead": 0.999},
+        {"examples": 2},
+        {"include": []},
+        {"spool": "relative"},
+        {"on_finding": print},
+        {"prometheus_port": 65_535},
+    ],
+    ids=str,
+)
+def test_right_argument_is_taken(right: dict[str, Any]) -> None:
+    monitor = LayerMonitor(**right)
+
+    assert monitor.run is None
+    assert monitor.frames == 0
+    assert monitor.findings() == []
+    assert monitor.frame() is None
+
+
+def test_making_a_monitor_writes_nothing_and_starts_nothing(tmp_path: Path) -> None:
+    threads = set(threading.enumerate())
+
+    LayerMonitor(spool=tmp_path / "spool")
+
+    assert list(tmp_path.iterdir()) == []
+    assert set(threading.enumerate()) == threads
+
+
+def test_without_a_server_one_line_says_how_to_look_and_one_how_to_send(
+    closed: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = LayerMonitor(closed, every=1, spool=tmp_path, run="mine")
+
+    fit(monitor, epochs=3)
+
+    assert sorted(logged(caplog)) == [
+        f"{3 * STEPS - 1 + 3} messages of run mine wait in {tmp_path}. "
+        "To send them later: gainstage sync",
+        f"No server at {closed}: statistics wait in {tmp_path}. To look at them: gainstage serve",
+    ]
+
+
+def test_without_a_server_wanted_nothing_is_written_logged_or_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = LayerMonitor(False, every=1, spool=tmp_path / "spool")
+
+    fit(monitor)
+
+    assert monitor.frames == STEPS - 1
+    assert list(tmp_path.iterdir()) == []
+    assert logged(caplog) == []
+
+
+def test_spool_lies_where_the_environment_says(
+    closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAINSTAGE_URL", closed)
+    monkeypatch.setenv("GAINSTAGE_SPOOL", str(tmp_path / "elsewhere"))
+
+    fit(LayerMonitor(every=4, run="mine"))
+
+    (spool,) = (tmp_path / "elsewhere").iterdir()
+    assert re.fullmatch(r"mine\.[0-9a-f]{16}\.spool", spool.name)
+    assert not (tmp_path / "home").exists()
+
+
+def test_finding_is_handed_over_as_it_opens_in_the_training_thread() -> None:
+    heard: list[tuple[Finding, str]] = []
+    monitor = LayerMonitor(
+        False,
+        every=1,
+        on_finding=lambda found: heard.append((found, threading.current_thread().name)),
+    )
+
+    fit(monitor, build(loud=True), epochs=4)
+
+    assert [(name_of(found), found.verdict, thread) for found, thread in heard] == [
+        ("hidden", "kernel", "MainThread")
+    ]
+    assert heard[0][0].open
+    (finding,) = monitor.findings()
+    assert (finding.id, finding.verdict) == (heard[0][0].id, "kernel")
+    assert finding.last_step > heard[0][0].last_step
+
+
+def test_healthy_layer_is_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[Finding] = []
+    monitor = LayerMonitor(False, every=1, on_finding=heard.append)
+
+    fit(monitor, epochs=4)
+
+    assert heard == monitor.findings() == []
+    assert "nothing to report" in " ".join(capsys.readouterr().out.split())
+
+
+def test_end_of_fit_prints_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+    fit(LayerMonitor(False, every=1), build(loud=True), epochs=4)
+
+    printed = capsys.readouterr().out
+    assert "2 layers watched" in printed
+    assert "kernel" in printed
+    assert "hidden" in printed
+
+
+def test_findings_of_the_last_run_are_gone_in_the_next() -> None:
+    monitor = LayerMonitor(False, every=1)
+    fit(monitor, build(loud=True), epochs=4)
+    before = [found.verdict for found in monitor.findings()]
+
+    fit(monitor, epochs=4)
+
+    assert before == ["kernel"]
+    assert monitor.findings() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "watched"),
+    [
+        ({}, ["hidden", "classes"]),
+        ({"include": ["*hidden"]}, ["hidden"]),
+        ({"exclude": ["*hidden"]}, ["classes"]),
+        ({"include": ["*hidden", "*classes"], "exclude": ["*c*"]}, ["hidden"]),
+        ({"include": ["*Hidden"]}, None),
+    ],
+    ids=str,
+)
+def test_layers_are_watched_by_their_paths(
+    options: dict[str, Any], watched: list[str] | None
+) -> None:
+    monitor = LayerMonitor(False, every=1, **options)
+
+    fit(monitor)
+
+    table = monitor.frame()
+    names = None if table is None else [path.rpartition("/")[2] for path in table.layers]
+    assert names == watched
+
+
+def test_frame_holds_the_newest_statistics() -> None:
+    monitor = LayerMonitor(False, every=3)
+
+    model = fit(monitor)
+
+    table = monitor.frame()
+    assert table is not None
+    # Calls 2, 5 and 8, each before its step: the last one is after 7 steps.
+    assert (monitor.frames, table.step) == (3, 7)
+    assert table.values.shape == (2, len(IDS))
+    hidden = table.layers[0]
+    assert hidden.endswith("hidden")
+    assert table[hidden, "pre_rms"] == pytest.approx(pre_rms(model), rel=0.3)
+    assert table[table.layers[1], "bias_rms"] is not None
+
+
+def pre_rms(model: Any) -> float:
+    layer = model.get_layer("hidden")
+    z = X @ layer.kernel.numpy() + layer.bias.numpy()
+    return float(np.sqrt(np.mean(z**2)))
+
+
+def test_sample_is_of_the_weights_and_examples_of_its_step() -> None:
+    model, monitor = build(), LayerMonitor(False, every=1, examples=BATCH)
+    kernels: list[float] = []
+
+    class Noting(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            kernels.append(float(np.sqrt(np.mean(model.layers[0].kernel.numpy() ** 2))))
+
+    seen: list[Any] = []
+
+    class Reading(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append(monitor.frame())
+
+    fit(monitor, model, callbacks=[monitor, Noting(), Reading()], shuffle=False)
+
+    assert seen[0] is None  # the first call is never looked at
+    hidden = seen[1].layers[0]
+    read = [table[hidden, "kernel_rms"] for table in seen[1:]]
+    assert read == pytest.approx(kernels[1:], rel=1e-5)
+    inputs = [table[hidden, "input_rms"] for table in seen[1:]]
+    batches = X.reshape(STEPS, BATCH, 6)[1:]
+    assert inputs == pytest.approx([float(np.sqrt(np.mean(b**2))) for b in batches], rel=1e-5)
+    assert [table.step for table in seen[1:]] == list(range(1, STEPS))
+
+
+def test_several_steps_at_a_time_are_sampled_once_a_call() -> None:
+    monitor = LayerMonitor(False, every=1)
+
+    fit(monitor, build(steps_per_execution=4), epochs=2)
+
+    assert monitor.frames == 3
+    table = monitor.frame()
+    assert table is not None
+    assert table.step == 12
+
+
+def test_validation_is_not_sampled() -> None:
+    monitor = LayerMonitor(False, every=1)
+
+    fit(monitor, validation_data=(X, Y), validation_freq=1, epochs=2)
+
+    assert monitor.frames == 2 * STEPS - 1
+
+
+def test_evaluation_and_prediction_open_no_run() -> None:
+    monitor, model = LayerMonitor(False, every=1), build()
+
+    model.evaluate(X, Y, verbose=0, callbacks=[monitor])
+    model.predict(X, verbose=0, callbacks=[monitor])
+
+    assert monitor.run is None
+    assert monitor.frames == 0
+
+
+def test_run_has_the_name_it_was_given_or_one_made_from_the_time() -> None:
+    named, unnamed = LayerMonitor(False, run="mine"), LayerMonitor(False)
+
+    fit(named)
+    fit(unnamed)
+
+    assert named.run == "mine"
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", unnamed.run or "")
+
+
+def test_loop_written_by_hand_is_sampled_when_it_says() -> None:
+    model, monitor = build(loud=True), LayerMonitor(False)
+    monitor.set_model(model)
+    monitor.on_train_begin()
+
+    for _ in range(32):
+        monitor.sample(X[:BATCH])
+        model.train_on_batch(X[:BATCH], Y[:BATCH])
+    monitor.on_train_end()
+
+    table = monitor.frame()
+    assert table is not None
+    assert (monitor.frames, table.step) == (32, 31)
+    assert [found.verdict for found in monitor.findings()] == ["kernel"]
+
+
+def test_sample_outside_a_run_is_an_error_that_says_what_to_do() -> None:
+    monitor = LayerMonitor(False)
+    monitor.set_model(build())
+
+    with pytest.raises(RuntimeError, match="call `on_train_begin` first"):
+        monitor.sample(X)
+
+
+def test_sample_that_fails_stops_no_loop(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("gainstage.recorder.Recorder.record", full)
+    monitor = LayerMonitor(False)
+    monitor.set_model(build())
+    monitor.on_train_begin()
+
+    monitor.sample(X)
+    monitor.sample(X)
+
+    assert [text.partition(". ")[2] for text in logged(caplog)] == ["OSError: disk full"]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Scraping(keras.callbacks.Callback):
+    """Reads the monitor's metrics after each step, as Prometheus would."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.address = f"http://127.0.0.1:{port}/metrics"
+        self.pages: list[str] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        with urllib.request.urlopen(self.address, timeout=10) as answer:
+            self.pages.append(answer.read().decode())
+
+
+def test_metrics_are_served_while_fit_runs_and_the_port_is_free_after_it() -> None:
+    port = free_port()
+    scraping = Scraping(port)
+    monitor = LayerMonitor(False, run="mine", every=1, prometheus_port=port)
+    threads = set(threading.enumerate())
+
+    fit(monitor, build(loud=True), epochs=4, callbacks=[monitor, scraping])
+
+    first, last = scraping.pages[0].splitlines(), scraping.pages[-1].splitlines()
+    assert not [line for line in first if line.startswith("gainstage_")]  # nothing sampled yet
+    assert f'gainstage_run_frames_total{{project="default",run="mine"}} {4 * STEPS - 1}.0' in last
+    assert f'gainstage_run_step{{project="default",run="mine"}} {4 * STEPS - 1}.0' in last
+    (finding,) = [line for line in last if line.startswith("gainstage_layer_finding{")]
+    assert 'verdict="kernel"' in finding
+    assert set(threading.enumerate()) == threads
+    with socket.create_server(("127.0.0.1", port)):
+        pass  # free
+
+
+def test_port_that_is_taken_stops_no_training_and_no_finding(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monitor = LayerMonitor(False, every=1, prometheus_port=taken.getsockname()[1])
+        fit(monitor, build(loud=True), epochs=4)
+
+    assert monitor.frames == 4 * STEPS - 1
+    assert [found.verdict for found in monitor.findings()] == ["kernel"]
+    (said,) = logged(caplog)
+    assert "Address already in use" in said
+
+
+def test_port_is_free_again_for_the_next_fit_after_one_that_was_broken_off() -> None:
+    monitor, model = LayerMonitor(False, every=1, prometheus_port=free_port()), build()
+
+    class Stopping(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(monitor, model, callbacks=[monitor, Stopping()])
+    scraping = Scraping(monitor._options.prometheus_port)
+    fit(monitor, model, callbacks=[monitor, scraping])
+
+    assert "gainstage_run_frames_total{" in scraping.pages[-1]
