@@ -10,13 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from gainstage import wire
+from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS, RunFigures
 from gainstage.finding import Finding
 from gainstage_server.commit import Committed
 from gainstage_server.metrics import (
-    LAYERS_SHOWN,
     LOST_SHOWN_SECONDS,
-    RUN_METRICS,
-    Shown,
     shown_runs,
 )
 from gainstage_server.runs import Runs
@@ -163,7 +161,7 @@ def finding(index: int, layer: str | None = None) -> Finding:
     )
 
 
-def of_metric(name: str, shown: Shown) -> list[Any]:
+def of_metric(name: str, shown: RunFigures) -> list[Any]:
     (metric,) = (metric for metric in RUN_METRICS if metric.name == name)
     return list(metric.samples(shown))
 
