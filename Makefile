@@ -6,7 +6,7 @@ STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
 
-.PHONY: help demo test check bench dashboard lock clean
+.PHONY: help demo test check bench dashboard generate lock clean
 
 help:
 	@echo "make demo       train a model that goes wrong and watch it in the dashboard"
@@ -14,6 +14,7 @@ help:
 	@echo "make check      formatting, lint and types"
 	@echo "make bench      the benchmarks of performance and of diagnosis"
 	@echo "make dashboard  only build the dashboard"
+	@echo "make generate   write the checked-in files that are made from the code"
 	@echo "make lock       write requirements/*.txt anew; UPGRADE=--upgrade takes newer versions"
 	@echo "make clean      remove everything that these targets made"
 
@@ -35,6 +36,15 @@ bench: .venv/.dev-stamp
 	$(BIN)/python -m benchmarks
 
 dashboard: $(STATIC)/index.html
+
+# Tests compare these files with what the code says.
+PACKAGE := server/gainstage_server
+generate: .venv/.dev-stamp dashboard/node_modules/.stamp
+	for made in openapi=openapi.json messages=messages.json ops.alerts=ops/alerts.yml; do \
+		$(BIN)/python -m gainstage_server.$${made%=*} > .venv/made && \
+		cp .venv/made $(PACKAGE)/$${made#*=} || exit 1; \
+	done
+	cd dashboard && ../tools/npm run types
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("TensorFlow \

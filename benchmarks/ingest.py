@@ -9,18 +9,10 @@ a viewer. A frame of the second part carries the time at which it was sent.
 
 import argparse
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +20,11 @@ import numpy as np
 from websockets.sync.client import connect
 
 from gainstage import wire
+from gainstage.served import served
 from gainstage.statistics import IDS
 
 WINDOW = 64  # messages without an acknowledgement, as the library's uplink has them
 WATCHED_PER_SECOND = 10
-READY_SECONDS = 30.0
 
 # Levels of a layer that nothing is wrong with; every other statistic is drawn anew.
 HEALTHY = {"nonfinite_rate": 0.0, "weight_nonfinite_rate": 0.0, "pre_db": -1.0, "dead_units": 0.0}
@@ -84,46 +76,6 @@ class Frames:
         return wire.encode(frame, {"layers": self.values})
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[int]:
-    """A server process on a free port of this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    environment = {
-        **{name: value for name, value in os.environ.items() if "GAINSTAGE" not in name},
-        "GAINSTAGE_PORT": str(port),
-        "GAINSTAGE_DATABASE": str(folder / "benchmark.db"),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gainstage.cli", "serve"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_ready(port, process)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return once the server answers.
-
-    Raises:
-        RuntimeError: It ended, or does not answer.
-    """
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz"):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-    raise RuntimeError("The server did not start. Try `gainstage serve` to see why.")
-
-
 def acknowledged(data: bytes | str) -> int:
     """The seq that an answer acknowledges."""
     answer, _ = wire.decode(data if isinstance(data, bytes) else data.encode())
@@ -132,9 +84,9 @@ def acknowledged(data: bytes | str) -> int:
     return answer.seq
 
 
-def flood(port: int, frames: Frames, seconds: float) -> int:
+def flood(api: str, frames: Frames, seconds: float) -> int:
     """Send as the window allows; how many frames were acknowledged in `seconds`."""
-    with connect(f"ws://127.0.0.1:{port}/api/v1/ingest", compression=None) as connection:
+    with connect(f"{api}/ingest", compression=None) as connection:
         for message in frames.opening():
             connection.send(message)
         seq, done = 1, -1
@@ -149,12 +101,12 @@ def flood(port: int, frames: Frames, seconds: float) -> int:
         return done - 1
 
 
-def measure_throughput(port: int, trainers: int, rows: int, seconds: float) -> float:
+def measure_throughput(api: str, trainers: int, rows: int, seconds: float) -> float:
     """Frames a second over all trainers."""
     counts: list[int] = []
     threads = [
         threading.Thread(
-            target=lambda run: counts.append(flood(port, Frames.drawn(run, rows), seconds)),
+            target=lambda run: counts.append(flood(api, Frames.drawn(run, rows), seconds)),
             args=(f"flood{index}",),
         )
         for index in range(trainers)
@@ -168,15 +120,14 @@ def measure_throughput(port: int, trainers: int, rows: int, seconds: float) -> f
     return sum(counts) / seconds
 
 
-def measure_latency(port: int, rows: int, seconds: float) -> list[float]:
+def measure_latency(api: str, rows: int, seconds: float) -> list[float]:
     """Seconds from a frame's making to a viewer's receiving it, one for each frame."""
     frames = Frames.drawn("watched", rows)
     count = max(1, int(seconds * WATCHED_PER_SECOND))
     latencies: list[float] = []
-    address = f"ws://127.0.0.1:{port}/api/v1"
     with (
-        connect(f"{address}/live", compression=None, max_size=None) as viewer,
-        connect(f"{address}/ingest", compression=None) as trainer,
+        connect(f"{api}/live", compression=None, max_size=None) as viewer,
+        connect(f"{api}/ingest", compression=None) as trainer,
     ):
         viewer.send(json.dumps({"type": "subscribe", "run": "watched"}))
         for message in frames.opening():
@@ -203,9 +154,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=1_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as port:
-        rate = measure_throughput(port, options.trainers, options.rows, options.seconds)
-        latencies = measure_latency(port, options.rows, options.seconds)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as url:
+        api = f"{url.replace('http', 'ws', 1)}/api/v1"
+        rate = measure_throughput(api, options.trainers, options.rows, options.seconds)
+        latencies = measure_latency(api, options.rows, options.seconds)
     figures = {
         "rows": options.rows,
         "statistics": len(IDS),

@@ -1,16 +1,12 @@
 """`gainstage demo`: the canonical case from the fault to the cure, on this machine."""
 
 import json
-import os
-import subprocess
+import signal
 import sys
 import time
-import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 from rich.console import Console
@@ -18,10 +14,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from gainstage import LayerMonitor, cases, report
 from gainstage.client import Client
+from gainstage.served import served
 
 # The demo samples densely: its steps take a millisecond, and people want to see it move.
 EVERY = 10
-START_SECONDS = 60.0
 
 
 class _EpochBar(keras.callbacks.Callback):
@@ -36,46 +32,6 @@ class _EpochBar(keras.callbacks.Callback):
         self._progress.advance(self._task)
 
 
-@contextmanager
-def _server(folder: Path, port: int) -> Generator[str]:
-    """A server of the demo's own, on its embedded store; yields its address."""
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = {"GAINSTAGE_PORT": str(port), "GAINSTAGE_DATABASE": str(folder / "gainstage.db")}
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAINSTAGE_")}
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gainstage.cli", "serve"],
-            env=inherited | settings,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_until_ready(url, process, folder)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(
-                f"The demo's server ended at once: see {folder / 'server.log'}. "
-                "If another program has its port, choose one with --port."
-            )
-        try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=1):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(
-        f"The demo's server was not ready after {START_SECONDS:.0f} s: see {folder}."
-    )
-
-
 def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]:
     """Trains the canonical case, applies its finding's own code, and trains again.
 
@@ -84,7 +40,8 @@ def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]
         `frames_stored` (both runs together) and `dashboard`, the address of the first run's page.
     """
     console = Console()
-    with _server(folder, port) as url:
+    signal.signal(signal.SIGTERM, _end)  # so that the server ends with the demo
+    with served(folder, port=port) as url:
         console.print(f"Dashboard: [bold]{url}[/bold]")
         data, case = cases.load("digits"), cases.CANONICAL
         with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as progress:
@@ -143,6 +100,10 @@ def _train(
     model = cases.build(data, case, hidden)
     bar = _EpochBar(progress, title, data.epochs)
     return monitor, cases.train(model, data, case, [monitor, bar])
+
+
+def _end(*_: Any) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _wait_for_the_user(console: Console) -> None:

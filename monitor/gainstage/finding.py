@@ -45,7 +45,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         verdict: A name of `VERDICTS`.
         severity: How much it matters.
         since_step: Optimizer step of the sample where the symptom began.
-        last_step: Optimizer step of the newest sample that this finding is about.
+        last_step: Optimizer step of the sample at which it opened or closed; levels and evidence
+            are those of the opening, for which the remedy was computed.
         closed_step: Optimizer step at which the symptom was over; None while it holds.
         levels: The decomposition of the pre-activation's level in dB.
         evidence: Statistic id -> its value and the limit that it crossed.

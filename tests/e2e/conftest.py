@@ -1,13 +1,7 @@
 """A real server, a real browser and real trainings, each a process of its own."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from gainstage.served import served
 from gainstage_server.dashboard import STATIC
 
 from .trainers import training
@@ -32,69 +27,31 @@ ARGUMENTS = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-@dataclass
 class Server:
     """`gainstage serve` on a port and a database that outlive its process."""
 
-    folder: Path
-    port: int = field(default_factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running = ExitStack()
+        self.url = ""
 
     def start(self) -> None:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAINSTAGE_")}
-        settings = {
-            "GAINSTAGE_PORT": str(self.port),
-            "GAINSTAGE_DATABASE": str(self.folder / "gainstage.db"),
-            "GAINSTAGE_DISK_FLOOR": "0",
-        }
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gainstage.cli", "serve"],
-                env=inherited | settings,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + PATIENCE
-        while not self._ready():
-            assert self.process.poll() is None, (self.folder / "server.log").read_text()
-            assert time.monotonic() < deadline, "the server is not ready"
-            time.sleep(0.05)
+        port = urlsplit(self.url).port or 0
+        self.url = self._running.enter_context(served(self._folder, port=port, disk_floor="0"))
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(PATIENCE)
-            self.process = None
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):
-                return True
-        except OSError:
-            return False
+        self._running.close()
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
     server = Server(folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+    server.start()
+    yield server
+    server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all; the names of runs keep tests apart."""
     with serving(tmp_path_factory.mktemp("server")) as running:
@@ -108,7 +65,9 @@ def mortal_server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop is the main thread's, and no other test
+# of the session could have one of its own.
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     if not (STATIC / "index.html").is_file():
         pytest.skip("needs the dashboard, which `make dashboard` builds")
@@ -164,7 +123,7 @@ def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
     assert watch.foreign == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trained(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a run of the canonical case that is over."""
     folder = tmp_path_factory.mktemp("trained")

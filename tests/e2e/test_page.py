@@ -40,7 +40,7 @@ def test_a_run_and_its_finding_appear_while_the_page_is_open(
     with training(server.url, tmp_path, "live") as fit:
         page.locator("[data-testid=run-link][href='/runs/live']").click()
         expect(page.get_by_test_id("status")).to_have_text("live")
-        expect(page.get_by_text("Nothing found so far.")).to_be_visible()
+        expect(page.get_by_text("Nothing is judged yet.")).to_be_visible()
         expect(page.get_by_test_id("finding")).to_have_count(0)
 
         fit.communicate(b"go on\n", timeout=60)

@@ -60,6 +60,7 @@ def test_finding_opens_once_its_symptom_has_held(verdict: str) -> None:
     before = frames(rule.opens_after - 1, GUILTY[verdict])
     state, events = fold(state, *before)
     assert events == []
+    assert state.verdicts == ([""] if before else ["healthy"])
 
     state, events = advance(state, *sample(GAP * len(before), GUILTY[verdict]))
 

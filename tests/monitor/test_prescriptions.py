@@ -104,8 +104,11 @@ def test_input_patch_of_a_constant_scales_to_unit_rms() -> None:
 def test_dead_patch_gives_the_units_a_slope_on_both_sides() -> None:
     (layer,) = patch("dead")
 
+    changed = ("activation", "kernel_initializer", "bias_initializer")
     assert layer.activation is keras.activations.leaky_relu
-    assert settings_of(layer, "activation") == settings_of(HIDDEN, "activation")
+    assert isinstance(layer.kernel_initializer, keras.initializers.HeNormal)
+    assert isinstance(layer.bias_initializer, keras.initializers.Zeros)
+    assert settings_of(layer, *changed) == settings_of(HIDDEN, *changed)
 
 
 def test_no_patch_is_made_up_where_no_change_of_the_layer_helps() -> None:

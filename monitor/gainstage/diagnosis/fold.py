@@ -45,8 +45,13 @@ class State:
 
     @property
     def verdicts(self) -> list[str]:
-        """One name of `VERDICTS` a row; empty where the row is not judged."""
-        names = [HEALTHY if judged else "" for judged in self.layout.judged]
+        """One name of `VERDICTS` a row.
+
+        Empty where the row is not judged, and where a symptom has not lasted long enough to be
+        judged either way.
+        """
+        settled = self.layout.judged & ~self.held.any(axis=0)
+        names = [HEALTHY if healthy else "" for healthy in settled]
         for row, finding in self.opened.items():
             names[row] = finding.verdict
         return names

@@ -49,13 +49,16 @@ def prescribe(case: Case) -> Prescription:
     """A function without a flat side, so that a gradient reaches the units again."""
     row = case.row
     remedy = (
-        f"Lower the learning rate, begin {row.path} with the initializer of its activation and a "
-        "bias of 0, or give its units a slope on both sides as below. A penalty cannot revive a "
-        "unit through which no gradient passes."
+        f"Begin {row.path} with the He initializer and a bias of 0, and give its units a slope on "
+        "both sides; lower the learning rate if they die again. A penalty cannot revive a unit "
+        "through which no gradient passes."
     )
     if not row.fused:
         return Prescription(remedy)
-    return Prescription(remedy, replacement(row, layer(row, activation="leaky_relu")))
+    revived = layer(
+        row, activation="leaky_relu", kernel_initializer="he_normal", bias_initializer=None
+    )
+    return Prescription(remedy, replacement(row, revived))
 
 
 RULE = Rule(
