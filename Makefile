@@ -25,6 +25,8 @@ test: .venv/.dev-stamp $(STATIC)/index.html
 	tools/test-programs
 	cd dashboard && ../tools/npm test
 	$(BIN)/pytest
+	KERAS_BACKEND=jax $(BIN)/pytest -m every_backend
+	KERAS_BACKEND=torch $(BIN)/pytest -m every_backend
 
 check: .venv/.dev-stamp dashboard/node_modules/.stamp
 	$(BIN)/ruff check
@@ -56,8 +58,9 @@ $(BIN)/pip:
 	$(BIN)/pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/.dev-stamp: requirements/dev.txt pyproject.toml | $(BIN)/pip
+.venv/.dev-stamp: requirements/dev.txt requirements/torch.txt pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install --require-hashes --requirement $<
+	$(BIN)/pip install --requirement requirements/torch.txt
 	$(BIN)/pip install --no-deps --no-build-isolation --editable .
 	touch .venv/.demo-stamp $@
 

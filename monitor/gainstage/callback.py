@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 import keras
 
-from gainstage import peek, report
+from gainstage import peek, report, wire
 from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
@@ -126,8 +126,8 @@ class LayerMonitor(keras.callbacks.Callback):
         self._calls = 0
         self._batch = 0
         self._batch_size: int | None = None
-        self._began_at = 0.0
-        self._sampling: float | None = None
+        self._began_at: float | None = None
+        self._spent = 0.0
         self._logs: Mapping[str, Any] = {}
 
     @property
@@ -159,7 +159,7 @@ class LayerMonitor(keras.callbacks.Callback):
         """
         if self._recorder is None:
             raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
-        self._sample(x)
+        self._sample(peek.Seen(self._model, (x,)))
 
     @_contained
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -187,24 +187,26 @@ class LayerMonitor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Notes the epoch."""
         self._epoch = epoch
+        self._began_at = None
 
     @_contained
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Arms the next call of the training function where the cadence wants a sample."""
         self._calls += 1
-        self._sampling = None
-        self._began_at = time.perf_counter()
+        now = time.perf_counter()
+        # From one step to the next, so that what else takes time counts too: data, other callbacks.
+        if self._began_at is not None and self._calls > 2:
+            self._cadence.trained(now - self._began_at - self._spent)
+        self._began_at, self._spent = now, 0.0
         # The first call traces the user's step and builds the model: it is never looked at.
         if self._calls > 1 and self._failures < MOST_FAILURES and self._cadence.due():
-            peek.arm(self._model, self._look)
+            peek.arm(self._model, "train_function", self._sample)
 
     @_contained
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Notes what the step took and its logs."""
+        """Notes the step's logs."""
         self._batch = batch + 1
         self._logs = logs or {}
-        if self._calls > 1 and self._sampling is None:
-            self._cadence.trained(time.perf_counter() - self._began_at)
 
     @_contained
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -226,39 +228,56 @@ class LayerMonitor(keras.callbacks.Callback):
             )
 
     @_contained
-    def _look(self, batch: Any) -> None:
-        self._sample(peek.inputs(self._model, batch))
-
-    @_contained
-    def _sample(self, x: Any) -> None:
-        recorder = self._recorder
-        if recorder is None:  # on_train_begin failed, and said so
-            return
+    def _sample(self, seen: peek.Seen) -> None:
+        # Reading numbers waits for the steps that are still under way: they are not our cost.
+        with keras.StatelessScope(state_mapping=list(seen.current)):
+            step, logs = optimizer_step(self._model), self._numbers()
         began = time.perf_counter()
-        self._sampling = began
-        batch_size = peek.size(x)
-        if self._batch_size is not None and batch_size < self._batch_size:
-            return  # the last batch of an epoch: too few examples to compare
-        self._batch_size = batch_size
-        if self._probe is None:
-            self._probe = Probe(self._model, self._options.include, self._options.exclude)
-        read = self._probe(peek.first(x, self._options.examples))
-        step = optimizer_step(self._model)
-        changed = recorder.record(
-            read.rows,
-            read.readings,
-            lambda: describe_training(self._model, batch_size),
-            step=self._batch if step is None else step,
-            epoch=self._epoch,
-            logs=self._numbers(),
-            costs=self._cadence.costs(),
-        )
-        self._cadence.sampled(time.perf_counter() - began, traced=read.traced)
+        try:
+            taken = self._take(seen, self._batch if step is None else step, logs)
+        finally:
+            self._spent += time.perf_counter() - began
+        if taken is None:
+            return
+        traced, changed = taken
+        self._cadence.sampled(time.perf_counter() - began, traced=traced)
         self._failures = 0
         if self._options.on_finding is not None:
             for finding in changed:
                 if finding.open:
                     self._options.on_finding(finding)
+
+    def _take(
+        self, seen: peek.Seen, step: int, logs: Mapping[str, float]
+    ) -> tuple[bool, list[Finding]] | None:
+        """Reads and records a sample: whether the probe was traced, and the findings changed."""
+        recorder = self._recorder
+        if recorder is None:  # on_train_begin failed, and said so
+            return None
+        x = seen.x
+        batch_size = peek.size(x)
+        if self._batch_size is not None and batch_size < self._batch_size:
+            return None  # the last batch of an epoch: too few examples to compare
+        self._batch_size = batch_size
+        if self._probe is None:
+            self._probe = Probe(self._model, self._options.include, self._options.exclude)
+        read = self._probe(peek.first(x, self._options.examples), seen.current)
+        if read is None:
+            return None
+        changed = recorder.record(
+            read.rows,
+            read.readings,
+            lambda: self._training(seen, batch_size),
+            step=step,
+            epoch=self._epoch,
+            logs=logs,
+            costs=self._cadence.costs(),
+        )
+        return read.traced, changed
+
+    def _training(self, seen: peek.Seen, batch_size: int) -> wire.Training:
+        with keras.StatelessScope(state_mapping=list(seen.current)):
+            return describe_training(self._model, batch_size)
 
     def _stop_serving(self) -> None:
         if self._exposition is not None:

@@ -29,15 +29,6 @@ EIGEN_POSITIONS = 32
 
 
 @dataclass(frozen=True)
-class Weights:
-    """What the probe's graph reduced a kernel to."""
-
-    mean: float
-    std: float
-    largest: float
-
-
-@dataclass(frozen=True)
 class Reading:
     """What the probe read of one call of a layer; None where the layer has no such thing.
 
@@ -57,7 +48,8 @@ class Reading:
     y: Array | None = None
     post: Array | None = None
     bias: Array | None = None
-    kernel: Weights | None = None
+    kernel: Array | None = None
+    kernel_max: float | None = None
     moving: Array | None = None
     nonfinite_weights: float | None = None
 
@@ -106,7 +98,8 @@ class RowMeter:
         if reading.bias is not None:
             values |= _named("bias", *summary(reading.bias))
         if reading.kernel is not None:
-            values |= _named("kernel", *_weight_summary(reading.kernel))
+            rms, mean, std, _ = summary(reading.kernel)
+            values |= _named("kernel", rms, mean, std, float(reading.kernel_max or 0))
         if self.fan_in is not None and reading.x is not None and reading.z is not None:
             values |= _decomposition(self.fan_in, reading.z, reading.bias, values)
             values["input_eigenvalue"] = (
@@ -186,10 +179,6 @@ def summary(array: Array) -> tuple[float, float, float, float]:
     np.square(centred, out=centred)
     std = math.sqrt(centred.mean())
     return math.hypot(mean, std), mean, std, largest
-
-
-def _weight_summary(weights: Weights) -> tuple[float, float, float, float]:
-    return math.hypot(weights.mean, weights.std), weights.mean, weights.std, weights.largest
 
 
 def quantiles(z: Array) -> dict[str, float]:

@@ -1,46 +1,84 @@
-"""Looking at the next batch before the training function gets it, on TensorFlow.
+"""Looking at the next batch before the training function gets it, on each of Keras's backends.
 
-Between samples the model runs Keras's own training function; nothing of ours is in its way.
+Between samples the model runs Keras's own functions; nothing of ours is in their way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
+# Variables of Keras, and the values that they have now.
+Current = Sequence[tuple[Any, Any]]
+Function = Literal["train_function", "test_function"]
 
-def arm(model: Any, look: Callable[[Any], None]) -> None:
-    """Hands the inputs of the next call's first batch to `look` before the model trains on it.
 
-    The training function is put back before anything else happens, and every batch that was drawn
-    is trained on, whatever `look` does: it must not raise.
+@dataclass(frozen=True)
+class Seen:
+    """What the next call of a model's function gets.
+
+    Attributes:
+        model: The model.
+        batch: The call's first batch, as `fit` took it from the data.
+        state: The values of variables that JAX hands to the function, in lists; it takes them out
+            of the model while it trains.
     """
-    train = model.train_function
 
-    def peeking(iterator: Any) -> Any:
-        model.train_function = train
-        batches = list(islice(iterator, model.steps_per_execution))
+    model: Any
+    batch: Any
+    state: Sequence[Sequence[Any]] = ()
+
+    @property
+    def x(self) -> Any:
+        """The inputs, of one replica's share where TensorFlow distributes the batch."""
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(self.batch)
+        if keras.backend.backend() != "tensorflow":
+            return x
+        local = self.model.distribute_strategy.experimental_local_results
+        return keras.tree.map_structure(lambda part: local(part)[0], x)
+
+    @property
+    def current(self) -> Current:
+        """The model's variables whose values are not in them; empty where all are."""
+        optimizer = self.model.optimizer.variables if len(self.state) > 3 else []
+        groups = (self.model.trainable_variables, self.model.non_trainable_variables, optimizer)
+        return [
+            pair
+            for variables, values in zip(groups, self.state, strict=False)
+            for pair in zip(variables, values, strict=True)
+        ]
+
+
+def arm(model: Any, name: Function, look: Callable[[Seen], None]) -> None:
+    """Hands the first batch of the next call of `model`'s function to `look` before it is used.
+
+    The function is put back before anything else happens, and every batch that was drawn goes to
+    it, whatever `look` does: it must not raise.
+    """
+    function = getattr(model, name)
+
+    def peeking(*arguments: Any) -> Any:
+        setattr(model, name, function)
+        *state, source = arguments
+        if keras.backend.backend() == "torch":  # whose source is a list that holds one batch
+            look(Seen(model, source[0]))
+            return function(source)
+        batches = list(islice(source, model.steps_per_execution))
         if not batches:
             raise StopIteration
-        look(batches[0])
-        return train(iter(batches))
+        look(Seen(model, batches[0], *state))
+        return function(*state, iter(batches))
 
-    model.train_function = peeking
-
-
-def inputs(model: Any, batch: Any) -> Any:
-    """The inputs of `batch`, of one replica's share where there are several."""
-    x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    local = model.distribute_strategy.experimental_local_results
-    return keras.tree.map_structure(lambda tensor: local(tensor)[0], x)
+    setattr(model, name, peeking)
 
 
 def size(x: Any) -> int:
     """How many examples the inputs `x` hold."""
-    return int(keras.tree.flatten(x)[0].shape[0])
+    return int(next(part for part in keras.tree.flatten(x) if part is not None).shape[0])
 
 
 def first(x: Any, examples: int) -> Any:
     """The first `examples` of the inputs `x`."""
-    return keras.tree.map_structure(lambda tensor: tensor[:examples], x)
+    return keras.tree.map_structure(lambda part: None if part is None else part[:examples], x)

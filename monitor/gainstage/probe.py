@@ -1,57 +1,32 @@
-"""A forward pass of our own that reads tensors and leaves no trace in the model.
+"""The separate forward pass that reads what layers see, and leaves no trace.
 
-It runs in training mode, because that is the pass whose levels matter, inside a
-`keras.StatelessScope`, which takes every write to a Keras variable (moving averages, seeds) and
-throws it away. Layers are tapped by attributes of the instance that exist only while the pass is
-traced: saving, cloning or pickling the model between samples never sees them.
-
-Nothing is tapped in the user's own training graph: reading a pre-activation there keeps
-TensorFlow from fusing kernels and changes the weights that come out.
+The pass runs the model in training mode on a few examples of the next batch, isolated from the
+training. Its tensors are drawn from and packed where the model runs, and cut into readings here.
 """
 
-import functools
 import inspect
 import math
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from gainstage import activations, wire
-from gainstage.layers import ACTIVATION_KINDS, Leaf, activation_of, arguments, leaves
-from gainstage.measures import Reading, Weights
-from gainstage.training import loss_name
+from gainstage import wire
+from gainstage.drawing import Parts
+from gainstage.isolation import Isolated
+from gainstage.layers import Leaf, leaves
+from gainstage.measures import Reading
+from gainstage.peek import Current
+from gainstage.rows import describe
+from gainstage.taps import Call, connect, tapped, tensors_in
 
 # Keras declares what its operations return too narrowly and too widely at once.
 ops: Any = keras.ops
 
-# Rows of a tensor (examples times positions) that are read, all units of each. 256 rows put the
-# standard error of an rms at 4 %, a third of a decibel.
-POSITIONS = 256
-# Coordinates of a weight whose movement is followed.
-COORDINATES = 1_024
-# The golden ratio's multiples spread evenly over any length and share no period with image sizes.
-GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-@dataclass(eq=False)
-class _Call:
-    """One call of a leaf while the pass is traced; tensors are the backend's."""
-
-    leaf: Leaf
-    index: int
-    arguments: list[Any]
-    output: Any = None
-    pre: Any = None
-    post: Any = None
-    activation: str | None = None
-    fused: bool = False
-    feeds: "list[_Call]" = field(default_factory=list)
-    judged_at: "_Call | None" = None
-    is_output: bool = False
+# Shapes of inputs that the pass is traced for; JAX compiles it anew for each. Batches of still
+# other shapes are not sampled: tracing must stay a cost of the beginning.
+MOST_TRACES = 8
 
 
 @dataclass
@@ -64,6 +39,17 @@ class Sample:
 
 
 @dataclass
+class _Trace:
+    """What is known of a pass before its numbers are: which parts each row reads."""
+
+    calls: list[tuple[int, int, str | None]]
+    rows: tuple[wire.Row, ...]
+    sizes: list[int]
+    reads: list[dict[str, int]]
+    parts: Parts
+
+
+@dataclass
 class Probe:
     """Runs `model` over a few examples and returns what its layers saw.
 
@@ -71,278 +57,131 @@ class Probe:
         model: The user's model, built.
         include: Glob patterns over layer paths; None: all.
         exclude: Glob patterns over layer paths to leave out.
+        training: Whether the pass runs as in training, or as in validation.
     """
 
     model: Any
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
-    _rows: tuple[wire.Row, ...] = ()
-    _traces: int = 0
-    _function: Any = field(default=None, init=False)
+    training: bool = True
+    _traces: list[_Trace] = field(default_factory=list, init=False)
+    _shapes: set[Any] = field(default_factory=set, init=False)
 
-    def __call__(self, x: Any) -> Sample:
-        """Reads the model on the inputs `x`, a structure of tensors as the model takes it."""
-        before = self._traces
-        if self._function is None:
-            self._function = _compiled(self._forward, eager=bool(self.model.run_eagerly))
-        tensors = self._function(x)
+    def __post_init__(self) -> None:
+        self._pass = Isolated(self.model, self._forward)
+        self._leaves = leaves(self.model, self.include, self.exclude)
+
+    def __call__(self, x: Any, current: Current = ()) -> Sample | None:
+        """Reads the model on the inputs `x`, a structure of tensors as the model takes it.
+
+        Returns None where the pass would have to be traced for yet another shape of inputs.
+        """
+        shapes = tuple((tuple(part.shape), str(part.dtype)) for part in tensors_in(x))
+        traces = len(self._traces)
+        if shapes not in self._shapes and traces >= MOST_TRACES:
+            return None
+        self._shapes.add(shapes)
+        place, values, counts = self._pass(current, x)
+        trace = self._traces[int(_numpy(place))]
+        read = trace.parts.unpacked(_numpy(values), _numpy(counts))
         return Sample(
-            self._rows,
-            [_reading({name: _numpy(tensor) for name, tensor in row.items()}) for row in tensors],
-            traced=before == 0,
+            trace.rows,
+            [
+                _reading({name: read[part] for name, part in parts.items()}, size)
+                for parts, size in zip(trace.reads, trace.sizes, strict=True)
+            ],
+            traced=len(self._traces) > traces,
         )
 
-    def _forward(self, x: Any) -> list[dict[str, Any]]:
-        """The rows' tensors by name; runs in Python only while the pass is traced."""
-        self._traces += 1
-        found = leaves(self.model, self.include, self.exclude)
-        with keras.StatelessScope(collect_losses=True):
-            # Before the pass, since in this scope the pass moves BatchNormalization's averages.
-            weights = {id(leaf.layer): _weights(leaf) for leaf in found}
-            with _tapped(self.model, found) as calls:
-                outputs = _call(self.model, x)
-            _connect(calls, outputs)
-            self._rows = _describe(calls, self.model)
-            positions = _Positions()
-            return [positions.of(call) | weights[id(call.leaf.layer)] for call in calls]
+    def _forward(self, x: Any) -> tuple[Any, Any, Any]:
+        """Which trace this is, all values that were drawn, and how many positions count of each."""
+        parts = Parts()
+        # Before the pass, since in its scope the pass moves BatchNormalization's averages.
+        weights = {id(leaf.layer): _weights(leaf, parts) for leaf in self._leaves}
+        with tapped(self._leaves) as calls:
+            outputs = _call(self.model, x, training=self.training)
+        connect(calls, outputs)
+        reads = [_tensors(call, parts) | weights[id(call.leaf.layer)] for call in calls]
+        values, counts = parts.packed()
+        parts.forget()
+        self._note(calls, reads, parts)
+        return ops.convert_to_tensor(len(self._traces) - 1, "int32"), values, counts
+
+    def _note(self, calls: list[Call], reads: list[dict[str, int]], parts: Parts) -> None:
+        made = [(id(call.leaf), call.index, call.activation) for call in calls]
+        last = self._traces[-1] if self._traces else None
+        if last is not None and made == last.calls:
+            # The same rows, though sequences may have another length.
+            trace = replace(last, reads=reads, parts=parts)
+        else:
+            sizes = [sum(math.prod(w.shape) for w in _floating(call.leaf)) for call in calls]
+            trace = _Trace(made, describe(calls, self.model), sizes, reads, parts)
+        if self._pass.eager:
+            self._traces.clear()
+        self._traces.append(trace)
 
 
-def _compiled(function: Any, *, eager: bool) -> Any:
-    if eager:
-        return function
-    import tensorflow as tf
-
-    return tf.function(function, autograph=False, reduce_retracing=True)
-
-
-def _call(model: Any, x: Any) -> Any:
+def _call(model: Any, x: Any, *, training: bool) -> Any:
     if "training" in inspect.signature(model.call).parameters:
-        return model(x, training=True)
+        return model(x, training=training)
     return model(x)
 
 
-@contextmanager
-def _tapped(model: Any, found: list[Leaf]) -> Generator[list[_Call]]:
-    """Records the calls of `found` in the list it yields; everything is as before on leaving."""
-    calls: list[_Call] = []
-    # A call clears the losses that the layers keep of the last one, which a training loop written
-    # by hand has yet to add up, and notes its own by identity, beside the scope.
-    noted = [
-        (layer, list(layer._losses), set(layer._loss_ids)) for layer in model._flatten_layers()
-    ]
-    with ExitStack() as patches:
-        for leaf in found:
-            _tap(leaf, calls, patches)
-        try:
-            yield calls
-        finally:
-            for layer, losses, ids in noted:
-                layer._losses[:] = losses
-                layer._loss_ids.clear()
-                layer._loss_ids.update(ids)
+def _floating(leaf: Leaf) -> list[Any]:
+    return [weight for weight in leaf.layer.weights if "float" in str(weight.dtype)]
 
 
-def _tap(leaf: Leaf, calls: list[_Call], patches: ExitStack) -> None:
+def _weights(leaf: Leaf, parts: Parts) -> dict[str, int]:
+    """What is read of the weights of a layer; the weights themselves stay where they are."""
     layer = leaf.layer
-    original = layer.call
-    function = vars(layer).get("activation")
-
-    @functools.wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        index = sum(made.leaf is leaf for made in calls)
-        made = _Call(leaf, index, _tensors_in((args, kwargs)))
-        calls.append(made)
-        made.output = original(*args, **kwargs)
-        return made.output
-
-    def activation(z: Any, *args: Any, **kwargs: Any) -> Any:
-        calls[-1].pre = z
-        return function(z, *args, **kwargs)
-
-    _patch(patches, layer, "call", call)
-    if callable(function) and not leaf.opaque and leaf.kind not in ACTIVATION_KINDS:
-        _patch(patches, layer, "activation", functools.wraps(function)(activation))
-
-
-def _patch(patches: ExitStack, layer: Any, name: str, value: Any) -> None:
-    # Past Keras's __setattr__, which would track the value as part of the layer.
-    before = vars(layer).get(name, _patch)
-    vars(layer)[name] = value
-    if before is _patch:
-        patches.callback(vars(layer).pop, name)
-    else:
-        patches.callback(vars(layer).__setitem__, name, before)
-
-
-def _tensors_in(structure: Any) -> list[Any]:
-    return [leaf for leaf in keras.tree.flatten(structure) if ops.is_tensor(leaf)]
-
-
-def _connect(calls: list[_Call], outputs: Any) -> None:
-    """Finds what feeds what, and which activation each pre-activation enters, by identity."""
-    makers: dict[int, _Call] = {}
-    final = {id(tensor) for tensor in _tensors_in(outputs)}
-    for call in calls:
-        feeding = [makers.get(id(tensor)) for tensor in call.arguments]
-        call.feeds = [maker for maker in feeding if maker is not None]
-        name = activation_of(call.leaf.layer) if not call.leaf.opaque else None
-        own = _tensors_in(call.output)
-        if call.leaf.kind in ACTIVATION_KINDS:
-            call.judged_at = next((maker for maker in call.feeds if maker.activation is None), None)
-            owner = call.judged_at or call
-            owner.activation, owner.post = name, call.output
-            owner.pre = call.arguments[0]
-        elif name not in {None, "linear"} and call.pre is not None:
-            call.activation, call.post, call.fused = name, call.output, True
-        elif call.leaf.contraction is not None:
-            call.pre = call.output
-        if any(id(tensor) in final for tensor in own):
-            call.is_output = True
-            if call.judged_at is not None:
-                call.judged_at.is_output = True
-        makers |= {id(tensor): call for tensor in own}
-
-
-def _describe(calls: list[_Call], model: Any) -> tuple[wire.Row, ...]:
-    places = {id(call): place for place, call in enumerate(calls)}
-    exempt = "crossentropy" in loss_name(model).lower().replace("_", "")
-    rows: list[wire.Row] = []
-    for call in calls:
-        layer = call.leaf.layer
-        contraction = call.leaf.contraction
-        kernel = tuple(layer.kernel.shape) if contraction else ()
-        fan_in = None
-        if contraction:
-            fan_in = contraction.fan_in(
-                layer, tuple(call.arguments[0].shape), tuple(call.output.shape)
-            )
-        shapes = [tuple(tensor.shape)[1:] for tensor in _tensors_in(call.output)]
-        rows.append(
-            wire.Row(
-                id=call.leaf.identity(call.index),
-                path=call.leaf.path,
-                kind=call.leaf.kind,
-                call=call.index,
-                inputs=tuple(places[id(maker)] for maker in call.feeds),
-                output_shape=shapes[0] if shapes else (),
-                kernel_shape=kernel,
-                parameters=layer.count_params(),
-                trainable=bool(layer.trainable_weights),
-                fan_in=fan_in,
-                activation=call.activation,
-                fused=call.fused,
-                unjudged=_unjudged(call, exempt=exempt),
-                arguments=arguments(layer),
-            )
-        )
-    return tuple(rows)
-
-
-def _unjudged(call: _Call, *, exempt: bool) -> str:
-    """Why the range of this row is not judged; empty where it is."""
-    if call.judged_at is not None:
-        return f"judged at {call.judged_at.leaf.path}, whose output it receives"
-    if call.activation == "?":
-        return "its activation function is not one of Keras's own"
-    if call.pre is None:
-        return "read by its output only"
-    function = activations.TABLE[call.activation or "linear"]
-    if not function.elementwise:
-        return f"{function.name} has no saturation of single values"
-    if call.is_output and exempt:
-        return "an output under cross-entropy saturates when training succeeds"
-    return ""
-
-
-def _weights(leaf: Leaf) -> dict[str, Any]:
-    """Reductions of the weights of a layer, in the graph: the weights themselves stay there."""
-    layer = leaf.layer
-    floating = [weight for weight in layer.weights if "float" in str(weight.dtype)]
-    found: dict[str, Any] = {}
+    found: dict[str, int] = {}
+    floating = _floating(leaf)
     if floating:
-        bad = [_count_nonfinite(weight) for weight in floating]
-        size = sum(math.prod(weight.shape) for weight in floating)
-        found["nonfinite_weights"] = sum(bad[1:], bad[0]) / size
+        # NaN and infinity survive every sum.
+        sums = [ops.sum(ops.cast(weight, "float32")) for weight in floating]
+        found["weight_sum"] = parts.whole(sum(sums[1:], sums[0]))
     moving = max(layer.trainable_weights, key=lambda w: math.prod(w.shape), default=None)
     if leaf.contraction is not None:
-        moving = layer.kernel
-        kernel = ops.cast(moving, "float32")
-        found["kernel"] = ops.stack(
-            [
-                ops.mean(kernel),
-                # Not by mean(W^2): in float32 a large mean eats the spread of the difference.
-                ops.std(kernel),
-                ops.max(ops.abs(kernel)),
-            ]
-        )
+        kernel = layer.kernel
+        moving = kernel if moving is None else moving
+        found["kernel"] = parts.coordinates(kernel)
+        found["kernel_max"] = parts.whole(ops.maximum(ops.max(kernel), -ops.min(kernel)))
         if layer.bias is not None:
-            found["bias"] = ops.cast(layer.bias, "float32")
+            found["bias"] = parts.whole(layer.bias)
     if moving is not None and "float" in str(moving.dtype):
-        size = math.prod(moving.shape)
-        places = np.unique(np.floor(np.arange(COORDINATES) * GOLDEN % 1 * size).astype(np.int64))
-        flat = ops.reshape(moving, (-1,))
-        found["moving"] = ops.cast(ops.take(flat, places), "float32")
+        found["moving"] = parts.coordinates(moving)
     return found
 
 
-def _count_nonfinite(weight: Any) -> Any:
-    bad = ops.logical_not(ops.isfinite(weight))
-    return ops.sum(ops.cast(bad, "float32"))
+def _tensors(call: Call, parts: Parts) -> dict[str, int]:
+    """What is read of the tensors of `call`, by the names of `Reading`."""
+    wanted = {"z": call.pre, "post": call.post if call.pre is not None else None}
+    if call.leaf.contraction is not None:
+        wanted["x"] = call.arguments[0]
+        wanted["post"] = call.output if call.post is None else call.post
+    wanted["y"] = next(iter(tensors_in(call.output)), None)
+    first = getattr(call.leaf.layer, "data_format", None) == "channels_first"
+    found = {
+        name: parts.positions(tensor, call.mask_of(tensor), channels_first=first)
+        for name, tensor in wanted.items()
+        if tensor is not None
+    }
+    return {name: part for name, part in found.items() if part is not None}
 
 
-@dataclass
-class _Positions:
-    """Draws the same positions of every tensor, each tensor once."""
-
-    _drawn: dict[int, Any] = field(default_factory=dict)
-
-    def of(self, call: _Call) -> dict[str, Any]:
-        """What is read of the tensors of `call`, by the names of `Reading`."""
-        wanted = {"z": call.pre, "post": call.post if call.pre is not None else None}
-        if call.leaf.contraction is not None:
-            wanted["x"] = call.arguments[0]
-            wanted["post"] = call.output if call.post is None else call.post
-        wanted["y"] = next(iter(_tensors_in(call.output)), None)
-        first = getattr(call.leaf.layer, "data_format", None) == "channels_first"
-        return {
-            name: self._draw(tensor, channels_first=first)
-            for name, tensor in wanted.items()
-            if tensor is not None and _is_number(tensor)
-        }
-
-    def _draw(self, tensor: Any, *, channels_first: bool) -> Any:
-        if id(tensor) not in self._drawn:
-            self._drawn[id(tensor)] = _positions(tensor, channels_first=channels_first)
-        return self._drawn[id(tensor)]
-
-
-def _is_number(tensor: Any) -> bool:
-    return keras.backend.standardize_dtype(tensor.dtype).startswith(("float", "bfloat", "int"))
-
-
-def _positions(tensor: Any, *, channels_first: bool) -> Any:
-    """[positions, units] of a tensor of any shape, at most `POSITIONS` of its positions."""
-    if channels_first and len(tensor.shape) > 2:
-        tensor = ops.moveaxis(tensor, 1, -1)
-    units = tensor.shape[-1] if len(tensor.shape) > 1 else 1
-    flat = ops.reshape(tensor, (-1, units))
-    count = ops.shape(flat)[0]
-    if not isinstance(count, int) or count > POSITIONS:
-        shares = np.arange(1, POSITIONS + 1) * GOLDEN % 1
-        scaled = ops.cast(count, "float32") * ops.convert_to_tensor(shares, "float32")
-        flat = ops.take(flat, ops.cast(ops.floor(scaled), "int32"), axis=0)
-    return ops.cast(flat, "float32")
+def _reading(read: dict[str, Any], size: int) -> Reading:
+    total = read.pop("weight_sum", None)
+    largest = read.pop("kernel_max", None)
+    share = None
+    if total is not None:
+        bad = [np.mean(~np.isfinite(read[name])) for name in ("kernel", "moving") if name in read]
+        share = 0.0 if np.isfinite(total) else float(max([*bad, 1 / size]))
+    return Reading(
+        **{name: part for name, part in read.items() if part.size},
+        kernel_max=None if largest is None else float(largest),
+        nonfinite_weights=share,
+    )
 
 
 def _numpy(tensor: Any) -> Any:
     return ops.convert_to_numpy(tensor)
-
-
-def _reading(parts: dict[str, Any]) -> Reading:
-    kernel = parts.pop("kernel", None)
-    bad = parts.pop("nonfinite_weights", None)
-    return Reading(
-        **parts,
-        kernel=None if kernel is None else Weights(*(float(value) for value in kernel)),
-        nonfinite_weights=None if bad is None else float(bad),
-    )

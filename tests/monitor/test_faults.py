@@ -68,7 +68,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "the recorder's making": (callback, "Recorder"),
     "the cadence": (cadence.Cadence, "due"),
     "arming": (peek, "arm"),
-    "the inputs": (peek, "inputs"),
+    "the inputs": (peek.keras.utils, "unpack_x_y_sample_weight"),
     "the number of examples": (peek, "size"),
     "the first examples": (peek, "first"),
     "the probe's making": (callback, "Probe"),
@@ -76,7 +76,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "the search for layers": (probe, "leaves"),
     "the pass, while layers are tapped": (probe, "_call"),
     "the weights' reduction": (probe, "_weights"),
-    "the naming of rows": (probe, "_describe"),
+    "the naming of rows": (probe, "describe"),
     "the description of the training": (callback, "describe_training"),
     "the optimizer's step": (callback, "optimizer_step"),
     "the measuring": (RowMeter, "measure"),
@@ -143,10 +143,10 @@ def test_probe_that_fails_once_is_tried_again(
     original, made = Probe.__call__, Making(False, every=1)
     fails = iter([True, False, True, True, *[False] * 100])
 
-    def sometimes(self: Probe, x: Any) -> Any:
+    def sometimes(self: Probe, *arguments: Any) -> Any:
         if next(fails):
             raise Trouble(REASON)
-        return original(self, x)
+        return original(self, *arguments)
 
     monkeypatch.setattr(Probe, "__call__", sometimes)
 

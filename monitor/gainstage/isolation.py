@@ -1,0 +1,103 @@
+"""Running a function of a model's tensors beside the training, without side effects.
+
+Inside `keras.StatelessScope` what a pass assigns (moving averages, seeds) is recorded and thrown
+away. Around it stands what each backend needs: TensorFlow and JAX compile, JAX is handed the
+variables' values, which it takes out of the model while it trains, and torch draws random numbers
+from a generator that the scope does not know.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from gainstage.peek import Current
+
+
+class Isolated:
+    """`function(*tensors)` with the variables of `model` as they are, and nothing left behind.
+
+    Args:
+        model: The user's model, built.
+        function: Takes and returns structures of tensors; runs in Python once for each new
+            structure of shapes, or each time where the model runs eagerly.
+        differentiable: Whether torch is to record what `function` does, for a gradient.
+    """
+
+    def __init__(
+        self, model: Any, function: Callable[..., Any], *, differentiable: bool = False
+    ) -> None:
+        self._model = model
+        self._function = function
+        self._differentiable = differentiable
+        self.eager = keras.backend.backend() == "torch" or bool(model.run_eagerly)
+        self._variables: list[Any] = []
+        self._compiled: Callable[..., Any] | None = None
+        self._run = {"tensorflow": self._tensorflow, "jax": self._jax, "torch": self._torch}[
+            keras.backend.backend()
+        ]
+
+    def __call__(self, current: Current, *tensors: Any) -> Any:
+        """The function's result; `current` as in `peek.Seen`."""
+        return self._run(current, keras.tree.map_structure(_tensor, tensors))
+
+    def _tensorflow(self, _current: Current, tensors: tuple[Any, ...]) -> Any:
+        import tensorflow as tf
+
+        if self.eager:
+            return self._scoped((), (), tensors)
+        if self._compiled is None:
+            self._compiled = tf.function(
+                lambda *given: self._scoped((), (), given), autograph=False, reduce_retracing=True
+            )
+        return self._compiled(*tensors)
+
+    def _jax(self, current: Current, tensors: tuple[Any, ...]) -> Any:
+        import jax
+
+        pairs = current or [(variable, variable.value) for variable in self._model.variables]
+        variables, values = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        if self.eager:
+            return self._scoped(variables, values, tensors)
+        # The variables are constants of the compiled function, their values its arguments.
+        if self._compiled is None or list(map(id, variables)) != list(map(id, self._variables)):
+            self._variables = variables
+            self._compiled = jax.jit(lambda now, given: self._scoped(variables, now, given))
+        return self._compiled(values, tensors)
+
+    def _torch(self, _current: Current, tensors: tuple[Any, ...]) -> Any:
+        import torch
+
+        with torch.random.fork_rng(), torch.set_grad_enabled(self._differentiable):
+            return self._scoped((), (), tensors)
+
+    def _scoped(self, variables: Any, values: Any, tensors: tuple[Any, ...]) -> Any:
+        mapping = list(zip(variables, values, strict=True))
+        with (
+            keras.StatelessScope(state_mapping=mapping, collect_losses=True),
+            _losses_kept(self._model),
+        ):
+            return self._function(*tensors)
+
+
+@contextmanager
+def _losses_kept(model: Any) -> Generator[None]:
+    # A call clears the losses that the layers keep of the last one, which a training loop written
+    # by hand has yet to add up, and notes its own by identity, beside the scope.
+    noted = [
+        (layer, list(layer._losses), set(layer._loss_ids)) for layer in model._flatten_layers()
+    ]
+    try:
+        yield
+    finally:
+        for layer, losses, ids in noted:
+            layer._losses[:] = losses
+            layer._loss_ids.clear()
+            layer._loss_ids.update(ids)
+
+
+def _tensor(value: Any) -> Any:
+    if value is None or keras.ops.is_tensor(value):
+        return value
+    return keras.ops.convert_to_tensor(value)

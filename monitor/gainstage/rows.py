@@ -1,0 +1,57 @@
+"""What a run's schema says of each row: what the layer is, what feeds it, whether it is judged."""
+
+from typing import Any
+
+from gainstage import activations, wire
+from gainstage.layers import arguments
+from gainstage.taps import Call, tensors_in
+from gainstage.training import loss_name
+
+
+def describe(calls: list[Call], model: Any) -> tuple[wire.Row, ...]:
+    """The rows of `calls`, in the same order, from the shapes of one traced pass."""
+    places = {id(call): place for place, call in enumerate(calls)}
+    exempt = "crossentropy" in loss_name(model).lower().replace("_", "")
+    return tuple(_row(call, places, exempt=exempt) for call in calls)
+
+
+def _row(call: Call, places: dict[int, int], *, exempt: bool) -> wire.Row:
+    layer, contraction = call.leaf.layer, call.leaf.contraction
+    fan_in = None
+    if contraction:
+        fan_in = contraction.fan_in(
+            layer, tuple(call.arguments[0].shape), tuple(call.output.shape)
+        )
+    shapes = [tuple(tensor.shape)[1:] for tensor in tensors_in(call.output)]
+    return wire.Row(
+        id=call.leaf.identity(call.index),
+        path=call.leaf.path,
+        kind=call.leaf.kind,
+        call=call.index,
+        inputs=tuple(places[id(maker)] for maker in call.feeds),
+        output_shape=shapes[0] if shapes else (),
+        kernel_shape=tuple(layer.kernel.shape) if contraction else (),
+        parameters=layer.count_params(),
+        trainable=bool(layer.trainable_weights),
+        fan_in=fan_in,
+        activation=call.activation,
+        fused=call.fused,
+        unjudged=_unjudged(call, exempt=exempt),
+        arguments=arguments(layer),
+    )
+
+
+def _unjudged(call: Call, *, exempt: bool) -> str:
+    """Why the range of this row is not judged; empty where it is."""
+    if call.judged_at is not None:
+        return f"judged at {call.judged_at.leaf.path}, whose output it receives"
+    if call.activation == "?":
+        return "its activation function is not one of Keras's own"
+    if call.pre is None:
+        return "read by its output only"
+    function = activations.TABLE[call.activation or "linear"]
+    if not function.elementwise:
+        return f"{function.name} has no saturation of single values"
+    if call.is_output and exempt:
+        return "an output under cross-entropy saturates when training succeeds"
+    return ""

@@ -1,0 +1,141 @@
+"""What the layers of a model see during one pass: their calls, in order of data flow.
+
+Layers are tapped by attributes of the instance that exist only while the pass is traced: saving,
+cloning or pickling the model between samples never sees them. Nothing is tapped in the user's own
+training graph: reading a pre-activation there keeps TensorFlow from fusing kernels and changes the
+weights that come out.
+"""
+
+import functools
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from gainstage.layers import ACTIVATION_KINDS, Leaf, activation_of
+
+# Keras declares what its operations return too narrowly and too widely at once.
+ops: Any = keras.ops
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of a leaf; tensors are the backend's.
+
+    Attributes:
+        leaf: The layer that was called.
+        index: How often it was called before, in this pass.
+        arguments: The tensors that it got.
+        output: What it returned.
+        pre: What entered its activation function.
+        post: What came out of that.
+        activation: The function's name, as `layers.activation_of` gives it.
+        fused: Whether the function is an argument of the layer.
+        feeds: The calls whose outputs it got.
+        judged_at: The call whose pre-activation this one, an activation, received.
+        is_output: Whether the model returns what it returned.
+    """
+
+    leaf: Leaf
+    index: int
+    arguments: list[Any]
+    output: Any = None
+    pre: Any = None
+    post: Any = None
+    activation: str | None = None
+    fused: bool = False
+    feeds: "list[Call]" = field(default_factory=list)
+    judged_at: "Call | None" = None
+    is_output: bool = False
+
+    def mask_of(self, tensor: Any) -> Any:
+        """Which of the tensor's positions count: its own mask, or the one that the layer got."""
+        for source in (tensor, *self.arguments[:1]):
+            mask = _mask(source)
+            if mask is not None and len(mask.shape) < len(tensor.shape):
+                axes = zip(mask.shape, tensor.shape, strict=False)
+                if all(None in pair or pair[0] == pair[1] for pair in axes):
+                    return mask
+        return None
+
+
+def _mask(tensor: Any) -> Any:
+    # Keras has no public name for it; where it moves, masks are not seen.
+    read = getattr(keras.src.backend, "get_keras_mask", None)  # pyright: ignore
+    return None if read is None else read(tensor)
+
+
+@contextmanager
+def tapped(leaves: Sequence[Leaf]) -> Generator[list[Call]]:
+    """Records the calls of `leaves` in the list it yields; everything is as before on leaving."""
+    calls: list[Call] = []
+    counts: Counter[int] = Counter()
+    with ExitStack() as patches:
+        for leaf in leaves:
+            _tap(leaf, calls, counts, patches)
+        yield calls
+
+
+def _tap(leaf: Leaf, calls: list[Call], counts: Counter[int], patches: ExitStack) -> None:
+    layer = leaf.layer
+    original = layer.call
+    function = vars(layer).get("activation")
+
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        made = Call(leaf, counts[id(layer)], tensors_in((args, kwargs)))
+        counts[id(layer)] += 1
+        calls.append(made)
+        made.output = original(*args, **kwargs)
+        return made.output
+
+    def activation(z: Any, *args: Any, **kwargs: Any) -> Any:
+        calls[-1].pre = z
+        return function(z, *args, **kwargs)
+
+    _patch(patches, layer, "call", call)
+    if callable(function) and not leaf.opaque and leaf.kind not in ACTIVATION_KINDS:
+        _patch(patches, layer, "activation", functools.wraps(function)(activation))
+
+
+def _patch(patches: ExitStack, layer: Any, name: str, value: Any) -> None:
+    # Past Keras's __setattr__, which would track the value as part of the layer.
+    before = vars(layer).get(name, _patch)
+    vars(layer)[name] = value
+    if before is _patch:
+        patches.callback(vars(layer).pop, name)
+    else:
+        patches.callback(vars(layer).__setitem__, name, before)
+
+
+def tensors_in(structure: Any) -> list[Any]:
+    """The tensors of a structure, in order."""
+    return [leaf for leaf in keras.tree.flatten(structure) if ops.is_tensor(leaf)]
+
+
+def connect(calls: list[Call], outputs: Any) -> None:
+    """Finds what feeds what, and which activation each pre-activation enters, by identity."""
+    makers: dict[int, Call] = {}
+    final = {id(tensor) for tensor in tensors_in(outputs)}
+    for call in calls:
+        feeding = [makers.get(id(tensor)) for tensor in call.arguments]
+        call.feeds = [maker for maker in feeding if maker is not None]
+        name = activation_of(call.leaf.layer) if not call.leaf.opaque else None
+        own = tensors_in(call.output)
+        if call.leaf.kind in ACTIVATION_KINDS:
+            call.judged_at = next((maker for maker in call.feeds if maker.activation is None), None)
+            owner = call.judged_at or call
+            owner.activation, owner.post = name, call.output
+            owner.pre = call.arguments[0]
+        elif name not in {None, "linear"} and call.pre is not None:
+            call.activation, call.post, call.fused = name, call.output, True
+        elif call.leaf.contraction is not None:
+            call.pre = call.output
+        if any(id(tensor) in final for tensor in own):
+            call.is_output = True
+            if call.judged_at is not None:
+                call.judged_at.is_output = True
+        makers |= {id(tensor): call for tensor in own}
