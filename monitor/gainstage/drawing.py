@@ -57,18 +57,20 @@ class Parts:
         key = (id(weight), "coordinates")
         if key not in self._drawn:
             self._kept.append(weight)
-            flat = ops.reshape(weight, (-1,))
             size = math.prod(weight.shape)
-            if size > COORDINATES:
+            if size <= COORDINATES:
+                self._drawn[key] = self.whole(weight)
+            else:
                 places = np.arange(COORDINATES) * GOLDEN % 1 * size
-                flat = ops.take(flat, np.unique(places.astype(np.int64)), axis=0)
-            self._drawn[key] = self.whole(flat)
+                flat = ops.reshape(weight, (-1,))
+                drawn = ops.take(flat, np.unique(places.astype(np.int64)), axis=0)
+                self._drawn[key] = self.whole(drawn)
         return self._drawn[key]  # pyright: ignore[reportReturnType]
 
     def whole(self, tensor: Any) -> int:
-        """Takes a tensor whose shape is known as it is."""
-        shape = tuple(int(size) for size in tensor.shape)
-        return self._add(tensor, shape, shape[0] if shape else 1)
+        """Takes all values of a tensor whose shape is known, as a vector."""
+        size = math.prod(tensor.shape)
+        return self._add(tensor, (size,), size)
 
     def _draw(self, tensor: Any, mask: Any, channels_first: bool) -> int | None:
         dtype = keras.backend.standardize_dtype(tensor.dtype)
@@ -76,48 +78,56 @@ class Parts:
             return None
         if channels_first and len(tensor.shape) > 2:
             tensor = ops.moveaxis(tensor, 1, -1)
-        units = tensor.shape[-1] if len(tensor.shape) > 1 else 1
+        *positions, units = tensor.shape if len(tensor.shape) > 1 else (*tensor.shape, 1)
         if units is None:
             return None
-        flat = ops.reshape(tensor, (-1, units))
         most = max(LEAST_POSITIONS, min(POSITIONS, VALUES // max(units, 1)))
-        order = None
-        count = ops.shape(flat)[0]
+        known = None not in positions
+        if mask is None and known and math.prod(positions) <= most:
+            count = math.prod(positions)
+            return self._add(tensor, (count, units), count)
+        flat = ops.reshape(tensor, (-1, units))
         if mask is not None:
             counting = ops.cast(ops.reshape(_over(mask, tensor), (-1,)), "int32")
-            order, count = ops.argsort(-counting), ops.sum(counting)
-        if order is None and isinstance(count, int) and count <= most:
-            return self._add(flat, (count, units), count)
-        drawn = _spread(count, most)
-        if order is not None:
-            drawn = ops.take(order, drawn, axis=0)
-        count = min(count, most) if isinstance(count, int) else ops.minimum(count, most)
+            count = ops.sum(counting)
+            drawn = ops.take(ops.argsort(-counting), _spread(count, most), axis=0)
+        else:
+            count = math.prod(positions) if known else ops.shape(flat)[0]
+            drawn = _spread(count, most)
+        count = most if known and mask is None else ops.minimum(count, most)
         return self._add(ops.take(flat, drawn, axis=0), (most, units), count)
 
     def _add(self, tensor: Any, shape: tuple[int, ...], count: Any) -> int:
-        self._tensors.append(ops.reshape(ops.cast(tensor, "float32"), (-1,)))
+        if len(tensor.shape) != 1:
+            tensor = ops.reshape(tensor, (-1,))
+        if keras.backend.standardize_dtype(tensor.dtype) != "float32":
+            tensor = ops.cast(tensor, "float32")
+        self._tensors.append(tensor)
         self._shapes.append(shape)
         self._counts.append(count)
         return len(self._tensors) - 1
 
     def packed(self) -> tuple[Any, Any]:
-        """All values, and of how many positions each part holds values that count."""
-        counts = [ops.cast(ops.convert_to_tensor(count), "int32") for count in self._counts]
-        return ops.concatenate(self._tensors, axis=0), ops.stack(counts)
+        """All values, and how many positions count of each part where only the pass knows."""
+        open_counts = [count for count in self._counts if not isinstance(count, int)]
+        values = ops.concatenate(self._tensors, axis=0)
+        return values, ops.stack([ops.cast(count, "int32") for count in open_counts] or [0])
 
     def unpacked(self, values: Any, counts: Any) -> list[Array]:
         """The parts of a packed pass as float32 arrays, views of `values`."""
         arrays: list[Array] = []
-        start = 0
-        for shape, count in zip(self._shapes, counts, strict=True):
+        start, unknown = 0, iter(counts)
+        for shape, count in zip(self._shapes, self._counts, strict=True):
             end = start + math.prod(shape)
-            arrays.append(values[start:end].reshape(shape)[:count] if shape else values[start])
+            known = count if isinstance(count, int) else next(unknown)
+            arrays.append(values[start:end].reshape(shape)[:known])
             start = end
         return arrays
 
     def forget(self) -> None:
         """Lets go of the pass's tensors; what `unpacked` needs stays."""
-        self._tensors, self._counts, self._kept, self._drawn = [], [], [], {}
+        self._tensors, self._kept, self._drawn = [], [], {}
+        self._counts = [count if isinstance(count, int) else None for count in self._counts]
 
 
 def _spread(count: Any, most: int) -> Any:

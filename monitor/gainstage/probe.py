@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from gainstage import wire
-from gainstage.drawing import Parts
+from gainstage.drawing import COORDINATES, Parts
 from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
 from gainstage.measures import Reading
@@ -114,7 +114,7 @@ class Probe:
             # The same rows, though sequences may have another length.
             trace = replace(last, reads=reads, parts=parts)
         else:
-            sizes = [sum(math.prod(w.shape) for w in _floating(call.leaf)) for call in calls]
+            sizes = [_size(call.leaf) for call in calls]
             trace = _Trace(made, describe(calls, self.model), sizes, reads, parts)
         if self._pass.eager:
             self._traces.clear()
@@ -131,25 +131,34 @@ def _floating(leaf: Leaf) -> list[Any]:
     return [weight for weight in leaf.layer.weights if "float" in str(weight.dtype)]
 
 
+def _size(leaf: Leaf) -> int:
+    return sum(math.prod(weight.shape) for weight in _floating(leaf))
+
+
 def _weights(leaf: Leaf, parts: Parts) -> dict[str, int]:
     """What is read of the weights of a layer; the weights themselves stay where they are."""
     layer = leaf.layer
     found: dict[str, int] = {}
     floating = _floating(leaf)
-    if floating:
-        # NaN and infinity survive every sum.
-        sums = [ops.sum(ops.cast(weight, "float32")) for weight in floating]
-        found["weight_sum"] = parts.whole(sum(sums[1:], sums[0]))
-    moving = max(layer.trainable_weights, key=lambda w: math.prod(w.shape), default=None)
+    trained = [weight for weight in floating if weight.trainable]
+    moving = max(trained, key=lambda weight: math.prod(weight.shape), default=None)
+    whole: set[int] = set()
     if leaf.contraction is not None:
-        kernel = layer.kernel
-        moving = kernel if moving is None else moving
+        kernel = moving = layer.kernel
         found["kernel"] = parts.coordinates(kernel)
-        found["kernel_max"] = parts.whole(ops.maximum(ops.max(kernel), -ops.min(kernel)))
+        if math.prod(kernel.shape) > COORDINATES:
+            found["kernel_max"] = parts.whole(ops.maximum(ops.max(kernel), -ops.min(kernel)))
         if layer.bias is not None:
             found["bias"] = parts.whole(layer.bias)
-    if moving is not None and "float" in str(moving.dtype):
+            whole.add(id(layer.bias))
+    if moving is not None:
         found["moving"] = parts.coordinates(moving)
+        if math.prod(moving.shape) <= COORDINATES:
+            whole.add(id(moving))
+    # NaN and infinity survive every sum; weights that are read whole need none.
+    sums = [ops.sum(weight) for weight in floating if id(weight) not in whole]
+    if sums:
+        found["weight_sum"] = parts.whole(sum(sums[1:], sums[0]))
     return found
 
 
@@ -170,16 +179,18 @@ def _tensors(call: Call, parts: Parts) -> dict[str, int]:
 
 
 def _reading(read: dict[str, Any], size: int) -> Reading:
+    """The reading of a row whose layer has `size` floating weights."""
     total = read.pop("weight_sum", None)
     largest = read.pop("kernel_max", None)
-    share = None
-    if total is not None:
-        bad = [np.mean(~np.isfinite(read[name])) for name in ("kernel", "moving") if name in read]
-        share = 0.0 if np.isfinite(total) else float(max([*bad, 1 / size]))
+    if largest is None and "kernel" in read:
+        largest = np.abs(read["kernel"]).max(keepdims=True)
+    shares = [np.mean(~np.isfinite(read[n])) for n in ("moving", "bias") if n in read]
+    if total is not None and not np.isfinite(total[0]):
+        shares.append(1 / size)
     return Reading(
         **{name: part for name, part in read.items() if part.size},
-        kernel_max=None if largest is None else float(largest),
-        nonfinite_weights=share,
+        kernel_max=None if largest is None else float(largest[0]),
+        nonfinite_weights=float(max(shares, default=0.0)) if size else None,
     )
 
 
