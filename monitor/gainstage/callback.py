@@ -125,6 +125,8 @@ class LayerMonitor(keras.callbacks.Callback):
         self._epoch = 0
         self._calls = 0
         self._batch = 0
+        self._batches_before = 0
+        self._first_step: int | None = None
         self._batch_size: int | None = None
         self._began_at: float | None = None
         self._spent = 0.0
@@ -168,6 +170,7 @@ class LayerMonitor(keras.callbacks.Callback):
         if self._recorder is not None:
             self._recorder.close("interrupted", 0.0)  # a `fit` that raised
         self._begin()
+        self._first_step = optimizer_step(self._model)
         options = self._options
         identity = RunIdentity(
             options.run or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}",
@@ -188,6 +191,8 @@ class LayerMonitor(keras.callbacks.Callback):
         """Notes the epoch."""
         self._epoch = epoch
         self._began_at = None
+        self._batches_before += self._batch
+        self._batch = 0
 
     @_contained
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -231,10 +236,10 @@ class LayerMonitor(keras.callbacks.Callback):
     def _sample(self, seen: peek.Seen) -> None:
         # Reading numbers waits for the steps that are still under way: they are not our cost.
         with keras.StatelessScope(state_mapping=list(seen.current)):
-            step, logs = optimizer_step(self._model), self._numbers()
+            step, logs = self._step(), self._numbers()
         began = time.perf_counter()
         try:
-            taken = self._take(seen, self._batch if step is None else step, logs)
+            taken = self._take(seen, step, logs)
         finally:
             self._spent += time.perf_counter() - began
         if taken is None:
@@ -283,6 +288,14 @@ class LayerMonitor(keras.callbacks.Callback):
         if self._exposition is not None:
             self._exposition.close()
             self._exposition = None
+
+    def _step(self) -> int:
+        """Updates that the optimizer has made; batches where another one trains the model."""
+        made = optimizer_step(self._model)
+        accumulated = getattr(self._model.optimizer, "gradient_accumulation_steps", None) or 1
+        if made is None or (made == self._first_step and self._calls > accumulated):
+            return self._batches_before + self._batch
+        return made
 
     def _numbers(self) -> dict[str, float]:
         numbers = {name: float(value) for name, value in self._logs.items()}

@@ -1,8 +1,7 @@
 """Which layers are rows, and what is known of each without looking at a tensor.
 
-A row is one call of one layer that holds no other layers, or of one whose inside cannot be
-followed (a recurrent cell runs in a loop, a wrapper calls its layer on slices): such a layer is
-read by its output. Layers are told apart by their class's name, so that no backend is imported.
+A row is one call of one layer that holds no other layers, or of one whose inside runs in a loop.
+Layers are told apart by their class's name, so that no backend is imported.
 """
 
 import hashlib
@@ -18,8 +17,8 @@ import numpy as np
 
 from gainstage import activations
 
-# Layers whose inner layers run in a loop or on slices: tensors captured inside cannot leave it.
-OPAQUE = {"RNN", "Wrapper"}
+# Layers whose inside runs in a loop: tensors captured there cannot leave it.
+LOOPS = {"RNN", "TimeDistributed"}
 # Constructor values longer than this (an initializer's constant array) are not sent anywhere.
 MAX_ARGUMENT_CHARACTERS = 2_000
 
@@ -93,10 +92,17 @@ CONTRACTIONS: dict[str, Contraction] = {
 
 @dataclass(frozen=True)
 class Leaf:
-    """A layer that makes rows, and its place in the flattened structure of the model."""
+    """A layer that makes rows, and its place in the flattened structure of the model.
+
+    Attributes:
+        layer: The layer.
+        position: Its place.
+        wrapper: What calls it in a loop over time steps; None where nothing does.
+    """
 
     layer: Any
     position: int
+    wrapper: Any = None
 
     @property
     def kind(self) -> str:
@@ -117,8 +123,8 @@ class Leaf:
 
     @property
     def opaque(self) -> bool:
-        """Whether the layer runs its inside in a loop or on slices, where nothing can be read."""
-        return any(base.__name__ in OPAQUE for base in type(self.layer).__mro__)
+        """Whether the layer runs its inside in a loop, where nothing can be read."""
+        return runs_a_loop(self.layer)
 
     def identity(self, call: int) -> str:
         """16 hexadecimal digits that name this row in every run of the same architecture."""
@@ -133,27 +139,35 @@ def leaves(model: Any, include: tuple[str, ...] | None, exclude: tuple[str, ...]
     `include` and `exclude` are glob patterns over paths; `include=None` takes all.
     """
     found: dict[int, Leaf] = {}
-    for position, layer in enumerate(_walk(model)):
-        leaf = Leaf(layer, position)
+    for position, (layer, wrapper) in enumerate(_walk(model)):
+        leaf = Leaf(layer, position, wrapper)
         wanted = include is None or any(fnmatchcase(leaf.path, pattern) for pattern in include)
         if wanted and not any(fnmatchcase(leaf.path, pattern) for pattern in exclude):
             found.setdefault(id(layer), leaf)
     return list(found.values())
 
 
-def _walk(layer: Any) -> Iterator[Any]:
+def runs_a_loop(layer: Any) -> bool:
+    """Whether what is inside `layer` runs once a time step."""
+    return any(base.__name__ in LOOPS for base in type(layer).__mro__)
+
+
+def _walk(layer: Any, wrapper: Any = None) -> Iterator[tuple[Any, Any]]:
     # An activation that is a layer (`Dense(64, activation=keras.layers.LeakyReLU())`) is an
     # argument of its layer, not a layer inside it.
     function = getattr(layer, "activation", None)
     inner = [
         child for child in layer._layers if hasattr(child, "_layers") and child is not function
     ]
-    if not inner or Leaf(layer, 0).opaque:
+    loops = runs_a_loop(layer)
+    if not inner or loops:
         if type(layer).__name__ != "InputLayer":
-            yield layer
+            yield layer, wrapper
+        if loops and wrapper is None and hasattr(layer, "layer"):
+            yield from _walk(layer.layer, layer)
         return
     for child in inner:
-        yield from _walk(child)
+        yield from _walk(child, wrapper)
 
 
 def _relu(layer: Any) -> str:

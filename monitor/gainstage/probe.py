@@ -19,6 +19,7 @@ from gainstage.layers import Leaf, leaves
 from gainstage.measures import Reading
 from gainstage.peek import Current
 from gainstage.rows import describe
+from gainstage.submodels import has_call, run_submodels
 from gainstage.taps import Call, connect, tapped, tensors_in
 
 # Keras declares what its operations return too narrowly and too widely at once.
@@ -98,9 +99,10 @@ class Probe:
         parts = Parts()
         # Before the pass, since in its scope the pass moves BatchNormalization's averages.
         weights = {id(leaf.layer): _weights(leaf, parts) for leaf in self._leaves}
-        with tapped(self._leaves) as calls:
+        with tapped(self._leaves) as recording:
             outputs = _call(self.model, x, training=self.training)
-        connect(calls, outputs)
+        connect(recording, outputs)
+        calls = recording.calls
         reads = [_tensors(call, parts) | weights[id(call.leaf.layer)] for call in calls]
         values, counts = parts.packed()
         parts.forget()
@@ -122,6 +124,8 @@ class Probe:
 
 
 def _call(model: Any, x: Any, *, training: bool) -> Any:
+    if not has_call(model):
+        return run_submodels(model, x, training=training)
     if "training" in inspect.signature(model.call).parameters:
         return model(x, training=training)
     return model(x)

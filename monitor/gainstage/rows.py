@@ -4,6 +4,7 @@ from typing import Any
 
 from gainstage import activations, wire
 from gainstage.layers import arguments
+from gainstage.submodels import has_call
 from gainstage.taps import Call, tensors_in
 from gainstage.training import loss_name
 
@@ -11,7 +12,8 @@ from gainstage.training import loss_name
 def describe(calls: list[Call], model: Any) -> tuple[wire.Row, ...]:
     """The rows of `calls`, in the same order, from the shapes of one traced pass."""
     places = {id(call): place for place, call in enumerate(calls)}
-    exempt = "crossentropy" in loss_name(model).lower().replace("_", "")
+    # The losses inside a `train_step` are not known; those of a GAN are of this kind.
+    exempt = "crossentropy" in loss_name(model).lower().replace("_", "") or not has_call(model)
     return tuple(_row(call, places, exempt=exempt) for call in calls)
 
 
@@ -19,9 +21,7 @@ def _row(call: Call, places: dict[int, int], *, exempt: bool) -> wire.Row:
     layer, contraction = call.leaf.layer, call.leaf.contraction
     fan_in = None
     if contraction:
-        fan_in = contraction.fan_in(
-            layer, tuple(call.arguments[0].shape), tuple(call.output.shape)
-        )
+        fan_in = contraction.fan_in(layer, tuple(call.arguments[0].shape), tuple(call.output.shape))
     shapes = [tuple(tensor.shape)[1:] for tensor in tensors_in(call.output)]
     return wire.Row(
         id=call.leaf.identity(call.index),

@@ -37,6 +37,7 @@ class Call:
         feeds: The calls whose outputs it got.
         judged_at: The call whose pre-activation this one, an activation, received.
         is_output: Whether the model returns what it returned.
+        mask: Which positions count, where the tensors themselves do not tell.
     """
 
     leaf: Leaf
@@ -50,11 +51,11 @@ class Call:
     feeds: "list[Call]" = field(default_factory=list)
     judged_at: "Call | None" = None
     is_output: bool = False
+    mask: Any = None
 
     def mask_of(self, tensor: Any) -> Any:
         """Which of the tensor's positions count: its own mask, or the one that the layer got."""
-        for source in (tensor, *self.arguments[:1]):
-            mask = _mask(source)
+        for mask in (_mask(tensor), self.mask, *map(_mask, self.arguments[:1])):
             if mask is not None and len(mask.shape) < len(tensor.shape):
                 axes = zip(mask.shape, tensor.shape, strict=False)
                 if all(None in pair or pair[0] == pair[1] for pair in axes):
@@ -68,37 +69,99 @@ def _mask(tensor: Any) -> Any:
     return None if read is None else read(tensor)
 
 
+@dataclass
+class Recording:
+    """The calls of one pass, in order.
+
+    Attributes:
+        calls: What was recorded.
+        same: Of tensors that were made for the recording alone, by `id`: what they were made of.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    same: dict[int, Any] = field(default_factory=dict)
+    _counts: Counter[int] = field(default_factory=Counter)
+    _mask: Any = None
+
+    def begin(self, leaf: Leaf, arguments: list[Any]) -> Call:
+        """Notes that `leaf` was called."""
+        call = Call(leaf, self._counts[id(leaf.layer)], arguments, mask=self._mask)
+        self._counts[id(leaf.layer)] += 1
+        self.calls.append(call)
+        return call
+
+    @contextmanager
+    def over(self, tensor: Any, original: Any, mask: Any) -> Generator[None]:
+        """Calls on `tensor`, whose positions are those of `original` and count as `mask` says."""
+        self.same[id(tensor)] = original
+        self._mask = mask
+        try:
+            yield
+        finally:
+            self._mask = None
+
+
 @contextmanager
-def tapped(leaves: Sequence[Leaf]) -> Generator[list[Call]]:
-    """Records the calls of `leaves` in the list it yields; everything is as before on leaving."""
-    calls: list[Call] = []
-    counts: Counter[int] = Counter()
+def tapped(leaves: Sequence[Leaf]) -> Generator[Recording]:
+    """Records the calls of `leaves`; everything is as before on leaving."""
+    recording = Recording()
     with ExitStack() as patches:
         for leaf in leaves:
-            _tap(leaf, calls, counts, patches)
-        yield calls
+            if leaf.wrapper is None:
+                _tap(leaf, recording, patches)
+        for wrapper, inner in _wrapped(leaves):
+            _tap_wrapper(wrapper, inner, recording, patches)
+        yield recording
 
 
-def _tap(leaf: Leaf, calls: list[Call], counts: Counter[int], patches: ExitStack) -> None:
+def _wrapped(leaves: Sequence[Leaf]) -> list[tuple[Any, list[Leaf]]]:
+    """Each wrapper, and its leaves."""
+    wrappers = {id(leaf.wrapper): leaf.wrapper for leaf in leaves if leaf.wrapper is not None}
+    return [
+        (wrapper, [leaf for leaf in leaves if leaf.wrapper is wrapper])
+        for wrapper in wrappers.values()
+    ]
+
+
+def _tap(leaf: Leaf, recording: Recording, patches: ExitStack) -> None:
     layer = leaf.layer
     original = layer.call
     function = vars(layer).get("activation")
 
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        made = Call(leaf, counts[id(layer)], tensors_in((args, kwargs)))
-        counts[id(layer)] += 1
-        calls.append(made)
+        made = recording.begin(leaf, tensors_in((args, kwargs)))
         made.output = original(*args, **kwargs)
         return made.output
 
     def activation(z: Any, *args: Any, **kwargs: Any) -> Any:
-        calls[-1].pre = z
+        recording.calls[-1].pre = z
         return function(z, *args, **kwargs)
 
     _patch(patches, layer, "call", call)
     if callable(function) and not leaf.opaque and leaf.kind not in ACTIVATION_KINDS:
         _patch(patches, layer, "activation", functools.wraps(function)(activation))
+
+
+def _tap_wrapper(wrapper: Any, inner: list[Leaf], recording: Recording, patches: ExitStack) -> None:
+    """Taps what `wrapper` calls on one step at a time, in a loop that no tensor can leave.
+
+    Its layer is called once more, on all steps as if they were examples.
+    """
+    original = wrapper.call
+
+    @functools.wraps(original)
+    def call(x: Any, *args: Any, mask: Any = None, **kwargs: Any) -> Any:
+        output = original(x, *args, mask=mask, **kwargs)
+        flat = ops.reshape(x, (-1, *ops.shape(x)[2:]))
+        steps = None if mask is None else ops.reshape(mask, (-1,))
+        with ExitStack() as taps, recording.over(flat, x, steps):
+            for leaf in inner:
+                _tap(leaf, recording, taps)
+            wrapper.layer(flat)
+        return output
+
+    _patch(patches, wrapper, "call", call)
 
 
 def _patch(patches: ExitStack, layer: Any, name: str, value: Any) -> None:
@@ -116,12 +179,13 @@ def tensors_in(structure: Any) -> list[Any]:
     return [leaf for leaf in keras.tree.flatten(structure) if ops.is_tensor(leaf)]
 
 
-def connect(calls: list[Call], outputs: Any) -> None:
+def connect(recording: Recording, outputs: Any) -> None:
     """Finds what feeds what, and which activation each pre-activation enters, by identity."""
     makers: dict[int, Call] = {}
     final = {id(tensor) for tensor in tensors_in(outputs)}
-    for call in calls:
-        feeding = [makers.get(id(tensor)) for tensor in call.arguments]
+    for call in recording.calls:
+        sources = (recording.same.get(id(tensor), tensor) for tensor in call.arguments)
+        feeding = [makers.get(id(tensor)) for tensor in sources]
         call.feeds = [maker for maker in feeding if maker is not None]
         name = activation_of(call.leaf.layer) if not call.leaf.opaque else None
         own = tensors_in(call.output)

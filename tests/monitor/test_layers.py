@@ -255,7 +255,7 @@ def test_activation_that_is_a_layer_belongs_to_its_layer() -> None:
     assert [leaf.layer.name for leaf in leaves(model, None, ())] == ["dense"]
 
 
-def test_layers_that_run_others_in_a_loop_or_on_slices_are_one_leaf() -> None:
+def test_layers_that_run_others_in_a_loop_are_one_leaf_and_what_a_wrapper_calls_another() -> None:
     model = keras.Sequential(
         [
             layers.Input((5, 3)),
@@ -267,7 +267,14 @@ def test_layers_that_run_others_in_a_loop_or_on_slices_are_one_leaf() -> None:
 
     found = leaves(model, None, ())
 
-    assert [leaf.kind for leaf in found] == ["LSTM", "LSTM", "TimeDistributed", "GRU"]
+    assert [leaf.kind for leaf in found] == [
+        "LSTM",
+        "LSTM",
+        "TimeDistributed",
+        "Dense",
+        "GRU",
+    ]
+    assert [leaf.wrapper is None for leaf in found] == [True, True, True, False, True]
     assert all(leaf.opaque for leaf in found)
 
 

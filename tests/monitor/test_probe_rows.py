@@ -190,14 +190,68 @@ def test_recurrent_layer_is_read_by_its_output() -> None:
     assert same_rows(read.y, model.layers[0](x))
 
 
-def test_wrapped_layer_is_read_by_the_output_of_its_wrapper() -> None:
-    model = sequential(layers.TimeDistributed(layers.Dense(3), name="each"), shape=(4, 5))
+def test_what_a_wrapper_calls_on_each_step_is_read_on_all_steps() -> None:
+    model = sequential(
+        layers.Masking(-1.0, name="mask"),
+        layers.TimeDistributed(layers.Dense(3, activation="tanh", name="dense"), name="each"),
+        shape=(4, 5),
+    )
     x = batch(4, 5)
+    x[:, 3:] = -1.0
 
     sample = Probe(model)(x)
 
-    assert [row.kind for row in sample.rows] == ["TimeDistributed"]
-    assert same_rows(sample.readings[0].y, model(x))
+    assert rows_of(sample) == [
+        ("mask", None, False, ()),
+        ("each", None, False, (0,)),
+        ("dense", "tanh", True, (0,)),
+    ]
+    assert len({row.id for row in sample.rows}) == 3
+    real = x[:, :3].reshape(-1, 5)
+    assert same_rows(reading(sample, "dense").x, real)
+    assert len(np.asarray(reading(sample, "dense").z)) == len(real)
+    assert same_rows(reading(sample, "dense").y, model.layers[1].layer(real))
+    assert same_rows(reading(sample, "each").y, model(x)[:, :3])
+
+
+def test_wrapper_that_calls_its_layer_once_is_read_like_that_layer() -> None:
+    dense = layers.Dense(3, activation="tanh", name="dense")
+    model = sequential(layers.SpectralNormalization(dense), shape=(5,))
+
+    sample = Probe(model)(batch(5))
+
+    assert rows_of(sample) == [("dense", "tanh", True, ())]
+
+
+class Adversaries(keras.Model):
+    """A GAN: no call, and a step of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.critic = sequential(
+            layers.Dense(4, activation="tanh", name="judge"),
+            layers.Dense(1, activation="sigmoid", name="verdict"),
+        )
+        self.artist = sequential(layers.Dense(5, activation="tanh", name="paint"), shape=(3,))
+
+
+def test_sub_models_of_a_model_without_a_call_are_read_one_by_one() -> None:
+    model = Adversaries()
+    x = batch(5)
+    probe = Probe(model)
+
+    sample, again = probe(x), probe(x)
+
+    assert rows_of(sample) == [
+        ("judge", "tanh", True, ()),
+        ("verdict", "sigmoid", True, (0,)),
+        ("paint", "tanh", True, ()),
+    ]
+    assert [bool(reason) for reason in unjudged(sample)] == [False, True, True]
+    assert same_rows(reading(sample, "judge").x, x)
+    noise = np.asarray(reading(sample, "paint").x)
+    assert noise.shape == (EXAMPLES, 3)
+    assert np.array_equal(noise, np.asarray(reading(again, "paint").x))
 
 
 @pytest.mark.parametrize(
