@@ -125,10 +125,14 @@ def watched(layer: Any) -> Generator[list[Loop]]:
         yield loops
         return
     original = layer.inner_loop
+    asked: dict[str, Any] = {"return_sequences": True}
+    if layer.go_backwards and keras.backend.backend() == "jax":
+        # cuDNN's LSTM there (Keras 3.15) returns the outputs in the order of time instead.
+        asked["use_cudnn"] = False
 
     def inner_loop(sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> Any:
         def run() -> Any:
-            with patched(layer, return_sequences=True):
+            with patched(layer, **asked):
                 return original(sequences, initial_state, mask, training=training)
 
         result = run()

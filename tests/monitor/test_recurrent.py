@@ -170,16 +170,23 @@ def add_up(gate: Any) -> bool:
     )
 
 
-OPTIONS = [
-    {},
+OPTIONS: list[dict[str, bool]] = [
     {"return_sequences": True, "go_backwards": True},
     {"unroll": True, "return_state": True},
     {"stateful": True, "zero_output_for_mask": True, "return_sequences": True},
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options) or "plain")
-@pytest.mark.parametrize("kind", KINDS)
+CASES = [
+    *((kind, {}) for kind in KINDS),
+    *(("LSTM", options) for options in OPTIONS),
+    ("GRU", OPTIONS[1]),
+    ("GRU, reset after", OPTIONS[0]),
+    ("SimpleRNN", OPTIONS[2]),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
 def test_gates_are_those_of_the_papers_formulas(kind: str, options: dict[str, bool]) -> None:
     make, own, step, states = KINDS[kind]
     layer = built(make(UNITS, **own, **options))
@@ -213,8 +220,9 @@ def test_masked_steps_are_left_out_and_hand_the_state_on(kind: str, backwards: b
     assert real.sum(axis=1).tolist() == MASK.sum(axis=1).tolist()
 
 
-@pytest.mark.parametrize("options", OPTIONS[:3], ids=lambda options: " ".join(options) or "plain")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "options"), [("LSTM", {}), ("LSTM", OPTIONS[1]), ("GRU", OPTIONS[0])]
+)
 def test_layer_returns_what_it_returns_unwatched(kind: str, options: dict[str, bool]) -> None:
     make, own, *_ = KINDS[kind]
     layer = built(make(UNITS, **own, **options))
@@ -223,10 +231,9 @@ def test_layer_returns_what_it_returns_unwatched(kind: str, options: dict[str, b
 
     _, _, watched = seen(layer, x, mask=mask)
 
-    for one, other in zip(
-        keras.tree.flatten(watched), keras.tree.flatten(layer(x, mask=mask)), strict=True
-    ):
-        assert np.allclose(wide(one), wide(other), atol=1e-6)
+    plain = as_probe(lambda x: layer(x, mask=mask))(x)
+    pairs = zip(keras.tree.flatten(watched), keras.tree.flatten(plain), strict=True)
+    assert all(np.allclose(wide(one), wide(other), atol=1e-6) for one, other in pairs)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -269,10 +276,17 @@ def test_dropout_is_that_of_the_pass(kind: str, rates: tuple[float, float]) -> N
     assert all(add_up(gate) for gate in gates)
 
 
-def test_both_directions_are_read() -> None:
+def fused(*_: Any) -> Any:
+    raise AssertionError("a GPU's kernel for both directions would have run")
+
+
+def test_both_directions_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = layers.Bidirectional(layers.LSTM(UNITS))
     x = normal(EXAMPLES, TIME, FEATURES)
     layer(x)
+    monkeypatch.setitem(vars(layer), "_call_fused_lstm", fused)
+    with pytest.raises(AssertionError):
+        layer(x)
 
     def function(x: Any) -> Any:
         found = []
@@ -370,6 +384,7 @@ def test_long_sequences_are_read_at_few_steps_spread_over_those_that_count() -> 
     assert real.all()
     times = np.round(gates[0].x[..., 0] * 500).astype(int)
     assert (np.diff(times) > 0).all()
+    assert len(set(np.diff(times[0]))) > 2  # no stride that a rhythm of the sequence could share
     assert (times[0, 0], times[1, 0]) == (0, 0)
     assert (485 < times[0, -1] < 500, 85 < times[1, -1] < 90) == (True, True)
     states = np.concatenate([np.zeros((2, 1, UNITS)), wide(output)], axis=1)
