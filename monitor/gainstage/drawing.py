@@ -90,10 +90,10 @@ class Parts:
         if mask is not None:
             counting = ops.cast(ops.reshape(_over(mask, tensor), (-1,)), "int32")
             count = ops.sum(counting)
-            drawn = ops.take(ops.argsort(-counting), _spread(count, most), axis=0)
+            drawn = ops.take(ops.argsort(-counting), spread(count, most), axis=0)
         else:
             count = math.prod(positions) if known else ops.shape(flat)[0]
-            drawn = _spread(count, most)
+            drawn = spread(count, most)
         count = most if known and mask is None else ops.minimum(count, most)
         return self._add(ops.take(flat, drawn, axis=0), (most, units), count)
 
@@ -130,7 +130,7 @@ class Parts:
         self._counts = [count if isinstance(count, int) else None for count in self._counts]
 
 
-def _spread(count: Any, most: int) -> Any:
+def spread(count: Any, most: int) -> Any:
     """[most] places below `count`, evenly spread; the first `count` where it is no more."""
     steps = np.arange(most)
     shares = ((steps + 1) * GOLDEN % 1).astype(np.float32)

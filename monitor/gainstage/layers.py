@@ -126,10 +126,10 @@ class Leaf:
         """Whether the layer runs its inside in a loop, where nothing can be read."""
         return runs_a_loop(self.layer)
 
-    def identity(self, call: int) -> str:
+    def identity(self, call: int, part: str = "") -> str:
         """16 hexadecimal digits that name this row in every run of the same architecture."""
         shapes = [tuple(weight.shape) for weight in self.layer.weights]
-        text = f"{self.position}/{self.kind}/{shapes}/{call}"
+        text = "/".join([f"{self.position}/{self.kind}/{shapes}/{call}", *filter(None, [part])])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

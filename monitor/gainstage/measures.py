@@ -51,6 +51,9 @@ class Reading:
     kernel: Array | None = None
     kernel_max: float | None = None
     moving: Array | None = None
+    state: Array | None = None
+    recurrent_kernel: Array | None = None
+    logits: Array | None = None
     nonfinite_weights: float | None = None
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from gainstage import wire
-from gainstage.drawing import COORDINATES, Parts
+from gainstage import attention, recurrent, wire
+from gainstage.drawing import COORDINATES, Parts, spread
+from gainstage.insides import with_insides
 from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
 from gainstage.measures import Reading
@@ -25,6 +26,8 @@ from gainstage.taps import Call, connect, tapped, tensors_in
 # Keras declares what its operations return too narrowly and too widely at once.
 ops: Any = keras.ops
 
+# Queries of an attention layer whose logits are formed: with 16 examples and 8 heads, 2,048 rows.
+QUERIES = 16
 # Shapes of inputs that the pass is traced for; JAX compiles it anew for each. Batches of still
 # other shapes are not sampled: tracing must stay a cost of the beginning.
 MOST_TRACES = 8
@@ -99,11 +102,11 @@ class Probe:
         parts = Parts()
         # Before the pass, since in its scope the pass moves BatchNormalization's averages.
         weights = {id(leaf.layer): _weights(leaf, parts) for leaf in self._leaves}
-        with tapped(self._leaves) as recording:
+        with tapped(self.model, self._leaves) as recording:
             outputs = _call(self.model, x, training=self.training)
         connect(recording, outputs)
-        calls = recording.calls
-        reads = [_tensors(call, parts) | weights[id(call.leaf.layer)] for call in calls]
+        calls = with_insides(recording)
+        reads = [_read(call, parts, weights) for call in calls]
         values, counts = parts.packed()
         parts.forget()
         self._note(calls, reads, parts)
@@ -166,6 +169,29 @@ def _weights(leaf: Leaf, parts: Parts) -> dict[str, int]:
     return found
 
 
+def _read(call: Call, parts: Parts, weights: dict[int, dict[str, int]]) -> dict[str, int]:
+    """The parts that a row's reading is made of, by their names there."""
+    if call.gate is not None:
+        return _gate(call, call.gate, parts)
+    found = _tensors(call, parts) | weights.get(id(call.leaf.layer), {})
+    if call.attended is not None:
+        queries = spread(call.attended.queries, QUERIES)
+        logits = parts.positions(attention.logits(call.attended, queries))
+        found |= {} if logits is None else {"logits": logits}
+    return found
+
+
+def _gate(call: Call, gate: recurrent.Gate, parts: Parts) -> dict[str, int]:
+    tensors = {"z": gate.z, "x": gate.x, "state": gate.state}
+    drawn = {name: parts.positions(it, call.mask_of(it)) for name, it in tensors.items()}
+    found = {name: part for name, part in drawn.items() if part is not None}
+    found["kernel"] = found["moving"] = parts.coordinates(gate.kernel)
+    found["recurrent_kernel"] = parts.coordinates(gate.recurrent_kernel)
+    if gate.bias is not None:
+        found["bias"] = parts.whole(gate.bias)
+    return found
+
+
 def _tensors(call: Call, parts: Parts) -> dict[str, int]:
     """What is read of the tensors of `call`, by the names of `Reading`."""
     wanted = {"z": call.pre, "post": call.post if call.pre is not None else None}
@@ -184,6 +210,8 @@ def _tensors(call: Call, parts: Parts) -> dict[str, int]:
 
 def _reading(read: dict[str, Any], size: int) -> Reading:
     """The reading of a row whose layer has `size` floating weights."""
+    if "logits" in read:  # of a query that is padding, or sees no key, all are minus infinity
+        read["logits"] = read["logits"][(read["logits"] > -np.inf).any(axis=1)]
     total = read.pop("weight_sum", None)
     largest = read.pop("kernel_max", None)
     if largest is None and "kernel" in read:

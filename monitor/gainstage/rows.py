@@ -18,26 +18,34 @@ def describe(calls: list[Call], model: Any) -> tuple[wire.Row, ...]:
 
 
 def _row(call: Call, places: dict[int, int], *, exempt: bool) -> wire.Row:
-    layer, contraction = call.leaf.layer, call.leaf.contraction
-    fan_in = None
+    layer, gate = call.leaf.layer, call.gate
+    contraction = None if call.part else call.leaf.contraction
+    fan_in = state_fan_in = None
+    kernel: tuple[int, ...] = ()
     if contraction:
         fan_in = contraction.fan_in(layer, tuple(call.arguments[0].shape), tuple(call.output.shape))
+        kernel = tuple(layer.kernel.shape)
+    if gate:
+        kernel = tuple(gate.kernel.shape)
+        fan_in, state_fan_in = float(kernel[0]), float(kernel[-1])
     shapes = [tuple(tensor.shape)[1:] for tensor in tensors_in(call.output)]
     return wire.Row(
-        id=call.leaf.identity(call.index),
-        path=call.leaf.path,
+        id=call.leaf.identity(call.index, call.part),
+        path="/".join(filter(None, [call.leaf.path, call.part])),
         kind=call.leaf.kind,
         call=call.index,
         inputs=tuple(places[id(maker)] for maker in call.feeds),
         output_shape=shapes[0] if shapes else (),
-        kernel_shape=tuple(layer.kernel.shape) if contraction else (),
-        parameters=layer.count_params(),
+        kernel_shape=kernel,
+        parameters=0 if call.part else layer.count_params(),
         trainable=bool(layer.trainable_weights),
         fan_in=fan_in,
+        state_fan_in=state_fan_in,
         activation=call.activation,
         fused=call.fused,
         unjudged=_unjudged(call, exempt=exempt),
-        arguments=arguments(layer),
+        arguments={} if call.part else arguments(layer),
+        dtype=str(getattr(layer, "compute_dtype", None) or "float32"),
     )
 
 
@@ -45,6 +53,8 @@ def _unjudged(call: Call, *, exempt: bool) -> str:
     """Why the range of this row is not judged; empty where it is."""
     if call.judged_at is not None:
         return f"judged at {call.judged_at.leaf.path}, whose output it receives"
+    if call.gate is not None:
+        return "a gate saturates when it has learned to open and close"
     if call.activation == "?":
         return "its activation function is not one of Keras's own"
     if call.pre is None:

@@ -20,7 +20,7 @@ def has_call(model: Any) -> bool:
 
 
 def run_submodels(model: Any, x: Any, *, training: bool) -> list[Any]:
-    """The outputs of the sub-models of `model` whose inputs' shapes are known, one after another."""
+    """The outputs of the sub-models of `model` whose inputs' shapes are known, in their order."""
     given = [part for part in keras.tree.flatten(x) if part is not None]
     examples = given[0].shape[0]
     outputs: list[Any] = []
@@ -28,9 +28,8 @@ def run_submodels(model: Any, x: Any, *, training: bool) -> list[Any]:
         inputs = getattr(child, "inputs", None)
         if not inputs:
             continue
-        fed = keras.tree.map_structure(
-            lambda spec: _fitting(spec, [*reversed(outputs), *given], examples), inputs
-        )
+        candidates = [*reversed(outputs), *given]
+        fed = [_fitting(spec, candidates, examples) for spec in inputs]
         made = child(fed if len(inputs) > 1 else fed[0], training=training)
         outputs += keras.tree.flatten(made)
     return outputs

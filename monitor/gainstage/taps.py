@@ -8,14 +8,16 @@ weights that come out.
 
 import functools
 from collections import Counter
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
+from gainstage import attention, recurrent
 from gainstage.layers import ACTIVATION_KINDS, Leaf, activation_of
+from gainstage.patch import patched
 
 # Keras declares what its operations return too narrowly and too widely at once.
 ops: Any = keras.ops
@@ -37,7 +39,11 @@ class Call:
         feeds: The calls whose outputs it got.
         judged_at: The call whose pre-activation this one, an activation, received.
         is_output: Whether the model returns what it returned.
+        part: Name of a part of the layer's inside that this stands for; empty: the layer.
+        gate: What the part is, where it is a gate.
+        attended: What the logits are formed from, where the layer has some.
         mask: Which positions count, where the tensors themselves do not tell.
+        masks: Masks that tensors had before a layer took them away, by the tensors' `id`.
     """
 
     leaf: Leaf
@@ -51,11 +57,16 @@ class Call:
     feeds: "list[Call]" = field(default_factory=list)
     judged_at: "Call | None" = None
     is_output: bool = False
+    part: str = ""
+    gate: recurrent.Gate | None = None
+    attended: attention.Call | None = None
     mask: Any = None
+    masks: Mapping[int, Any] = field(default_factory=dict)
 
     def mask_of(self, tensor: Any) -> Any:
         """Which of the tensor's positions count: its own mask, or the one that the layer got."""
-        for mask in (_mask(tensor), self.mask, *map(_mask, self.arguments[:1])):
+        entered = [self.masks.get(id(it), _mask(it)) for it in self.arguments[:1]]
+        for mask in (_mask(tensor), self.mask, *entered):
             if mask is not None and len(mask.shape) < len(tensor.shape):
                 axes = zip(mask.shape, tensor.shape, strict=False)
                 if all(None in pair or pair[0] == pair[1] for pair in axes):
@@ -75,20 +86,37 @@ class Recording:
 
     Attributes:
         calls: What was recorded.
+        loops: The loops that each recurrent layer ran, by the layer's `id`.
+        attentions: Each attention layer, and its calls.
         same: Of tensors that were made for the recording alone, by `id`: what they were made of.
     """
 
     calls: list[Call] = field(default_factory=list)
+    loops: dict[int, list[recurrent.Loop]] = field(default_factory=dict)
+    attentions: list[tuple[Any, list[attention.Call]]] = field(default_factory=list)
     same: dict[int, Any] = field(default_factory=dict)
+    _masks: dict[int, Any] = field(default_factory=dict)
     _counts: Counter[int] = field(default_factory=Counter)
     _mask: Any = None
 
     def begin(self, leaf: Leaf, arguments: list[Any]) -> Call:
         """Notes that `leaf` was called."""
-        call = Call(leaf, self._counts[id(leaf.layer)], arguments, mask=self._mask)
+        index = self._counts[id(leaf.layer)]
+        call = Call(leaf, index, arguments, mask=self._mask, masks=self._masks)
         self._counts[id(leaf.layer)] += 1
         self.calls.append(call)
         return call
+
+    def keep_masks(self, layer: Any) -> AbstractContextManager[None]:
+        """Notes the masks that reach `layer`, which takes them off its tensors."""
+        original = layer.call
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._masks |= {id(it): _mask(it) for it in tensors_in((args, kwargs))}
+            return original(*args, **kwargs)
+
+        return patched(layer, call=call)
 
     @contextmanager
     def over(self, tensor: Any, original: Any, mask: Any) -> Generator[None]:
@@ -102,13 +130,20 @@ class Recording:
 
 
 @contextmanager
-def tapped(leaves: Sequence[Leaf]) -> Generator[Recording]:
-    """Records the calls of `leaves`; everything is as before on leaving."""
+def tapped(model: Any, leaves: Sequence[Leaf]) -> Generator[Recording]:
+    """Records the calls of `leaves` of `model`; everything is as before on leaving."""
     recording = Recording()
     with ExitStack() as patches:
+        patches.enter_context(recurrent.apart(model))
         for leaf in leaves:
             if leaf.wrapper is None:
+                loops = patches.enter_context(recurrent.watched(leaf.layer))
+                recording.loops[id(leaf.layer)] = loops
                 _tap(leaf, recording, patches)
+        for layer in filter(attention.covers, model._flatten_layers()):
+            calls = patches.enter_context(attention.watched(layer))
+            recording.attentions.append((layer, calls))
+            patches.enter_context(recording.keep_masks(layer))
         for wrapper, inner in _wrapped(leaves):
             _tap_wrapper(wrapper, inner, recording, patches)
         yield recording
@@ -138,9 +173,10 @@ def _tap(leaf: Leaf, recording: Recording, patches: ExitStack) -> None:
         recording.calls[-1].pre = z
         return function(z, *args, **kwargs)
 
-    _patch(patches, layer, "call", call)
+    patches.enter_context(patched(layer, call=call))
     if callable(function) and not leaf.opaque and leaf.kind not in ACTIVATION_KINDS:
-        _patch(patches, layer, "activation", functools.wraps(function)(activation))
+        wrapped = functools.wraps(function)(activation)
+        patches.enter_context(patched(layer, activation=wrapped))
 
 
 def _tap_wrapper(wrapper: Any, inner: list[Leaf], recording: Recording, patches: ExitStack) -> None:
@@ -161,17 +197,7 @@ def _tap_wrapper(wrapper: Any, inner: list[Leaf], recording: Recording, patches:
             wrapper.layer(flat)
         return output
 
-    _patch(patches, wrapper, "call", call)
-
-
-def _patch(patches: ExitStack, layer: Any, name: str, value: Any) -> None:
-    # Past Keras's __setattr__, which would track the value as part of the layer.
-    before = vars(layer).get(name, _patch)
-    vars(layer)[name] = value
-    if before is _patch:
-        patches.callback(vars(layer).pop, name)
-    else:
-        patches.callback(vars(layer).__setitem__, name, before)
+    patches.enter_context(patched(wrapper, call=call))
 
 
 def tensors_in(structure: Any) -> list[Any]:

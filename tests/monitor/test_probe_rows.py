@@ -172,7 +172,7 @@ def test_shared_layer_makes_a_row_for_each_call() -> None:
     assert same_rows(reading(sample, "shared", 0).y, shared(x[0]))
 
 
-def test_recurrent_layer_is_read_by_its_output() -> None:
+def test_recurrent_layer_is_read_by_its_output_and_by_its_gates() -> None:
     model = sequential(
         layers.LSTM(4, return_sequences=True, name="lstm"),
         layers.Bidirectional(layers.GRU(3), name="both"),
@@ -183,11 +183,51 @@ def test_recurrent_layer_is_read_by_its_output() -> None:
 
     sample = Probe(model)(x)
 
-    assert [row.kind for row in sample.rows] == ["LSTM", "GRU", "GRU", "Dense"]
-    assert unjudged(sample) == [*["read by its output only"] * 3, ""]
-    read = reading(sample, "lstm")
-    assert (read.x, read.z) == (None, None)
-    assert same_rows(read.y, model.layers[0](x))
+    paths = [row.path for row in sample.rows]
+    lstm = sample.rows[0].path
+    assert paths[:5] == [
+        lstm,
+        *(f"{lstm}/{gate}" for gate in ("input", "forget", "candidate", "output")),
+    ]
+    assert [row.kind for row in sample.rows] == [*["LSTM"] * 5, *["GRU"] * 8, "Dense"]
+    assert unjudged(sample)[0] == "read by its output only"
+    assert {row.unjudged for row in sample.rows[1:5]} == {
+        "a gate saturates when it has learned to open and close"
+    }
+    forget = sample.rows[2]
+    assert (forget.activation, forget.fan_in, forget.state_fan_in) == ("sigmoid", 5.0, 4.0)
+    assert len({row.id for row in sample.rows}) == len(sample.rows)
+    assert same_rows(reading(sample, "lstm").y, model.layers[0](x))
+    read = reading(sample, "forget")
+    layer = model.layers[0]
+    z = (
+        np.asarray(read.x) @ np.asarray(layer.cell.kernel)[:, 4:8]
+        + np.asarray(read.state) @ np.asarray(layer.cell.recurrent_kernel)[:, 4:8]
+        + np.asarray(layer.cell.bias)[4:8]
+    )
+    np.testing.assert_allclose(read.z, z, atol=1e-5)
+
+
+def test_attention_is_read_by_its_projections_and_its_logits_without_padding() -> None:
+    inputs = keras.Input((7,))
+    words = layers.Embedding(20, 8, mask_zero=True)(inputs)
+    mixed = layers.MultiHeadAttention(2, 4, name="attend")(words, words)
+    model = keras.Model(inputs, layers.GlobalAveragePooling1D()(mixed))
+    x = np.random.default_rng(0).integers(1, 20, (EXAMPLES, 7))
+    x[:, 5:] = 0
+
+    sample = Probe(model)(x)
+
+    names = [row.path.rpartition("/")[2] for row in sample.rows]
+    assert names[1:6] == ["query", "key", "attend", "value", "attention_output"]
+    assert sample.rows[3].inputs == (1, 2)
+    assert len(np.asarray(reading(sample, "query").z)) == EXAMPLES * 5 * 2  # heads
+    found = np.asarray(reading(sample, "attend").logits)
+    assert found.shape[1] == 7
+    seen = found[np.isfinite(found).any(axis=1)]
+    assert len(seen) == len(found) == EXAMPLES * 2 * 5
+    assert np.isfinite(seen[:, :5]).all()
+    assert np.isneginf(seen[:, 5:]).all()
 
 
 def test_what_a_wrapper_calls_on_each_step_is_read_on_all_steps() -> None:
