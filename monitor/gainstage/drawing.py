@@ -131,11 +131,17 @@ class Parts:
 
 
 def spread(count: Any, most: int) -> Any:
-    """[most] places below `count`, evenly spread; the first `count` where it is no more."""
+    """At most `most` places below `count`, evenly spread.
+
+    Where only the pass knows `count`, they are `most`, and the first `count` of them count.
+    """
+    if isinstance(count, int) and count <= most:
+        return np.arange(count, dtype=np.int32)
     steps = np.arange(most)
-    shares = ((steps + 1) * GOLDEN % 1).astype(np.float32)
+    shares = (steps + 1) * GOLDEN % 1
     if isinstance(count, int):
-        return (shares.astype(np.float64) * count).astype(np.int32)
+        return (shares * count).astype(np.int32)
+    shares = shares.astype(np.float32)
     scaled = ops.cast(ops.floor(ops.cast(count, "float32") * shares), "int32")
     few = ops.minimum(steps.astype(np.int32), ops.maximum(count - 1, 0))
     return ops.where(count > most, scaled, few)
