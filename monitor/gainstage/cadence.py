@@ -1,7 +1,7 @@
 """When to sample: every N steps, or as often as a share of the training time allows."""
 
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 
 # At the start of training, where most faults show, samples come at most this many steps apart...
 OPENING_GAP = 10
@@ -32,15 +32,22 @@ class Cadence:
     _spent: float = field(default=0.0, init=False)
     _trained: float = field(default=0.0, init=False)
     _since: int = field(default=0, init=False)
+    _allowance: float = field(default=0.0, init=False)  # seconds that samples may take by now
 
     def due(self) -> bool:
         """Whether the step that begins now is sampled. Call it once for each step."""
         self._since += 1
-        return self.samples == 0 or self._since >= self.gap
+        if self.samples == 0:
+            return True
+        if isinstance(self.every, int):
+            return self._since >= self.every
+        if self.samples < OPENING_SAMPLES and self._since >= OPENING_GAP:
+            return True
+        return self.sample_seconds is not None and self._allowance >= self.sample_seconds
 
     @property
     def gap(self) -> int:
-        """Steps between the last sample and the next, as things stand."""
+        """Steps between two samples, as things stand."""
         if isinstance(self.every, int):
             return self.every
         if not self.step_seconds or self.sample_seconds is None:
@@ -52,6 +59,9 @@ class Cadence:
         """A step took `seconds`, a sample in it not counted."""
         self._trained += seconds
         self.step_seconds = _blend(self.step_seconds, seconds)
+        # No more than one sample's worth: a pause in sampling is not made up for by a burst.
+        earned = self._allowance + self.overhead * seconds
+        self._allowance = min(earned, max(self._allowance, self.sample_seconds or 0.0))
 
     def sampled(self, seconds: float, *, traced: bool) -> None:
         """A sample took `seconds`; `traced` where the probe was compiled for it."""
@@ -62,15 +72,20 @@ class Cadence:
             return
         self._spent += seconds
         self.sample_seconds = _blend(self.sample_seconds, seconds)
+        # What a sample took above its allowance is saved up for before the next; the opening's
+        # cost is not, or nothing would be seen for a hundred times as long.
+        least = 0.0 if self.samples <= OPENING_SAMPLES else -inf
+        self._allowance = max(self._allowance - seconds, least)
 
     def costs(self) -> dict[str, float]:
-        """Seconds of a step and of a sample, and the samples' share of the time so far."""
+        """Seconds of a step and of a sample, the samples' share of the time, and their gap."""
         costs = {"tracing": self.tracing_seconds}
         if self.step_seconds is not None:
             costs["step"] = self.step_seconds
         if self.sample_seconds is not None:
             costs["sample"] = self.sample_seconds
             costs["share"] = self._spent / (self._spent + self._trained)
+            costs["gap"] = self.gap
         return costs
 
 
