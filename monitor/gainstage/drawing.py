@@ -137,14 +137,13 @@ def spread(count: Any, most: int) -> Any:
     """
     if isinstance(count, int) and count <= most:
         return np.arange(count, dtype=np.int32)
-    steps = np.arange(most)
+    steps = np.arange(most, dtype=np.int32)
     shares = (steps + 1) * GOLDEN % 1
     if isinstance(count, int):
         return (shares * count).astype(np.int32)
-    shares = shares.astype(np.float32)
-    scaled = ops.cast(ops.floor(ops.cast(count, "float32") * shares), "int32")
-    few = ops.minimum(steps.astype(np.int32), ops.maximum(count - 1, 0))
-    return ops.where(count > most, scaled, few)
+    evenly = ops.cast(count, "float32") * ops.convert_to_tensor(shares.astype(np.float32))
+    few = ops.minimum(ops.convert_to_tensor(steps), ops.maximum(count - 1, 0))
+    return ops.where(count > most, ops.cast(ops.floor(evenly), "int32"), few)
 
 
 def _over(mask: Any, tensor: Any) -> Any:

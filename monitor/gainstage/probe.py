@@ -80,7 +80,8 @@ class Probe:
 
         Returns None where the pass would have to be traced for yet another shape of inputs.
         """
-        shapes = tuple((tuple(part.shape), str(part.dtype)) for part in tensors_in(x))
+        given = [part for part in keras.tree.flatten(x) if part is not None]
+        shapes = tuple((tuple(part.shape), str(part.dtype)) for part in given)
         traces = len(self._traces)
         if shapes not in self._shapes and traces >= MOST_TRACES:
             return None

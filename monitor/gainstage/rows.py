@@ -53,15 +53,14 @@ def _unjudged(call: Call, *, exempt: bool) -> str:
     """Why the range of this row is not judged; empty where it is."""
     if call.judged_at is not None:
         return f"judged at {call.judged_at.leaf.path}, whose output it receives"
-    if call.gate is not None:
-        return "a gate saturates when it has learned to open and close"
     if call.activation == "?":
         return "its activation function is not one of Keras's own"
     if call.pre is None:
         return "read by its output only"
     function = activations.TABLE[call.activation or "linear"]
-    if not function.elementwise:
-        return f"{function.name} has no saturation of single values"
-    if call.is_output and exempt:
-        return "an output under cross-entropy saturates when training succeeds"
-    return ""
+    reasons = {
+        "a gate saturates when it has learned to open and close": call.gate is not None,
+        f"{function.name} has no saturation of single values": not function.elementwise,
+        "an output under cross-entropy saturates when training succeeds": call.is_output and exempt,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")

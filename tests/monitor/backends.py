@@ -1,33 +1,9 @@
-"""Running a file of tests once more on the backends that are not this session's."""
+"""What is the same on every backend, said for the one that this session runs on."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras
-
-ROOT = Path(__file__).parents[2]
-OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
-
-# Keras's variables on JAX and torch, when numpy 2 makes arrays of them.
-VARIABLES = "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-
-
-def run_again(file: str, backend: str, without: str) -> None:
-    """Runs the tests of `file` on `backend` in a fresh process, all but those named `without`."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-W", VARIABLES, file, "-k", f"not {without}"],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout[-4_000:] + ran.stderr[-2_000:]
 
 
 def as_probe(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:

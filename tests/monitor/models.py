@@ -16,6 +16,11 @@ def batch(*shape: int) -> Any:
     return np.random.default_rng(0).normal(size=(EXAMPLES, *shape)).astype(np.float32)
 
 
+def array(value: Any, dtype: Any = None) -> Any:
+    """A tensor or variable of any backend as numpy's."""
+    return np.asarray(keras.ops.convert_to_numpy(value), dtype)
+
+
 def sequential(*inner: Any, shape: tuple[int, ...] = (5,)) -> Any:
     return keras.Sequential([layers.Input(shape), *inner])
 
@@ -42,8 +47,10 @@ def unjudged(sample: Sample) -> list[str]:
 
 def same_rows(some: Any, others: Any) -> bool:
     """Whether two [positions, units] hold the same positions, in whatever order and number."""
-    here = np.asarray(some, np.float64).reshape(-1, np.shape(some)[-1])
-    there = np.asarray(others, np.float64).reshape(-1, np.shape(others)[-1])
+    here, there = (
+        values.reshape(-1, values.shape[-1]).astype(np.float64)
+        for values in (array(some), array(others))
+    )
     near = np.abs(here[:, None] - there[None]).max(axis=-1) < 1e-5
     return bool(near.any(axis=1).all())
 

@@ -9,10 +9,11 @@ import pytest
 
 from gainstage import attention
 
-from .backends import OTHERS, as_probe, run_again, wide
+from .backends import as_probe, wide
 from .test_probe_traces import different, everything_of
 
 layers = keras.layers
+pytestmark = pytest.mark.every_backend
 Array = npt.NDArray[Any]
 EXAMPLES, QUERIES, KEYS, FEATURES = 3, 5, 6, 8
 
@@ -288,8 +289,3 @@ def test_length_that_is_only_known_at_run_time() -> None:
     expected = masked(dot_product(layer, query, key), FROM_KEYS & CAUSAL)
 
     assert np.allclose(wide(read(query, key, KEY_MASK)), expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("backend", OTHERS)
-def test_all_of_this_holds_on_another_backend(backend: str) -> None:
-    run_again("tests/monitor/test_attention.py", backend, "another_backend")

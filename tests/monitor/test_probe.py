@@ -9,9 +9,10 @@ import pytest
 from gainstage.drawing import COORDINATES, POSITIONS
 from gainstage.probe import MOST_TRACES, Probe
 
-from .models import EXAMPLES, batch, reading, rows_of, same_rows, sequential, stateful_model
+from .models import EXAMPLES, array, batch, reading, rows_of, same_rows, sequential, stateful_model
 
 layers = keras.layers
+pytestmark = pytest.mark.every_backend
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def fresh() -> None:
 
 def test_positions_of_one_layer_belong_together() -> None:
     model = sequential(layers.Dense(4, activation="relu", name="hidden"), shape=(9, 7, 5))
-    kernel = np.asarray(model.layers[0].kernel)
+    kernel = array(model.layers[0].kernel)
 
     read = reading(Probe(model)(batch(9, 7, 5)), "hidden")
 
@@ -48,12 +49,12 @@ def test_positions_are_drawn_from_everywhere() -> None:
 def test_large_kernel_is_drawn_from_evenly_and_its_largest_weight_is_exact() -> None:
     init = keras.initializers.RandomNormal(50.0, 0.01)
     model = sequential(layers.Dense(400, kernel_initializer=init, name="hidden"), shape=(300,))
-    kernel = np.asarray(model.layers[0].kernel, np.float64)
+    kernel = array(model.layers[0].kernel, np.float64)
 
     read = reading(Probe(model)(batch(300)), "hidden")
 
     assert read.kernel is not None
-    drawn = np.asarray(read.kernel, np.float64)
+    drawn = array(read.kernel, np.float64)
     assert drawn.size == COORDINATES
     assert drawn.mean() == pytest.approx(kernel.mean(), abs=4 * 0.01 / np.sqrt(COORDINATES))
     assert drawn.std() == pytest.approx(kernel.std(), rel=4 / np.sqrt(2 * COORDINATES))
@@ -161,7 +162,7 @@ def test_half_precision_is_read_in_float32() -> None:
 
     assert rows_of(sample) == [("one", "tanh", True, ()), ("two", None, False, (0,))]
     arrays = [reading(sample, "one").x, reading(sample, "one").z, reading(sample, "two").moving]
-    assert {np.asarray(array).dtype for array in arrays} == {np.dtype("float32")}
+    assert {array(one).dtype for one in arrays} == {np.dtype("float32")}
 
 
 def test_probe_of_a_stateful_model_sees_training_mode() -> None:
@@ -172,7 +173,7 @@ def test_probe_of_a_stateful_model_sees_training_mode() -> None:
     sample = Probe(model)(batch(6, 6, 2))
 
     read = reading(sample, norm.name)
-    assert np.abs(np.mean(np.asarray(read.y))) < 1
+    assert np.abs(np.mean(array(read.y))) < 1
 
 
 def positions_of(count: int) -> Sequence[float]:
@@ -222,8 +223,8 @@ def test_masked_steps_count_nowhere() -> None:
 
     assert read.x is not None
     assert len(read.x) == 4 * (EXAMPLES - 1) + 2
-    assert not (np.asarray(read.x) == -1.0).any()
-    assert len(np.asarray(read.z)) == len(np.asarray(read.y)) == len(read.x)
+    assert not (array(read.x) == -1.0).any()
+    assert len(array(read.z)) == len(array(read.y)) == len(read.x)
 
 
 def test_of_many_steps_only_those_that_are_not_masked_are_drawn() -> None:

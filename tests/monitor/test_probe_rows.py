@@ -8,9 +8,10 @@ import pytest
 
 from gainstage.probe import Probe
 
-from .models import EXAMPLES, batch, reading, rows_of, same_rows, sequential, unjudged
+from .models import EXAMPLES, array, batch, reading, rows_of, same_rows, sequential, unjudged
 
 layers = keras.layers
+pytestmark = pytest.mark.every_backend
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def test_dense_layers_are_read_before_and_behind_their_activation() -> None:
 
     assert rows_of(sample) == [("hidden", "tanh", True, ()), ("out", None, False, (0,))]
     hidden, out = model.layers
-    z = x @ np.asarray(hidden.kernel) + 1
+    z = x @ array(hidden.kernel) + 1
     read = reading(sample, "hidden")
     assert read.x is not None
     assert same_rows(read.x, x)
@@ -39,8 +40,8 @@ def test_dense_layers_are_read_before_and_behind_their_activation() -> None:
     assert np.array_equal(read.bias, np.ones(4))
     last = reading(sample, "out")
     assert same_rows(last.x, np.tanh(z))
-    assert same_rows(last.z, np.tanh(z) @ np.asarray(out.kernel))
-    assert same_rows(last.y, np.asarray(last.z))
+    assert same_rows(last.z, np.tanh(z) @ array(out.kernel))
+    assert same_rows(last.y, array(last.z))
 
 
 def test_activation_that_is_a_layer_of_its_own_is_judged_where_its_input_was_made() -> None:
@@ -59,7 +60,7 @@ def test_activation_that_is_a_layer_of_its_own_is_judged_where_its_input_was_mad
         "",
         f"judged at {sample.rows[0].path}, whose output it receives",
     ]
-    z = x @ np.asarray(model.layers[0].kernel)
+    z = x @ array(model.layers[0].kernel)
     assert same_rows(reading(sample, "hidden").z, z)
     assert same_rows(reading(sample, "hidden").post, 1 / (1 + np.exp(-z)))
 
@@ -94,12 +95,12 @@ def test_normalisation_in_front_of_an_activation_is_what_is_judged() -> None:
         ("relu", None, False, (1,)),
     ]
     conv, norm, _ = model.layers
-    made = np.asarray(conv(x))
+    made = array(conv(x))
     spread = (made - made.mean((0, 1, 2))) / np.sqrt(made.var((0, 1, 2)) + norm.epsilon)
     read = reading(sample, "norm")
     assert read.x is None  # no contraction: nothing to decompose
-    assert np.abs(np.sort(np.asarray(read.z)[:, 0])).max() <= np.abs(spread[..., 0]).max() + 1e-3
-    assert np.std(np.asarray(read.z)) == pytest.approx(1, abs=0.15)
+    assert np.abs(np.sort(array(read.z)[:, 0])).max() <= np.abs(spread[..., 0]).max() + 1e-3
+    assert np.std(array(read.z)) == pytest.approx(1, abs=0.15)
     assert same_rows(reading(sample, "conv").z, made)
 
 
@@ -111,7 +112,7 @@ def test_dropout_is_read_in_training_mode_and_what_follows_gets_its_output() -> 
     dropped = reading(sample, "drop").y
     assert dropped is not None
     assert set(np.unique(dropped)) == {0.0, 2.0}
-    assert np.array_equal(np.asarray(reading(sample, "out").x), dropped)
+    assert np.array_equal(array(reading(sample, "out").x), dropped)
     assert unjudged(sample) == ["read by its output only", ""]
 
 
@@ -201,9 +202,9 @@ def test_recurrent_layer_is_read_by_its_output_and_by_its_gates() -> None:
     read = reading(sample, "forget")
     layer = model.layers[0]
     z = (
-        np.asarray(read.x) @ np.asarray(layer.cell.kernel)[:, 4:8]
-        + np.asarray(read.state) @ np.asarray(layer.cell.recurrent_kernel)[:, 4:8]
-        + np.asarray(layer.cell.bias)[4:8]
+        array(read.x) @ array(layer.cell.kernel)[:, 4:8]
+        + array(read.state) @ array(layer.cell.recurrent_kernel)[:, 4:8]
+        + array(layer.cell.bias)[4:8]
     )
     np.testing.assert_allclose(read.z, z, atol=1e-5)
 
@@ -221,8 +222,8 @@ def test_attention_is_read_by_its_projections_and_its_logits_without_padding() -
     names = [row.path.rpartition("/")[2] for row in sample.rows]
     assert names[1:6] == ["query", "key", "attend", "value", "attention_output"]
     assert sample.rows[3].inputs == (1, 2)
-    assert len(np.asarray(reading(sample, "query").z)) == EXAMPLES * 5 * 2  # heads
-    found = np.asarray(reading(sample, "attend").logits)
+    assert len(array(reading(sample, "query").z)) == EXAMPLES * 5 * 2  # heads
+    found = array(reading(sample, "attend").logits)
     assert found.shape[1] == 7
     seen = found[np.isfinite(found).any(axis=1)]
     assert len(seen) == len(found) == EXAMPLES * 2 * 5
@@ -249,7 +250,7 @@ def test_what_a_wrapper_calls_on_each_step_is_read_on_all_steps() -> None:
     assert len({row.id for row in sample.rows}) == 3
     real = x[:, :3].reshape(-1, 5)
     assert same_rows(reading(sample, "dense").x, real)
-    assert len(np.asarray(reading(sample, "dense").z)) == len(real)
+    assert len(array(reading(sample, "dense").z)) == len(real)
     assert same_rows(reading(sample, "dense").y, model.layers[1].layer(real))
     assert same_rows(reading(sample, "each").y, model(x)[:, :3])
 
@@ -289,9 +290,9 @@ def test_sub_models_of_a_model_without_a_call_are_read_one_by_one() -> None:
     ]
     assert [bool(reason) for reason in unjudged(sample)] == [False, True, True]
     assert same_rows(reading(sample, "judge").x, x)
-    noise = np.asarray(reading(sample, "paint").x)
+    noise = array(reading(sample, "paint").x)
     assert noise.shape == (EXAMPLES, 3)
-    assert np.array_equal(noise, np.asarray(reading(again, "paint").x))
+    assert np.array_equal(noise, array(reading(again, "paint").x))
 
 
 @pytest.mark.parametrize(
@@ -378,4 +379,4 @@ def test_activation_called_as_an_operation_is_not_seen_and_nothing_is_guessed() 
     sample = Probe(model)(x)
 
     assert rows_of(sample) == [("first", None, False, ()), ("second", None, False, ())]
-    assert same_rows(reading(sample, "second").x, 1 / (1 + np.exp(-np.asarray(model.first(x)))))
+    assert same_rows(reading(sample, "second").x, 1 / (1 + np.exp(-array(model.first(x)))))

@@ -11,6 +11,7 @@ from gainstage.probe import Probe
 from .models import EXAMPLES, batch, rows_of, sequential, stateful_model
 
 layers = keras.layers
+pytestmark = pytest.mark.every_backend
 
 
 @pytest.fixture(autouse=True)

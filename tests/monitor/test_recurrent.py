@@ -10,10 +10,11 @@ import pytest
 
 from gainstage import recurrent
 
-from .backends import OTHERS, as_probe, run_again, wide
+from .backends import as_probe, wide
 from .test_probe_traces import different, everything_of
 
 layers = keras.layers
+pytestmark = pytest.mark.every_backend
 Array = npt.NDArray[Any]
 EXAMPLES, TIME, FEATURES, UNITS = 5, 7, 4, 3
 
@@ -464,8 +465,3 @@ def test_length_that_is_only_known_at_run_time() -> None:
         if length == TIME:
             gate = recurrent.Gate("input", 0, "", *map(wide, parts), *[None] * 5)
             assert_gates([gate], real.numpy(), looked)
-
-
-@pytest.mark.parametrize("backend", OTHERS)
-def test_all_of_this_holds_on_another_backend(backend: str) -> None:
-    run_again("tests/monitor/test_recurrent.py", backend, "another_backend")
