@@ -21,6 +21,7 @@ import keras
 import numpy as np
 
 from gainstage import activations, wire
+from gainstage.contractions import RESOLUTIONS, Axes, normalised_input
 from gainstage.layers import ACTIVATION_KINDS, Leaf, activation_of, arguments, leaves
 from gainstage.measures import Reading, Weights
 from gainstage.training import loss_name
@@ -88,7 +89,7 @@ class Probe:
         tensors = self._function(x)
         return Sample(
             self._rows,
-            [_reading({name: _numpy(tensor) for name, tensor in row.items()}) for row in tensors],
+            [_reading(keras.tree.map_structure(_numpy, row)) for row in tensors],
             traced=before == 0,
         )
 
@@ -210,9 +211,9 @@ def _describe(calls: list[_Call], model: Any) -> tuple[wire.Row, ...]:
     for call in calls:
         layer = call.leaf.layer
         contraction = call.leaf.contraction
-        kernel = tuple(layer.kernel.shape) if contraction else ()
-        fan_in = None
+        kernel, fan_in = (), None
         if contraction:
+            kernel = next((tuple(one.shape) for one in contraction.kernels(layer)), ())
             fan_in = contraction.fan_in(
                 layer, tuple(call.arguments[0].shape), tuple(call.output.shape)
             )
@@ -264,25 +265,32 @@ def _weights(leaf: Leaf) -> dict[str, Any]:
         size = sum(math.prod(weight.shape) for weight in floating)
         found["nonfinite_weights"] = sum(bad[1:], bad[0]) / size
     moving = max(layer.trainable_weights, key=lambda w: math.prod(w.shape), default=None)
-    if leaf.contraction is not None:
-        moving = layer.kernel
-        kernel = ops.cast(moving, "float32")
-        found["kernel"] = ops.stack(
-            [
-                ops.mean(kernel),
-                # Not by mean(W^2): in float32 a large mean eats the spread of the difference.
-                ops.std(kernel),
-                ops.max(ops.abs(kernel)),
-            ]
-        )
-        if layer.bias is not None:
-            found["bias"] = ops.cast(layer.bias, "float32")
+    contraction = leaf.contraction
+    if contraction is not None:
+        kernels = contraction.kernels(layer)
+        moving = max(kernels, key=lambda one: math.prod(one.shape), default=moving)
+        found["kernels"] = [_summary(kernel) for kernel in kernels]
+        bias = contraction.bias(layer)
+        if bias is not None:
+            spread = ops.broadcast_to(ops.reshape(bias.variable, bias.shape), bias.units)
+            found["bias"] = ops.cast(ops.reshape(spread, (-1,)), "float32")
+        if contraction.normalised:
+            found["scales"] = [ops.cast(ops.reshape(one, (-1,)), "float32") for one in kernels]
+            found["resolution"] = ops.convert_to_tensor(
+                RESOLUTIONS.get(layer.compute_dtype, RESOLUTIONS["float32"])
+            )
     if moving is not None and "float" in str(moving.dtype):
         size = math.prod(moving.shape)
         places = np.unique(np.floor(np.arange(COORDINATES) * GOLDEN % 1 * size).astype(np.int64))
         flat = ops.reshape(moving, (-1,))
         found["moving"] = ops.cast(ops.take(flat, places), "float32")
     return found
+
+
+def _summary(kernel: Any) -> Any:
+    kernel = ops.cast(kernel, "float32")
+    # Not by mean(W^2): in float32 a large mean eats the spread of the difference.
+    return ops.stack([ops.mean(kernel), ops.std(kernel), ops.max(ops.abs(kernel))])
 
 
 def _count_nonfinite(weight: Any) -> Any:
@@ -294,38 +302,51 @@ def _count_nonfinite(weight: Any) -> Any:
 class _Positions:
     """Draws the same positions of every tensor, each tensor once."""
 
-    _drawn: dict[int, Any] = field(default_factory=dict)
+    _drawn: dict[tuple[int, Axes], Any] = field(default_factory=dict)
 
     def of(self, call: _Call) -> dict[str, Any]:
         """What is read of the tensors of `call`, by the names of `Reading`."""
+        layer, contraction = call.leaf.layer, call.leaf.contraction
         wanted = {"z": call.pre, "post": call.post if call.pre is not None else None}
-        if call.leaf.contraction is not None:
-            wanted["x"] = call.arguments[0]
+        if contraction is not None:
+            wanted["x"] = None if contraction.normalised else call.arguments[0]
             wanted["post"] = call.output if call.post is None else call.post
         wanted["y"] = next(iter(_tensors_in(call.output)), None)
-        first = getattr(call.leaf.layer, "data_format", None) == "channels_first"
-        return {
-            name: self._draw(tensor, channels_first=first)
-            for name, tensor in wanted.items()
-            if tensor is not None and _is_number(tensor)
-        }
+        first = getattr(layer, "data_format", None) == "channels_first"
+        found: dict[str, Any] = {}
+        for name, tensor in wanted.items():
+            if tensor is None or not _is_number(tensor):
+                continue
+            rank = len(tensor.shape)
+            if contraction is not None:
+                axes = (contraction.inputs if name == "x" else contraction.outputs)(layer, rank)
+            elif rank > 1:
+                axes = Axes.of(rank, 1 if first and rank > 2 else -1)
+            else:
+                axes = Axes.of(rank)
+            found[name] = self._draw(tensor, axes)
+        return found
 
-    def _draw(self, tensor: Any, *, channels_first: bool) -> Any:
-        if id(tensor) not in self._drawn:
-            self._drawn[id(tensor)] = _positions(tensor, channels_first=channels_first)
-        return self._drawn[id(tensor)]
+    def _draw(self, tensor: Any, axes: Axes) -> Any:
+        key = id(tensor), axes
+        if key not in self._drawn:
+            self._drawn[key] = _positions(tensor, axes)
+        return self._drawn[key]
 
 
 def _is_number(tensor: Any) -> bool:
     return keras.backend.standardize_dtype(tensor.dtype).startswith(("float", "bfloat", "int"))
 
 
-def _positions(tensor: Any, *, channels_first: bool) -> Any:
+def _positions(tensor: Any, axes: Axes) -> Any:
     """[positions, units] of a tensor of any shape, at most `POSITIONS` of its positions."""
-    if channels_first and len(tensor.shape) > 2:
-        tensor = ops.moveaxis(tensor, 1, -1)
-    units = tensor.shape[-1] if len(tensor.shape) > 1 else 1
-    flat = ops.reshape(tensor, (-1, units))
+    order = axes.positions + axes.units
+    if order != tuple(range(len(order))):
+        tensor = ops.transpose(tensor, order)
+    shape = tensor.shape[len(axes.positions) :]
+    if None in shape:
+        shape = ops.shape(tensor)[len(axes.positions) :]
+    flat = ops.reshape(tensor, (-1, math.prod(shape)))
     count = ops.shape(flat)[0]
     if not isinstance(count, int) or count > POSITIONS:
         shares = np.arange(1, POSITIONS + 1) * GOLDEN % 1
@@ -339,10 +360,26 @@ def _numpy(tensor: Any) -> Any:
 
 
 def _reading(parts: dict[str, Any]) -> Reading:
-    kernel = parts.pop("kernel", None)
+    kernels = parts.pop("kernels", None)
+    scales = parts.pop("scales", None)
+    resolution = parts.pop("resolution", None)
     bad = parts.pop("nonfinite_weights", None)
+    if scales is not None and parts.get("z") is not None:
+        parts["x"] = normalised_input(
+            parts["z"], parts.get("bias"), *scales or [None], resolution=float(resolution)
+        )
     return Reading(
         **parts,
-        kernel=None if kernel is None else Weights(*(float(value) for value in kernel)),
+        kernel=None if kernels is None else _product(kernels),
         nonfinite_weights=None if bad is None else float(bad),
     )
+
+
+def _product(kernels: list[Any]) -> Weights:
+    """The kernel that does what `kernels` do in turn, if they are unrelated; of none, ones."""
+    mean, std, largest = 1.0, 0.0, 1.0
+    for one in kernels:
+        its_mean, its_std, its_largest = (float(value) for value in one)
+        std = math.hypot(std * its_std, mean * its_std, std * its_mean)
+        mean, largest = mean * its_mean, largest * its_largest
+    return Weights(mean, std, largest)
