@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from gainstage.contractions import Axes
+
 Array = Any
 # Keras declares what its operations return too narrowly and too widely at once.
 ops: Any = keras.ops
@@ -38,18 +40,18 @@ class Parts:
     _drawn: dict[tuple[Any, ...], int | None] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)  # so that no `id` is given away again
 
-    def positions(self, tensor: Any, mask: Any = None, *, channels_first: bool = False) -> Any:
+    def positions(self, tensor: Any, axes: Axes, mask: Any = None) -> int | None:
         """Draws positions of `tensor`; the number of the part, None where it holds no numbers.
 
         Args:
-            tensor: Of any shape; its last axis is the units, the second where `channels_first`.
+            tensor: Of any shape.
+            axes: Which of its axes are positions, and which are units.
             mask: True where a position counts, over the tensor's first axes.
-            channels_first: Whether the units are on the second axis.
         """
-        key = (id(tensor), id(mask))
+        key = (id(tensor), id(mask), axes)
         if key not in self._drawn:
             self._kept += [tensor, mask]
-            self._drawn[key] = self._draw(tensor, mask, channels_first)
+            self._drawn[key] = self._draw(tensor, axes, mask)
         return self._drawn[key]
 
     def coordinates(self, weight: Any) -> int:
@@ -72,15 +74,19 @@ class Parts:
         size = math.prod(tensor.shape)
         return self._add(tensor, (size,), size)
 
-    def _draw(self, tensor: Any, mask: Any, channels_first: bool) -> int | None:
+    def _draw(self, tensor: Any, axes: Axes, mask: Any) -> int | None:
         dtype = keras.backend.standardize_dtype(tensor.dtype)
         if not dtype.startswith(("float", "bfloat", "int", "uint")) or not tensor.shape:
             return None
-        if channels_first and len(tensor.shape) > 2:
-            tensor = ops.moveaxis(tensor, 1, -1)
-        *positions, units = tensor.shape if len(tensor.shape) > 1 else (*tensor.shape, 1)
-        if units is None:
+        if mask is not None and axes.positions[: len(mask.shape)] != tuple(range(len(mask.shape))):
+            mask = None  # of an axis that is a unit here
+        order = axes.positions + axes.units
+        if order != tuple(range(len(order))):
+            tensor = ops.transpose(tensor, order)
+        positions, width = np.split(np.array(tensor.shape, object), [len(axes.positions)])
+        if None in width:
             return None
+        units = math.prod(width)
         most = max(LEAST_POSITIONS, min(POSITIONS, VALUES // max(units, 1)))
         known = None not in positions
         if mask is None and known and math.prod(positions) <= most:
@@ -88,7 +94,8 @@ class Parts:
             return self._add(tensor, (count, units), count)
         flat = ops.reshape(tensor, (-1, units))
         if mask is not None:
-            counting = ops.cast(ops.reshape(_over(mask, tensor), (-1,)), "int32")
+            counting = _over(mask, ops.shape(tensor)[: len(axes.positions)])
+            counting = ops.cast(ops.reshape(counting, (-1,)), "int32")
             count = ops.sum(counting)
             drawn = ops.take(ops.argsort(-counting), spread(count, most), axis=0)
         else:
@@ -146,8 +153,8 @@ def spread(count: Any, most: int) -> Any:
     return ops.where(count > most, ops.cast(ops.floor(evenly), "int32"), few)
 
 
-def _over(mask: Any, tensor: Any) -> Any:
-    """`mask` for each of the tensor's positions."""
-    axes = len(tensor.shape) - 1 - len(mask.shape)
+def _over(mask: Any, positions: Any) -> Any:
+    """`mask` for each of the positions, which have more axes than it."""
+    axes = len(positions) - len(mask.shape)
     spread = ops.reshape(mask, (*ops.shape(mask), *[1] * axes))
-    return ops.broadcast_to(spread, ops.shape(tensor)[:-1])
+    return ops.broadcast_to(spread, positions)

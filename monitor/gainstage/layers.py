@@ -6,7 +6,6 @@ Layers are told apart by their class's name, so that no backend is imported.
 
 import hashlib
 import inspect
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,78 +15,12 @@ from typing import Any
 import numpy as np
 
 from gainstage import activations
+from gainstage.contractions import Contraction, contraction_of
 
 # Layers whose inside runs in a loop: tensors captured there cannot leave it.
 LOOPS = {"RNN", "TimeDistributed"}
 # Constructor values longer than this (an initializer's constant array) are not sent anywhere.
 MAX_ARGUMENT_CHARACTERS = 2_000
-
-
-@dataclass(frozen=True)
-class Contraction:
-    """How a kind of layer sums its inputs: z = xW + b.
-
-    `fan_in(layer, input_shape, output_shape)` is the number of inputs that one pre-activation
-    sums on average, padding not counted; shapes are the traced ones, batch axis first.
-    """
-
-    fan_in: Callable[[Any, tuple[int | None, ...], tuple[int | None, ...]], float]
-
-
-def _dense(layer: Any, _inputs: tuple[int | None, ...], _outputs: tuple[int | None, ...]) -> float:
-    return float(layer.kernel.shape[0])
-
-
-def _convolution(
-    layer: Any, inputs: tuple[int | None, ...], outputs: tuple[int | None, ...]
-) -> float:
-    kernel = tuple(layer.kernel.shape)
-    rank = layer.rank
-    taps = math.prod(kernel[:rank])
-    channels = 1 if "Depthwise" in type(layer).__name__ else kernel[rank]
-    first = 1 if layer.data_format == "channels_last" else 2
-    share = 1.0
-    for axis in range(rank):
-        share *= valid_share(
-            inputs[first + axis],
-            outputs[first + axis],
-            taps=kernel[axis],
-            stride=layer.strides[axis],
-            dilation=layer.dilation_rate[axis],
-            padding=layer.padding,
-        )
-    return taps * channels * share
-
-
-def valid_share(
-    size: int | None, positions: int | None, *, taps: int, stride: int, dilation: int, padding: str
-) -> float:
-    """Share of a convolution's taps along one axis that fall on values rather than on padding.
-
-    `size` inputs give `positions` outputs. Unknown sizes count as large: no padding in sight.
-    """
-    if padding == "valid" or not size or not positions:
-        return 1.0
-    reach = (taps - 1) * dilation
-    if padding == "causal":
-        before = reach
-    else:
-        before = max((positions - 1) * stride + reach + 1 - size, 0) // 2
-    inside = sum(
-        0 <= position * stride - before + tap * dilation < size
-        for position in range(positions)
-        for tap in range(taps)
-    )
-    return inside / (positions * taps)
-
-
-CONTRACTIONS: dict[str, Contraction] = {
-    "Dense": Contraction(_dense),
-    **dict.fromkeys(
-        ("Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"),
-        Contraction(_convolution),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -116,10 +49,8 @@ class Leaf:
 
     @property
     def contraction(self) -> Contraction | None:
-        """How the layer sums its inputs; None where it is not known to, or has no plain kernel."""
-        if getattr(self.layer, "quantization_mode", None) or getattr(self.layer, "lora_rank", None):
-            return None
-        return CONTRACTIONS.get(self.kind)
+        """How the layer sums its inputs; None where that is not known."""
+        return contraction_of(self.layer)
 
     @property
     def opaque(self) -> bool:

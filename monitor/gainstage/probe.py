@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from gainstage import attention, recurrent, wire
+from gainstage.contractions import RESOLUTIONS, Axes, normalised_input
 from gainstage.drawing import COORDINATES, Parts, spread
 from gainstage.insides import with_insides
 from gainstage.isolation import Isolated
@@ -26,6 +27,8 @@ from gainstage.taps import Call, connect, tapped, tensors_in
 # Keras declares what its operations return too narrowly and too widely at once.
 ops: Any = keras.ops
 
+# A layer's kernels, the last to multiply first; what comes before it is inside.
+KERNELS = ("kernel", "inner_kernel")
 # Queries of an attention layer whose logits are formed: with 16 examples and 8 heads, 2,048 rows.
 QUERIES = 16
 # Shapes of inputs that the pass is traced for; JAX compiles it anew for each. Batches of still
@@ -48,7 +51,7 @@ class _Trace:
 
     calls: list[tuple[int, int, str | None]]
     rows: tuple[wire.Row, ...]
-    sizes: list[int]
+    facts: "list[_Facts]"
     reads: list[dict[str, int]]
     parts: Parts
 
@@ -92,8 +95,8 @@ class Probe:
         return Sample(
             trace.rows,
             [
-                _reading({name: read[part] for name, part in parts.items()}, size)
-                for parts, size in zip(trace.reads, trace.sizes, strict=True)
+                _reading({name: read[part] for name, part in parts.items()}, facts)
+                for parts, facts in zip(trace.reads, trace.facts, strict=True)
             ],
             traced=len(self._traces) > traces,
         )
@@ -120,8 +123,8 @@ class Probe:
             # The same rows, though sequences may have another length.
             trace = replace(last, reads=reads, parts=parts)
         else:
-            sizes = [_size(call.leaf) for call in calls]
-            trace = _Trace(made, describe(calls, self.model), sizes, reads, parts)
+            facts = list(map(_Facts.of, calls))
+            trace = _Trace(made, describe(calls, self.model), facts, reads, parts)
         if self._pass.eager:
             self._traces.clear()
         self._traces.append(trace)
@@ -139,10 +142,6 @@ def _floating(leaf: Leaf) -> list[Any]:
     return [weight for weight in leaf.layer.weights if "float" in str(weight.dtype)]
 
 
-def _size(leaf: Leaf) -> int:
-    return sum(math.prod(weight.shape) for weight in _floating(leaf))
-
-
 def _weights(leaf: Leaf, parts: Parts) -> dict[str, int]:
     """What is read of the weights of a layer; the weights themselves stay where they are."""
     layer = leaf.layer
@@ -151,14 +150,22 @@ def _weights(leaf: Leaf, parts: Parts) -> dict[str, int]:
     trained = [weight for weight in floating if weight.trainable]
     moving = max(trained, key=lambda weight: math.prod(weight.shape), default=None)
     whole: set[int] = set()
-    if leaf.contraction is not None:
-        kernel = moving = layer.kernel
-        found["kernel"] = parts.coordinates(kernel)
-        if math.prod(kernel.shape) > COORDINATES:
-            found["kernel_max"] = parts.whole(ops.maximum(ops.max(kernel), -ops.min(kernel)))
-        if layer.bias is not None:
-            found["bias"] = parts.whole(layer.bias)
-            whole.add(id(layer.bias))
+    contraction = leaf.contraction
+    if contraction is not None:
+        kernels = contraction.kernels(layer)
+        moving = max(kernels, key=lambda kernel: math.prod(kernel.shape), default=moving)
+        for name, kernel in zip(KERNELS, reversed(kernels), strict=False):
+            # Of a normalisation, whose scale each unit of x is got back by, all.
+            draw = parts.whole if contraction.normalised else parts.coordinates
+            found[name] = draw(kernel)
+            if math.prod(kernel.shape) > COORDINATES:
+                largest = ops.maximum(ops.max(kernel), -ops.min(kernel))
+                found[f"{name}_max"] = parts.whole(largest)
+        bias = contraction.bias(layer)
+        if bias is not None:
+            shaped = ops.reshape(bias.variable, bias.shape)
+            found["bias"] = parts.whole(ops.broadcast_to(shaped, bias.units))
+            whole.add(id(bias.variable))
     if moving is not None:
         found["moving"] = parts.coordinates(moving)
         if math.prod(moving.shape) <= COORDINATES:
@@ -176,16 +183,19 @@ def _read(call: Call, parts: Parts, weights: dict[int, dict[str, int]]) -> dict[
         return _gate(call, call.gate, parts)
     found = _tensors(call, parts) | weights.get(id(call.leaf.layer), {})
     if call.attended is not None:
-        queries = spread(call.attended.queries, QUERIES)
-        logits = parts.positions(attention.logits(call.attended, queries))
-        found |= {} if logits is None else {"logits": logits}
+        logits = attention.logits(call.attended, spread(call.attended.queries, QUERIES))
+        found |= _drawn({"logits": parts.positions(logits, Axes.of(4, -1))})
     return found
 
 
 def _gate(call: Call, gate: recurrent.Gate, parts: Parts) -> dict[str, int]:
     tensors = {"z": gate.z, "x": gate.x, "state": gate.state}
-    drawn = {name: parts.positions(it, call.mask_of(it)) for name, it in tensors.items()}
-    found = {name: part for name, part in drawn.items() if part is not None}
+    found = _drawn(
+        {
+            name: parts.positions(it, Axes.of(3, -1), call.mask_of(it))
+            for name, it in tensors.items()
+        }
+    )
     found["kernel"] = found["moving"] = parts.coordinates(gate.kernel)
     found["recurrent_kernel"] = parts.coordinates(gate.recurrent_kernel)
     if gate.bias is not None:
@@ -195,36 +205,90 @@ def _gate(call: Call, gate: recurrent.Gate, parts: Parts) -> dict[str, int]:
 
 def _tensors(call: Call, parts: Parts) -> dict[str, int]:
     """What is read of the tensors of `call`, by the names of `Reading`."""
+    layer, contraction = call.leaf.layer, call.leaf.contraction
     wanted = {"z": call.pre, "post": call.post if call.pre is not None else None}
-    if call.leaf.contraction is not None:
-        wanted["x"] = call.arguments[0]
+    if contraction is not None:
+        wanted["x"] = None if contraction.normalised else call.arguments[0]
         wanted["post"] = call.output if call.post is None else call.post
     wanted["y"] = next(iter(tensors_in(call.output)), None)
-    first = getattr(call.leaf.layer, "data_format", None) == "channels_first"
-    found = {
-        name: parts.positions(tensor, call.mask_of(tensor), channels_first=first)
-        for name, tensor in wanted.items()
-        if tensor is not None
-    }
-    return {name: part for name, part in found.items() if part is not None}
+    first = getattr(layer, "data_format", None) == "channels_first"
+
+    def axes(name: str, rank: int) -> Axes:
+        if contraction is not None:
+            return (contraction.inputs if name == "x" else contraction.outputs)(layer, rank)
+        return Axes.of(rank, *([1 if first and rank > 2 else -1] if rank > 1 else []))
+
+    return _drawn(
+        {
+            name: parts.positions(tensor, axes(name, len(tensor.shape)), call.mask_of(tensor))
+            for name, tensor in wanted.items()
+            if tensor is not None
+        }
+    )
 
 
-def _reading(read: dict[str, Any], size: int) -> Reading:
-    """The reading of a row whose layer has `size` floating weights."""
+def _drawn(parts: dict[str, int | None]) -> dict[str, int]:
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a reading needs to know of its layer that is in no tensor.
+
+    Attributes:
+        size: Number of its floating weights.
+        normalised: Whether x is to be got back from z.
+        resolution: The spacing of numbers around 1 of what it computes.
+    """
+
+    size: int
+    normalised: bool
+    resolution: float
+
+    @classmethod
+    def of(cls, call: Call) -> "_Facts":
+        """The facts of the layer of `call`."""
+        layer, contraction = call.leaf.layer, call.leaf.contraction
+        return cls(
+            sum(math.prod(weight.shape) for weight in _floating(call.leaf)),
+            contraction is not None and contraction.normalised and call.gate is None,
+            RESOLUTIONS.get(layer.compute_dtype, RESOLUTIONS["float32"]),
+        )
+
+
+def _reading(read: dict[str, Any], facts: _Facts) -> Reading:
+    """The reading of a row from the arrays that it was drawn as."""
     if "logits" in read:  # of a query that is padding, or sees no key, all are minus infinity
         read["logits"] = read["logits"][(read["logits"] > -np.inf).any(axis=1)]
     total = read.pop("weight_sum", None)
-    largest = read.pop("kernel_max", None)
-    if largest is None and "kernel" in read:
-        largest = np.abs(read["kernel"]).max(keepdims=True)
     shares = [np.mean(~np.isfinite(read[n])) for n in ("moving", "bias") if n in read]
     if total is not None and not np.isfinite(total[0]):
-        shares.append(1 / size)
+        shares.append(1 / facts.size)
+    bad = float(max(shares, default=0.0)) if facts.size else None
+    if facts.normalised and "z" in read:
+        scale, bias = read.get("kernel"), read.get("bias")
+        x = normalised_input(read["z"], bias, scale, resolution=facts.resolution)
+        read |= {"kernel": np.ones(1, np.float32) if scale is None else scale}
+        read |= {} if x is None else {"x": x}
+    largest = _largest(read, "kernel")
+    inner_largest = _largest(read, "inner_kernel")
+    if inner_largest is not None:
+        # Two kernels in turn do what one of both rms' product does, if they are unrelated.
+        size = np.sqrt(np.mean(np.square(read.pop("inner_kernel"))))
+        read["kernel"], largest = read["kernel"] * size, largest * inner_largest
     return Reading(
         **{name: part for name, part in read.items() if part.size},
-        kernel_max=None if largest is None else float(largest[0]),
-        nonfinite_weights=float(max(shares, default=0.0)) if size else None,
+        kernel_max=largest,
+        nonfinite_weights=bad,
     )
+
+
+def _largest(read: dict[str, Any], kernel: str) -> Any:
+    """The largest magnitude of a kernel: as the pass found it, or of one that was read whole."""
+    found = read.pop(f"{kernel}_max", None)
+    if found is None and kernel in read:
+        found = np.abs(read[kernel]).max(keepdims=True)
+    return None if found is None else float(found[0])
 
 
 def _numpy(tensor: Any) -> Any:

@@ -24,7 +24,8 @@ def _row(call: Call, places: dict[int, int], *, exempt: bool) -> wire.Row:
     kernel: tuple[int, ...] = ()
     if contraction:
         fan_in = contraction.fan_in(layer, tuple(call.arguments[0].shape), tuple(call.output.shape))
-        kernel = tuple(layer.kernel.shape)
+        kernels = contraction.kernels(layer)
+        kernel = tuple(kernels[-1].shape) if kernels else ()
     if gate:
         kernel = tuple(gate.kernel.shape)
         fan_in, state_fan_in = float(kernel[0]), float(kernel[-1])

@@ -15,12 +15,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
-from tensorflow.python.framework.config import (
-    disable_op_determinism,
-    enable_op_determinism,
-    is_op_determinism_enabled,
-)
+import tensorflow as tf  # for its pipelines, which all backends take
 
 from gainstage import LayerMonitor
 
@@ -126,10 +121,12 @@ def complaints(caplog: Any) -> list[str]:
 @contextmanager
 def deterministic(wanted: bool = True) -> Iterator[None]:
     """TensorFlow's operations give the same bits each time, for as long as the block lasts."""
-    before = is_op_determinism_enabled()
-    (enable_op_determinism if wanted else disable_op_determinism)()
+    from tensorflow.python.framework import config
+
+    before = config.is_op_determinism_enabled()
+    (config.enable_op_determinism if wanted else config.disable_op_determinism)()
     yield
-    (enable_op_determinism if before else disable_op_determinism)()
+    (config.enable_op_determinism if before else config.disable_op_determinism)()
 
 
 def fresh() -> None:
@@ -184,9 +181,18 @@ def traces(model: Any) -> Outcome:
         "numpy": [bits(part) for part in np.random.get_state(legacy=True)],
         "tensorflow": bits(tf.random.get_global_generator().state),
         "tensorflow's operations": bits(tf.random.uniform((2,))),
+        "torch": _torch_state(),
         "keras": bits(keras.random.uniform((2,))),
         **_next_model(),
     }
+
+
+def _torch_state() -> Any:
+    if keras.backend.backend() != "torch":
+        return None
+    import torch
+
+    return bits(torch.get_rng_state())
 
 
 def _next_model() -> Outcome:
@@ -202,7 +208,7 @@ def _next_model() -> Outcome:
 
 def bits(value: Any) -> Any:
     """Equal only where every bit is, a NaN's included."""
-    array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    array = np.asarray(keras.ops.convert_to_numpy(value) if hasattr(value, "numpy") else value)
     return array.dtype.name, array.shape, array.tobytes()
 
 
