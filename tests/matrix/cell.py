@@ -69,7 +69,7 @@ def run(kind: Kind, way: Way, *, repeats: bool = False) -> Result:
 
 def _outcome(kind: Kind, way: Way, callbacks: list[Any]) -> Any:
     twins.fresh()
-    model = kind.build(MODELS[way.step])
+    model = kind.build(MODELS[way.step]())
     x = kind.inputs(EXAMPLES)
     y = targets(len(model.outputs) if getattr(model, "outputs", None) else 1)
     settings = dict(RUNS[way.run])

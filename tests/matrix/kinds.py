@@ -96,9 +96,7 @@ class Noisy(layers.Layer):
 
 
 def _subclassed(model: type) -> Any:
-    base = model if issubclass(model, keras.Model) else keras.Model
-
-    class Net(base):  # type: ignore[misc,valid-type]
+    class Net(model):  # type: ignore[misc,valid-type]
         """Layers made in `__init__` and in `build`, a list of layers, a loop over it."""
 
         def __init__(self) -> None:
