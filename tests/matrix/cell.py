@@ -79,6 +79,8 @@ def _outcome(kind: Kind, way: Way, callbacks: list[Any]) -> Any:
         losses = [losses, "mse"]
     optimizer = keras.optimizers.Adam(0.01, gradient_accumulation_steps=accumulate)
     model.compile(optimizer, losses, **settings)
+    if way.beside == "callbacks" and not model.built:  # as BackupAndRestore demands
+        model(keras.tree.map_structure(lambda array: array[:1], x))
     diary = twins.Diary()
     with tempfile.TemporaryDirectory() as folder:
         beside = own_callbacks(Path(folder)) if way.beside == "callbacks" else []
