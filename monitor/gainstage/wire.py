@@ -91,6 +91,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     fused: bool = False  # the activation is an argument of this layer, not a layer of its own
     unjudged: str = ""  # why its range is not judged; empty where it is
     arguments: dict[str, Any] = {}  # constructor arguments that differ from their defaults
+    state_fan_in: float | None = None  # values of the state that one pre-activation sums besides
+    dtype: str = "float32"  # what the layer computes in
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):

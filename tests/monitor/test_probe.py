@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from gainstage.probe import POSITIONS, Probe
+from gainstage.probe import COORDINATES, POSITIONS, Probe
 
 from .models import EXAMPLES, batch, reading, rows_of, same_rows, sequential, stateful_model
 
@@ -44,17 +44,27 @@ def test_positions_are_drawn_from_everywhere() -> None:
     assert len({value % 64 for value in drawn.tolist()}) > 55
 
 
-def test_kernel_is_reduced_to_what_it_is() -> None:
+def test_kernel_is_read_at_coordinates_that_stand_for_all_of_it() -> None:
     init = keras.initializers.RandomNormal(50.0, 0.01)
     model = sequential(layers.Dense(400, kernel_initializer=init, name="hidden"), shape=(300,))
     kernel = np.asarray(model.layers[0].kernel, np.float64)
 
-    weights = reading(Probe(model)(batch(300)), "hidden").kernel
+    read = reading(Probe(model)(batch(300)), "hidden")
 
-    assert weights is not None
-    assert weights.mean == pytest.approx(kernel.mean())
-    assert weights.std == pytest.approx(kernel.std(), rel=0.01)
-    assert weights.largest == pytest.approx(np.abs(kernel).max())
+    assert read.kernel is not None
+    assert read.kernel.size == pytest.approx(COORDINATES, rel=0.02)
+    assert read.kernel.mean(dtype=np.float64) == pytest.approx(kernel.mean(), abs=0.001)
+    assert read.kernel.std(dtype=np.float64) == pytest.approx(kernel.std(), rel=0.05)
+    assert read.kernel_max == pytest.approx(np.abs(kernel).max())
+    assert read.moving is read.kernel
+
+
+def test_small_kernel_is_read_as_a_whole() -> None:
+    model = sequential(layers.Dense(4, name="hidden"))
+
+    read = reading(Probe(model)(batch(5)), "hidden")
+
+    np.testing.assert_array_equal(read.kernel, np.ravel(model.layers[0].kernel))
 
 
 def test_share_of_weights_that_are_not_finite_is_counted() -> None:
@@ -67,7 +77,9 @@ def test_share_of_weights_that_are_not_finite_is_counted() -> None:
 
     assert read.nonfinite_weights == pytest.approx(3 / 18)
     assert read.kernel is not None
-    assert np.isnan(read.kernel.mean)
+    assert np.isnan(read.kernel).sum() == 1
+    assert read.kernel_max is not None
+    assert np.isnan(read.kernel_max)
 
 
 def test_channels_that_come_first_are_read_as_units() -> None:
@@ -132,7 +144,8 @@ def test_weights_are_read_as_they_are_at_each_sample() -> None:
     assert set(after.moving.tolist()) == {7.0}
     assert not set(before.moving.tolist()) & {7.0}
     assert after.kernel is not None
-    assert (after.kernel.mean, after.kernel.std) == (7.0, 0.0)
+    assert set(after.kernel.tolist()) == {7.0}
+    assert after.kernel_max == 7.0
 
 
 def test_models_that_run_eagerly_are_read_too() -> None:
