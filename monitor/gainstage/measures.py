@@ -1,36 +1,52 @@
-"""Arrays in, numbers out: one row of statistics from what the probe read of one layer's call.
+"""Arrays in, numbers out: the statistics of all rows from what the probe read of each.
 
-Every array is float32 of shape [positions, units]: examples and positions of a batch drawn by the
-probe, with the unit axis whole. Sums run in float64, so that a large mean does not eat the spread.
+Arrays are float32. Most are [positions, units]: examples and positions of a batch drawn by the
+probe, with the unit axis whole. Reductions run over all rows at once, arrays of equal shape
+together; what follows from them is computed for whole columns.
 """
 
 import math
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from gainstage import wire
-from gainstage.activations import TABLE, Activation
-from gainstage.statistics import IDS, INDEX, QUANTILES
-
-Array = npt.NDArray[np.float32]
-
-# Samples over which a unit must be pinned: of units that are active in 5 % of the examples, 44 %
-# look dead in one sample of 16 examples and none in 16 such samples (0.95^256 = 2e-6).
-WINDOW = 16
-# A unit is pinned where this share of its values is saturated: an occasional way out does not help.
-PINNED_SHARE = 0.95
-# Values that a quantile is taken from; its standard error at the median is below 1 % of a std.
-QUANTILE_VALUES = 16_384
-# Positions whose Gram matrix gives the loudest direction of the input.
-EIGEN_POSITIONS = 32
+from gainstage.activations import TABLE
+from gainstage.presence import presence
+from gainstage.reductions import (
+    FORMATS,
+    attention,
+    beyond_format,
+    largest_eigenvalues,
+    quantiles,
+    unit_levels,
+)
+from gainstage.statistics import AMPLITUDES, IDS, INDEX, QUANTILE_IDS
+from gainstage.summaries import (
+    MAX,
+    NONFINITE,
+    RMS,
+    SIZE,
+    Array,
+    Bools,
+    Places,
+    Wide,
+    is_hard,
+    once,
+    stack,
+    stacked,
+    summarise,
+)
+from gainstage.windows import Activity, Movement, Saturation
 
 
 @dataclass(frozen=True)
 class Reading:
     """What the probe read of one call of a layer; None where the layer has no such thing.
+
+    Arrays that are the same object, in one row or in several, are reduced once.
 
     Attributes:
         x: What enters the contraction, [positions, inputs].
@@ -38,9 +54,13 @@ class Reading:
         y: The layer's output, [positions, channels].
         post: What the activation function made of z: y, or the output of the layer behind.
         bias: [units].
-        kernel: The contraction's kernel.
-        moving: Fixed coordinates of the weight whose movement stands for the layer's.
+        kernel: Fixed coordinates of the contraction's kernel, spread evenly, [coordinates].
+        kernel_max: Largest magnitude in the whole kernel.
+        moving: Fixed coordinates of the layer's largest trainable weight, [coordinates].
         nonfinite_weights: Share of non-finite values in all weights of the layer.
+        state: What the recurrent kernel multiplies: the last step's state, [positions, units].
+        recurrent_kernel: Fixed coordinates of the recurrent kernel, [coordinates].
+        logits: What enters an attention's softmax, [positions, keys]; -inf where masked.
     """
 
     x: Array | None = None
@@ -51,198 +71,241 @@ class Reading:
     kernel: Array | None = None
     kernel_max: float | None = None
     moving: Array | None = None
+    nonfinite_weights: float | None = None
     state: Array | None = None
     recurrent_kernel: Array | None = None
     logits: Array | None = None
-    nonfinite_weights: float | None = None
 
 
-@dataclass
-class RowMeter:
-    """Measures one row, sample by sample; remembers what needs a window of samples.
+class _Part(NamedTuple):
+    """One field of all readings that have it, and which rows those are."""
 
-    Attributes:
-        fan_in: Values that one pre-activation sums; None where the row is no contraction.
-        activation: The function that z enters; None where there is none or it is unknown.
-        pointwise: Whether z is a product with one position of x alone (a dense layer, a 1x1
-            convolution), rather than a sum over a patch.
-    """
+    rows: Places
+    values: list[Any]
 
-    fan_in: float | None
-    activation: Activation | None
-    pointwise: bool = False
-    _saturated: deque[Array] = field(default_factory=lambda: deque[Array](maxlen=WINDOW))
-    _range: deque[tuple[Array, Array]] = field(
-        default_factory=lambda: deque[tuple[Array, Array]](maxlen=WINDOW)
-    )
-    _weights: tuple[int, Array] | None = None
+    def where(self, rows: Bools) -> "_Part":
+        """What is of these rows alone; `rows` is over all of them."""
+        kept = rows[self.rows]
+        if kept.all():
+            return self
+        return _Part(
+            self.rows[kept], [v for v, keep in zip(self.values, kept, strict=True) if keep]
+        )
 
-    @classmethod
-    def of(cls, row: wire.Row) -> "RowMeter":
-        """The meter of a row of the schema."""
-        function = TABLE.get(row.activation or "linear")
-        return cls(row.fan_in, function, math.prod(row.kernel_shape[:-2]) == 1)
 
-    def measure(self, reading: Reading, step: int) -> dict[str, float]:
-        """Statistic id -> value, of those that exist for this row.
+_Parts = Mapping[str, _Part]
+_PARTS = tuple(field.name for field in fields(Reading))
+_SUMMARISED = ("x", "z", "y", "bias", "kernel", "state", "recurrent_kernel", "moving")
+# Of which of them all four summaries are statistics, and how those begin.
+_TITLES = {"x": "input", "z": "pre", "y": "output", "bias": "bias", "kernel": "kernel"}
 
-        `step` is the optimizer's, by which the update ratio is divided.
+
+class _Columns:
+    """All statistics; `columns[id]` is [rows], NaN where nothing was put."""
+
+    def __init__(self, rows: int) -> None:
+        self._table: Wide = np.full((len(IDS), rows), np.nan)
+
+    def __getitem__(self, id: str) -> Wide:
+        return self._table[INDEX[id]]
+
+    def __setitem__(self, id: str, values: Wide) -> None:
+        self._table[INDEX[id]] = values
+
+    def put(self, rows: Places, **values: Any) -> None:
+        """Writes statistics of some rows, each [rows]."""
+        for id, column in values.items():
+            self._table[INDEX[id], rows] = column
+
+    def put_from(self, first: str, rows: Places, table: Any) -> None:
+        """Writes [rows, statistics], those that follow each other from `first` on."""
+        start = INDEX[first]
+        self._table[start : start + table.shape[1], rows] = table.T
+
+    def add_levels(self) -> None:
+        """Writes what is a statistic's decibels."""
+        amplitudes = self._table[[INDEX[id] for id in AMPLITUDES.values()]]
+        self._table[[INDEX[id] for id in AMPLITUDES]] = 20 * np.log10(amplitudes)
+
+    def where(self, exists: Bools) -> Array:
+        """[rows, statistics], 0 where a value does not exist."""
+        return np.where(exists, self._table.T, 0).astype(np.float32)
+
+
+class Meters:
+    """Measures the rows of a schema, sample by sample; remembers what needs a window of samples."""
+
+    def __init__(self, rows: Sequence[wire.Row]) -> None:
+        functions = [TABLE.get(row.activation or "linear") for row in rows]
+        edges = [(f.low, f.high) if f else (None, None) for f in functions]
+        formats = [FORMATS.get(row.dtype, (None, None)) for row in rows]
+        # None becomes NaN, which no value is below or above.
+        self._edges: Array = np.array(edges, np.float32).reshape(-1, 2)
+        self._formats: Array = np.array(formats, np.float32).reshape(-1, 2)
+        self._fan_in: Wide = np.array([row.fan_in for row in rows], np.float64)
+        self._state_fan_in: Wide = np.array([row.state_fan_in for row in rows], np.float64)
+        # z is a product with one position of x alone (a dense layer, a 1x1 convolution), rather
+        # than a sum over a patch.
+        pointwise = [math.prod(row.kernel_shape[:-2]) == 1 for row in rows]
+        self._pointwise: Bools = np.array(pointwise, bool)
+        self._recurrent: Bools = ~np.isnan(self._state_fan_in)
+        self._saturates: Bools = ~np.isnan(self._edges).all(axis=1)
+        self._narrow: Bools = ~np.isnan(self._formats).any(axis=1)
+        self._saturation = Saturation()
+        self._activity = Activity()
+        self._movement = Movement()
+        self._samples = 0
+        # What the last sample's rows had, and what followed; it hardly ever changes.
+        self._key: tuple[bytes, ...] | None = None
+        self._has: dict[str, Bools] = {}
+        self._exists: Bools = np.zeros((0, 0), bool)
+
+    def measure(self, readings: Sequence[Reading], step: int) -> tuple[Array, Bools]:
+        """Values and which of them exist, each [rows, statistics] in the order of `IDS`.
+
+        Args:
+            readings: One for each row.
+            step: The optimizer's, by which the update ratio is divided.
         """
+        parts = {name: _part(name, readings) for name in _PARTS}
+        key = tuple(part.rows.tobytes() for part in parts.values())
+        if key != self._key:
+            self._key, self._has = key, self._what_rows_have(parts)
+            self._exists = presence(self._has)
+        columns = _Columns(len(readings))
         # NaN and infinity are measured like any other value; where numpy's warnings are errors,
         # the sample that shows them must not be lost to one.
         with np.errstate(all="ignore"):
-            return self._measure(reading, step)
+            sizes = _sizes(parts)
+            _put_sizes(columns, parts, sizes)
+            rows, weights = parts["moving"]
+            ratio = self._movement.measure(rows, weights, sizes["moving"][:, RMS], step)
+            columns.put(rows, update_ratio=ratio)
+            self._put_signals(columns, parts, sizes["z"][:, MAX])
+            self._put_activity(columns, parts["post"].where(self._has["z"]))
+            _put_attention(columns, parts["logits"])
+            if self._narrow.any():
+                self._put_format(columns, parts)
+            self._decompose(columns)
+            inputs = parts["x"].where(self._has["decomposed"] & self._pointwise)
+            columns.put(inputs.rows, input_eigenvalue=_eigenvalues(inputs.values))
+            columns.add_levels()
+            self._samples += 1
+            return columns.where(self._exists), self._exists.copy()
 
-    def _measure(self, reading: Reading, step: int) -> dict[str, float]:
-        values: dict[str, float] = {}
-        for name, array in (("input", reading.x), ("pre", reading.z), ("output", reading.y)):
-            if array is not None:
-                values |= _named(name, *summary(array))
-        if reading.bias is not None:
-            values |= _named("bias", *summary(reading.bias))
-        if reading.kernel is not None:
-            rms, mean, std, _ = summary(reading.kernel)
-            values |= _named("kernel", rms, mean, std, float(reading.kernel_max or 0))
-        if self.fan_in is not None and reading.x is not None and reading.z is not None:
-            values |= _decomposition(self.fan_in, reading.z, reading.bias, values)
-            values["input_eigenvalue"] = (
-                largest_eigenvalue(reading.x)
-                if self.pointwise
-                # A convolution sums patches; their energy bounds their loudest direction.
-                else self.fan_in * values["input_rms"] ** 2
-            )
-        if reading.z is not None:
-            values |= self._saturation(reading.z)
-            values |= quantiles(reading.z)
-        if reading.post is not None and reading.z is not None:
-            values |= self._activity(reading.post)
-        values |= _health(reading)
-        if reading.moving is not None:
-            values |= self._movement(reading.moving, step)
-        for name in ("input", "bias", "pre", "output"):
-            if f"{name}_rms" in values:
-                values[f"{name}_db"] = decibels(values[f"{name}_rms"])
-        return values
-
-    def _saturation(self, z: Array) -> dict[str, float]:
-        if self.activation is None or self.activation.headroom is None:
-            return {}
-        low = -np.inf if self.activation.low is None else self.activation.low
-        high = np.inf if self.activation.high is None else self.activation.high
-        share = np.asarray(np.mean((z < low) | (z > high), axis=0), np.float32)
-        self._saturated.append(share)
-        pinned = np.mean(np.stack(self._saturated), axis=0) >= PINNED_SHARE
-        return {"saturation_rate": float(share.mean()), "saturated_units": float(pinned.mean())}
-
-    def _activity(self, post: Array) -> dict[str, float]:
-        self._range.append((post.min(axis=0), post.max(axis=0)))
-        lowest = np.min([low for low, _ in self._range], axis=0)
-        highest = np.max([high for _, high in self._range], axis=0)
-        return {
-            "zero_rate": float(np.mean(post == 0)),
-            "dead_units": float(np.mean(lowest == highest)),
+    def _what_rows_have(self, parts: _Parts) -> dict[str, Bools]:
+        """What a statistic may need -> [rows], True where a row has it."""
+        has = {name: np.zeros(len(self._fan_in), bool) for name in parts}
+        for name, part in parts.items():
+            has[name][part.rows] = True
+        enters = ~np.isnan(self._fan_in) & has["x"] & has["z"] & has["kernel"]
+        recurs = has["state"] & has["recurrent_kernel"]
+        return has | {
+            "outputs": has["z"] | has["y"],
+            "saturates": self._saturates,
+            "format": self._narrow,
+            "recurrent": self._recurrent,
+            "decomposed": enters & (recurs | ~self._recurrent),
         }
 
-    def _movement(self, weights: Array, step: int) -> dict[str, float]:
-        then, before = self._weights or (step, weights)
-        self._weights = (step, weights)
-        # 0/0, NaN, on the first sample and where the weights were all 0.
-        path = max(0, step - then) * summary(before)[0] or float("nan")
-        return {"update_ratio": summary(weights - before)[0] / path}
+    def _put_signals(self, columns: _Columns, parts: _Parts, largest: Wide) -> None:
+        """What is read off pre-activations; levels are amplitudes until `_decompose`."""
+        all_rows, signals = parts["z"]
+        bias_of = dict(zip(parts["bias"].rows.tolist(), parts["bias"].values, strict=True))
+        for places, z in stacked(signals):
+            rows = all_rows[places]
+            none = np.zeros(z.shape[2], np.float32)
+            bias = stack([bias_of.get(row, none) for row in rows.tolist()])
+            common, aligned = unit_levels(z, bias)
+            columns.put(rows, common_mode=common, aligned=aligned)
+            columns.put_from(QUANTILE_IDS[0], rows, quantiles(z))
+            if self._saturates[rows].any():
+                rate, pinned = self._saturation.measure(rows, z, self._edges[rows], self._samples)
+                columns.put(rows, saturation_rate=rate, saturated_units=pinned)
+        for place in np.flatnonzero(is_hard(largest)):
+            row = all_rows[[place]]
+            z, bias = signals[place].astype(np.float64), bias_of.get(row.item(), np.zeros(1))
+            common, aligned = unit_levels(z[None], bias[None])
+            columns.put(row, common_mode=common, aligned=aligned)
+
+    def _put_activity(self, columns: _Columns, part: _Part) -> None:
+        for places, post in stacked(part.values):
+            zeros, dead = self._activity.measure(part.rows[places], post)
+            columns.put(part.rows[places], zero_rate=zeros, dead_units=dead)
+
+    def _put_format(self, columns: _Columns, parts: _Parts) -> None:
+        below, above, size = np.zeros((3, len(self._narrow)))
+        for name in ("z", "y"):
+            part = parts[name].where(self._narrow)
+            for places, values in stacked(part.values):
+                rows = part.rows[places]
+                few, many = beyond_format(values, self._formats[rows])
+                below[rows] += few
+                above[rows] += many
+                size[rows] += values[0].size
+        columns["underflow_rate"], columns["overflow_rate"] = below / size, above / size
+
+    def _decompose(self, columns: _Columns) -> None:
+        """Gains, and by what factor z without its bias differs from what they alone explain."""
+        columns["kernel_gain"] = np.sqrt(self._fan_in) * columns["kernel_rms"]
+        columns["recurrent_gain"] *= np.sqrt(self._state_fan_in)
+        entering = columns["input_rms"] * columns["kernel_gain"]
+        returning = columns["state_rms"] * columns["recurrent_gain"]
+        explained = np.hypot(entering, np.where(self._recurrent, returning, 0))
+        # Silent inputs or kernels make it 0/0, which is NaN: the coherence of nothing.
+        explained[explained == 0] = np.nan
+        columns["common_mode"] /= explained
+        columns["aligned"] /= explained
+        columns["coherence"] = np.hypot(columns["common_mode"], columns["aligned"])
+        # A convolution sums patches; their energy bounds their loudest direction.
+        columns["input_eigenvalue"] = self._fan_in * np.square(columns["input_rms"])
 
 
-def _decomposition(
-    fan_in: float, z: Array, bias: Array | None, values: dict[str, float]
-) -> dict[str, float]:
-    signal = z.astype(np.float64)
-    if bias is not None:
-        signal -= bias
-    common = float(np.sqrt(np.mean(np.square(signal.mean(axis=0)))))
-    aligned = float(np.sqrt(np.mean(signal.var(axis=0))))
-    gain = float(np.sqrt(fan_in)) * values["kernel_rms"]
-    # A silent input or kernel makes it 0/0, which is NaN: the coherence of nothing.
-    unaligned = values["input_rms"] * gain or float("nan")
-    factors = {
-        "coherence": float(np.hypot(common, aligned)) / unaligned,
-        "common_mode": common / unaligned,
-        "aligned": aligned / unaligned,
-    }
-    levels = {f"{name}_db": decibels(value) for name, value in factors.items()}
-    levels |= {"kernel_gain": gain, "gain_db": decibels(gain)}
-    return factors | levels
+def _part(name: str, readings: Sequence[Reading]) -> _Part:
+    found = [getattr(reading, name) for reading in readings]
+    rows = [row for row, value in enumerate(found) if value is not None]
+    if len(rows) < len(found):
+        found = [found[row] for row in rows]
+    return _Part(np.array(rows, np.intp), found)
 
 
-def summary(array: Array) -> tuple[float, float, float, float]:
-    """(rms, mean, standard deviation, largest magnitude) of all values; NaN where one is NaN."""
-    # Without BLAS: its threads and the training's wait for each other, 0.6 ms a product.
-    centred = array.astype(np.float64).ravel()
-    largest = float(max(centred.max(), -centred.min()))
-    mean = float(centred.mean())
-    centred -= mean
-    np.square(centred, out=centred)
-    std = math.sqrt(centred.mean())
-    return math.hypot(mean, std), mean, std, largest
+def _sizes(parts: _Parts) -> dict[str, Wide]:
+    """The summaries of each part's arrays, [arrays of the part, columns of `summarise`]."""
+    table = summarise([array for name in _SUMMARISED for array in parts[name].values])
+    sizes: dict[str, Wide] = {}
+    for name in _SUMMARISED:
+        sizes[name], table = np.split(table, [len(parts[name].values)])
+    return sizes
 
 
-def quantiles(z: Array) -> dict[str, float]:
-    """The quantiles of `QUANTILES`, by nearest rank, of evenly chosen values."""
-    values = z.ravel()
-    # A stride that shares no factor with the number of units visits all of them.
-    stride = -(-values.size // QUANTILE_VALUES)
-    while stride > 1 and np.gcd(stride, z.shape[1]) > 1:
-        stride += 1
-    ranked = np.sort(values[::stride])
-    places = np.round(np.array(QUANTILES) * (ranked.size - 1)).astype(int)
-    return {
-        f"pre_q{round(100 * q):02d}": float(value)
-        for q, value in zip(QUANTILES, ranked[places], strict=True)
-    }
+def _put_sizes(columns: _Columns, parts: _Parts, sizes: Mapping[str, Wide]) -> None:
+    """Sizes of arrays, shares of non-finite values, and what the probe has measured itself."""
+    for name, title in _TITLES.items():
+        columns.put_from(f"{title}_rms", parts[name].rows, sizes[name][:, RMS : MAX + 1])
+    columns.put(parts["state"].rows, state_rms=sizes["state"][:, RMS])
+    # Times the root of its fan-in, in `_decompose`.
+    columns.put(parts["recurrent_kernel"].rows, recurrent_gain=sizes["recurrent_kernel"][:, RMS])
+    for names, id in ((("x",), "input_nonfinite_rate"), (("z", "y"), "nonfinite_rate")):
+        bad, count = np.zeros((2, len(columns[id])))
+        for name in names:
+            bad[parts[name].rows] += sizes[name][:, NONFINITE]
+            count[parts[name].rows] += sizes[name][:, SIZE]
+        columns[id] = bad / count
+    rows, values = parts["kernel_max"]
+    columns.put(rows, kernel_max=values)
+    rows, values = parts["nonfinite_weights"]
+    columns.put(rows, weight_nonfinite_rate=values)
 
 
-def largest_eigenvalue(x: Array) -> float:
-    """Largest eigenvalue of mean(x x^T), from the Gram matrix of the first positions.
-
-    Few positions overestimate it where no direction stands out: safe for a bound on a step size.
-    """
-    few = x[:EIGEN_POSITIONS]
-    gram = (few @ few.T) / few.shape[0]
-    return float(np.linalg.eigvalsh(gram)[-1]) if np.isfinite(gram).all() else float("nan")
+def _put_attention(columns: _Columns, part: _Part) -> None:
+    for places, logits in stacked(part.values):
+        reach, entropy = attention(logits)
+        columns.put(part.rows[places], logit_range=reach, score_entropy=entropy)
 
 
-def decibels(value: float) -> float:
-    """20 log10(value); minus infinity for 0."""
-    with np.errstate(divide="ignore"):
-        return float(20 * np.log10(value))
-
-
-def _named(name: str, rms: float, mean: float, std: float, largest: float) -> dict[str, float]:
-    return {
-        f"{name}_rms": rms,
-        f"{name}_mean": mean,
-        f"{name}_std": std,
-        f"{name}_max": largest,
-    }
-
-
-def _health(reading: Reading) -> dict[str, float]:
-    values: dict[str, float] = {}
-    outputs = [array for array in (reading.z, reading.y) if array is not None]
-    if outputs:
-        bad = sum(int(np.count_nonzero(~np.isfinite(array))) for array in outputs)
-        values["nonfinite_rate"] = bad / sum(array.size for array in outputs)
-    if reading.x is not None:
-        values["input_nonfinite_rate"] = float(np.mean(~np.isfinite(reading.x)))
-    if reading.nonfinite_weights is not None:
-        values["weight_nonfinite_rate"] = reading.nonfinite_weights
-    return values
-
-
-def as_row(values: dict[str, float]) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """`values` in the order of the table of statistics, and which of them exist."""
-    row = np.zeros(len(IDS), np.float32)
-    exists = np.zeros(len(IDS), bool)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
-        for id, value in values.items():
-            row[INDEX[id]] = value
-            exists[INDEX[id]] = True
-    return row, exists
+def _eigenvalues(inputs: list[Array]) -> Wide:
+    unique, slots = once(inputs)
+    values = np.full(len(unique), np.nan)
+    for places, x in stacked(unique):
+        values[places] = largest_eigenvalues(x)
+    return values[slots]

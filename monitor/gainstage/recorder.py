@@ -12,7 +12,7 @@ import numpy as np
 from gainstage import wire
 from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
-from gainstage.measures import Reading, RowMeter, as_row
+from gainstage.measures import Meters, Reading
 from gainstage.spool import SUFFIX, Spool
 from gainstage.statistics import STATISTICS
 from gainstage.uplink import Uplink
@@ -59,7 +59,7 @@ class Recorder:
         self._last_frame = 0.0
         self._seq = 0
         self._schema: wire.Schema | None = None
-        self._meters: list[RowMeter] = []
+        self._meters = Meters(())
         self._url = url
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
@@ -96,13 +96,8 @@ class Recorder:
     ) -> list[Finding]:
         """Makes a frame of a sample, spools it, and returns the findings that it changed."""
         if self._schema is None or self._schema.rows != rows:
-            self._meters = [RowMeter.of(row) for row in rows]
-        measured = [
-            as_row(meter.measure(reading, step))
-            for meter, reading in zip(self._meters, readings, strict=True)
-        ]
-        values = np.stack([row for row, _ in measured])
-        exists = np.stack([present for _, present in measured])
+            self._meters = Meters(rows)
+        values, exists = self._meters.measure(readings, step)
         if self._schema is None or self._schema.rows != rows:
             self._schema = self._begin(rows, exists, training())
         frame = wire.Frame(

@@ -10,8 +10,7 @@ from gainstage import wire
 from gainstage.diagnosis import State, advance
 from gainstage.diagnosis.view import Layout, View
 from gainstage.finding import Finding
-from gainstage.measures import as_row
-from gainstage.statistics import STATISTICS
+from gainstage.statistics import INDEX, STATISTICS
 
 IDENTITY = {"run": "run-1", "attempt": "00ff00ff00ff00ff", "seq": 0, "time": 1_700_000_000.0}
 COLUMNS = tuple(wire.Column(statistic.id, statistic.version) for statistic in STATISTICS)
@@ -95,8 +94,8 @@ def sample(
     """A frame at `step` with the statistics of each row; those not named are NaN."""
     values = np.full((len(rows), len(COLUMNS)), np.nan, np.float32)
     for line, statistics in zip(values, rows, strict=True):
-        written, given = as_row(dict(statistics))
-        line[given] = written[given]
+        for id, value in statistics.items():
+            line[INDEX[id]] = value
     frame = wire.Frame(**{**IDENTITY, "seq": 2 + step}, schema=1, step=step, source=source)
     return frame, {"layers": values}
 

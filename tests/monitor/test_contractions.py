@@ -26,8 +26,9 @@ from gainstage.contractions import (
     normalised_input,
     scattered_taps,
 )
-from gainstage.measures import RowMeter
+from gainstage.measures import Meters
 from gainstage.probe import Probe
+from gainstage.statistics import INDEX
 
 layers = keras.layers
 few = settings(max_examples=25)
@@ -81,7 +82,8 @@ def measured(layer: Any, x: Any) -> dict[str, float]:
     """The statistics of `layer` as the probe reads them from a model of nothing else."""
     model = keras.Sequential([layers.Input(x.shape[1:]), layer])
     sample = Probe(model)(x)
-    return RowMeter.of(sample.rows[0]).measure(sample.readings[0], 0)
+    values, exists = Meters(sample.rows[:1]).measure(sample.readings[:1], 0)
+    return {id: float(values[0, at]) for id, at in INDEX.items() if exists[0, at]}
 
 
 # --- Dense and EinsumDense -------------------------------------------------------------------

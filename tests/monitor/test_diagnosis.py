@@ -18,7 +18,7 @@ from gainstage.diagnosis import (
     dump_state,
     load_state,
 )
-from gainstage.measures import WINDOW
+from gainstage.windows import WINDOW
 
 from .builders import CALM, GUILTY, SGD, fold, row, sample, schema
 

@@ -12,7 +12,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from gainstage import cadence, callback, peek, probe, recorder, report
 from gainstage.finding import Finding
-from gainstage.measures import RowMeter
+from gainstage.measures import Meters
 from gainstage.probe import Probe
 from gainstage.recorder import Recorder
 from gainstage.spool import Spool
@@ -79,7 +79,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "the naming of rows": (probe, "describe"),
     "the description of the training": (callback, "describe_training"),
     "the optimizer's step": (callback, "optimizer_step"),
-    "the measuring": (RowMeter, "measure"),
+    "the measuring": (Meters, "measure"),
     "the recording": (Recorder, "record"),
     "the spool's making": (recorder, "Spool"),
     "the diagnosis": (recorder, "advance"),

@@ -12,8 +12,8 @@ from gainstage.diagnosis.overload import CLOSING_DB, CLOSING_SHARE, SATURATED_SH
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.rules import dead
 from gainstage.diagnosis.view import View
-from gainstage.measures import WINDOW
 from gainstage.statistics import BY_ID
+from gainstage.windows import WINDOW
 
 from .builders import CALM, GUILTY, LOUD, row, view
 

@@ -5,7 +5,7 @@ import numpy as np
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, View
-from gainstage.measures import WINDOW
+from gainstage.windows import WINDOW
 
 # Behind inputs that are all positive, a ReLU layer loses about half of its units at once, by the
 # sign of their weights' sum, and learns well with the rest (44 to 55 % of 64 units in the healthy
