@@ -28,7 +28,7 @@ class Interval:
 class Steps:
     """The steps of several blocks by what they were, in seconds.
 
-    The first step of a block is none of them: it starts the iterator over the data.
+    The first step of a block is none of them: it finds caches as another arm left them.
     """
 
     plain: np.ndarray

@@ -9,8 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from benchmarks.overhead.workloads import BATCH
-
 # Epochs of a fit that ends when it is told to.
 ENDLESS = 1_000_000
 
@@ -110,7 +108,7 @@ class _Last(keras.callbacks.Callback):
 
 
 class Fit:
-    """Trains `model` with what `watch` adds, a block at a time.
+    """Trains `model` on endless batches with what `watch` adds, a block of `steps` at a time.
 
     Attributes:
         beginning: Seconds from the meeting of callbacks and model to the first epoch.
@@ -118,11 +116,11 @@ class Fit:
         notes: Of the block that is being trained.
     """
 
-    def __init__(self, model: Any, data: tuple[Any, Any], watch: Watch) -> None:
+    def __init__(self, model: Any, batches: Any, steps: int, watch: Watch) -> None:
         self.watch = watch
         self.beginning = self.met = 0.0
         self.notes = _Notes()
-        self._model, self._data = model, data
+        self._model, self._batches, self._steps = model, batches, steps
         self._go, self._done = threading.Semaphore(0), threading.Semaphore(0)
         self._ending = False
         self._block: Block | None = None
@@ -164,10 +162,9 @@ class Fit:
             return
         try:
             self._model.fit(
-                *self._data,
-                batch_size=BATCH,
+                self._batches,
+                steps_per_epoch=self._steps,
                 epochs=ENDLESS,
-                shuffle=False,
                 verbose=0,
                 callbacks=[
                     _First(self),

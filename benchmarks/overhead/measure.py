@@ -13,7 +13,7 @@ from benchmarks.overhead import figures
 from benchmarks.overhead.arms import EXAMPLES, GAINSTAGE, NOTHING, PLAIN, Arm, Surroundings
 from benchmarks.overhead.figures import Interval, Steps, interval, median
 from benchmarks.overhead.fits import Block, Fit
-from benchmarks.overhead.workloads import Workload
+from benchmarks.overhead.workloads import Workload, endless
 from gainstage.cadence import OPENING_GAP, OPENING_SAMPLES
 
 # Of the monitor's opening, in steps; where it is not over after several times that, something
@@ -89,7 +89,7 @@ def measure(
     with ExitStack() as ends:
         fits: dict[str, Fit] = {}
         for arm in arms:
-            fits[arm.name] = Fit(workload.build(), (x, y), arm.watch(surroundings))
+            fits[arm.name] = Fit(workload.build(), endless(x, y), steps, arm.watch(surroundings))
             ends.callback(fits[arm.name].close)
         warm = _warm_up(fits, surroundings, steps)
         counted: list[dict[str, Block]] = []

@@ -1,6 +1,6 @@
 """The models that are trained: a plain step takes 20 ms or more on two CPU cores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,6 +45,25 @@ class Workload:
         rng = np.random.default_rng(0)
         x = rng.normal(size=(steps * BATCH, *self.shape)).astype(np.float32)
         return x, rng.integers(0, CLASSES, steps * BATCH)
+
+
+def endless(x: Any, y: Any) -> Any:
+    """The batches of `x` and `y` over and over, as `fit` takes them.
+
+    An iterator that ends with the epoch would be made anew for each block, and to end an iterator
+    of TensorFlow's takes seconds where the machine is busy.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return _endless(x, y)
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).repeat().prefetch(2)
+
+
+def _endless(x: Any, y: Any) -> Generator[tuple[Any, Any]]:
+    while True:
+        for start in range(0, len(x), BATCH):
+            yield x[start : start + BATCH], y[start : start + BATCH]
 
 
 def mlp(x: Any, *, width: int, depth: int) -> Any:
