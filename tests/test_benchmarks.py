@@ -105,14 +105,25 @@ def test_way_to_watch_that_sleeps_is_found_out(
     assert found.wall.low > 0.5
     accused = replace(costs, arms={"gainstage": found})
     verdicts = claims.judge({"deep": accused}, loop_us=1.0)
-    assert [verdict.holds for verdict in verdicts] == [False, None, False, True]
+    assert [verdict.outcome for verdict in verdicts] == [
+        "does not hold",
+        "not claimed",
+        "does not hold",
+        "holds",
+    ]
 
 
-def test_ratio_is_claimed_of_long_steps_alone() -> None:
+@pytest.mark.parametrize(
+    ("step_ms", "samples", "outcome"),
+    [(19.9, 8, "not claimed"), (20.1, 7, "too few samples"), (20.1, 8, "does not hold")],
+)
+def test_ratio_is_claimed_of_long_steps_and_enough_samples(
+    step_ms: float, samples: int, outcome: str
+) -> None:
     nothing = figures.Interval(0.0, 0.0, 0.0)
     cost = measure.Cost(
-        step_ms=19.9,
-        samples=1,
+        step_ms=step_ms,
+        samples=samples,
         every=10.0,
         values=1,
         share=nothing,
@@ -124,12 +135,9 @@ def test_ratio_is_claimed_of_long_steps_alone() -> None:
         epoch_end_ms=0.0,
     )
 
-    held = [
-        claims.judge({"a": measure.Costs(0, 0.0, 0.0, {"gainstage": one})}, loop_us=1.0)[1].holds
-        for one in (cost, replace(cost, step_ms=20.1))
-    ]
+    _, ratio, *_ = claims.judge({"a": measure.Costs(0, 0.0, 0.0, {"gainstage": cost})}, loop_us=1.0)
 
-    assert held == [None, False]
+    assert ratio.outcome == outcome
 
 
 @pytest.mark.parametrize("name", workloads(25))
@@ -160,7 +168,7 @@ def test_memory_that_grows_is_found_out() -> None:
 
     assert growth.steps == list(range(10, 101, 10))
     assert growth.growth > 15
-    assert claims.judge_memory({"gainstage": growth}).holds is False
+    assert claims.judge_memory({"gainstage": growth}).outcome == "does not hold"
 
 
 def test_memory_of_a_watched_training_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

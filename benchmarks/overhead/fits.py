@@ -165,6 +165,7 @@ class Fit:
                 self._batches,
                 steps_per_epoch=self._steps,
                 epochs=ENDLESS,
+                shuffle=False,
                 verbose=0,
                 callbacks=[
                     _First(self),

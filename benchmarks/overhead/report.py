@@ -121,18 +121,12 @@ def table(name: str, costs: Costs) -> str:
     return f"{head}\n{grid([HEADINGS, *(_cells(arm, cost) for arm, cost in costs.arms.items())])}\n"
 
 
-MARKS = {True: "holds", False: "DOES NOT HOLD", None: "not claimed here"}
-
-
 def verdicts(found: Sequence[Verdict]) -> str:
     """Claims and what became of them."""
     return grid(
         [
             ("claim", "of", "measured", "at most", ""),
-            *(
-                (v.claim, v.about, number(v.figure, 4), f"{v.limit:g}", MARKS[v.holds])
-                for v in found
-            ),
+            *((v.claim, v.about, number(v.figure, 4), f"{v.limit:g}", v.outcome) for v in found),
         ]
     )
 
