@@ -31,6 +31,8 @@ class Fetched(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Asks it."""
         if self._due(batch):
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()  # within an epoch the variables hold nothing
             self.sample(self._outputs.predict(self._examples, verbose=0))
 
     def sample(self, outputs: list[Any]) -> None:
