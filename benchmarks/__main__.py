@@ -9,5 +9,7 @@ argparse.ArgumentParser(
     description="Every benchmark: "
     + ", ".join(f"python -m benchmarks.{name}" for name in ("overhead", "diagnosis", "ingest")),
 ).parse_args()
-for benchmark in (overhead, diagnosis, ingest):
-    benchmark.main([])
+overhead.main([])
+overhead.main(["--memory"])
+diagnosis.main([])
+ingest.main([])

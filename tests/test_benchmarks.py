@@ -1,32 +1,182 @@
 """The short forms of the benchmarks: that they run and say what they measure."""
 
 import json
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
 import pytest
 from benchmarks import diagnosis, ingest, overhead
+from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
+from benchmarks.overhead.fits import Block, Watch
+from benchmarks.overhead.workloads import workloads
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
-def test_overhead_is_measured_for_every_workload_and_every_way_to_watch(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    overhead.main(["--rounds", "1", "--steps", "30", "--json"])
+def step_notes(*milliseconds: float, sampled: tuple[int, ...] = ()) -> Block:
+    """A block of these steps, of which the first does not count."""
+    seconds = np.array([99.0, *milliseconds]) / 1e3
+    places = np.arange(seconds.size)
+    return Block(seconds, np.full(seconds.size, 3e-6), np.isin(places, sampled), 0.0)
+
+
+def test_overhead_comes_from_sampled_and_plain_steps() -> None:
+    blocks = [
+        step_notes(20, 20, 26, 24, 20, 20, 20, 20, 20, 20, sampled=(3,)),
+        step_notes(20, 22, 20, 20, 20, 20, 20, 20, 20, 20),
+    ]
+
+    # One sample in 20 steps, 6 ms more than a plain one, in a mean of 21 and 20.2 ms.
+    assert figures.share(blocks) == pytest.approx(0.05 * 6 / 20.6)
+    assert figures.ratio(blocks) == pytest.approx(26 / 20)
+    assert figures.behind(blocks) == pytest.approx(4e-3)
+    assert figures.hooks(blocks) == pytest.approx(3e-6)
+    assert figures.wall([(blocks[0], blocks[1])]) == pytest.approx(210 / 202 - 1)
+
+
+def test_interval_of_rounds_that_agree_is_narrow_and_of_others_wide() -> None:
+    calm = [step_notes(20, 26, 20, 20, sampled=(2,))] * 8
+    wild = [step_notes(20, 20 + extra, 20, 20, sampled=(2,)) for extra in range(8)]
+
+    agreed, spread = (figures.interval(figures.ratio, blocks) for blocks in (calm, wild))
+
+    assert agreed.low == agreed.value == agreed.high == pytest.approx(1.3)
+    assert spread.low < spread.value - 0.05 < spread.value + 0.05 < spread.high
+
+
+def test_overhead_is_printed_for_every_way_to_watch(capsys: pytest.CaptureFixture[str]) -> None:
+    short = ["--models", "deep", "--layers", "3", "--rounds", "2", "--samples", "0"]
+
+    overhead.main([*short, "--steps", "40", "--arms", "submodel", "--json"])
 
     found = printed(capsys)
-    assert list(found) == [workload.name for workload in overhead.WORKLOADS]
-    for arms in found.values():
-        assert list(arms) == [
-            "plain",
-            "gainstage, auto",
-            "gainstage, every 20",
-            "predict, every 20",
-        ]
-        assert arms["plain"]["ratio"] == 1.0
-        assert all(arm["ratio"] > 0 for arm in arms.values())
+    deep = found["models"]["deep"]
+    assert list(deep["arms"]) == ["plain", "no-op", "gainstage", "submodel"]
+    assert deep["warm_up_steps"] >= 160
+    assert found["server"]
+    assert found["machine"]["backend"] == keras.backend.backend()
+    assert {claim["about"] for claim in found["claims"]} == {"deep", "in a tight loop"}
+    assert all(arm["step_ms"] > 0 for arm in deep["arms"].values())
+    assert deep["arms"]["gainstage"]["values"] > deep["arms"]["submodel"]["values"] == 18
+    assert 0 < found["loop_us"] < 100
+
+
+class Sleeper(keras.callbacks.Callback):
+    """Takes 2 ms in every step, and 20 ms in a sample."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        time.sleep(2e-3)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if is_tenth(batch):
+            time.sleep(20e-3)
+
+
+def is_tenth(step: int) -> bool:
+    return step % 10 == 5
+
+
+def test_way_to_watch_that_sleeps_is_found_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sleeper = arms.Arm("sleeper", lambda surroundings: Watch([Sleeper()], is_tenth))
+
+    costs = measure.measure(
+        workloads(3)["deep"],
+        [*arms.ALWAYS, sleeper],
+        rounds=3,
+        samples=0,
+        steps=40,
+        folder=tmp_path,
+    )
+    capsys.readouterr()
+
+    found = costs.arms["sleeper"]
+    assert found.samples == 12
+    assert found.hooks_us > 1_900
+    assert found.ratio.low > 2
+    assert found.share.low > 0.1
+    assert found.wall.low > 0.5
+    accused = replace(costs, arms={"gainstage": found})
+    verdicts = claims.judge({"deep": accused}, loop_us=1.0)
+    assert [verdict.outcome for verdict in verdicts] == [
+        "does not hold",
+        "not claimed",
+        "does not hold",
+        "holds",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step_ms", "samples", "outcome"),
+    [(19.9, 8, "not claimed"), (20.1, 7, "too few samples"), (20.1, 8, "does not hold")],
+)
+def test_ratio_is_claimed_of_long_steps_and_enough_samples(
+    step_ms: float, samples: int, outcome: str
+) -> None:
+    nothing = figures.Interval(0.0, 0.0, 0.0)
+    cost = measure.Cost(
+        step_ms=step_ms,
+        samples=samples,
+        every=10.0,
+        values=1,
+        share=nothing,
+        ratio=figures.Interval(1.2, 1.1, 1.3),
+        behind_ms=nothing,
+        wall=nothing,
+        hooks_us=1.0,
+        start_up_s=0.0,
+        epoch_end_ms=0.0,
+    )
+
+    _, ratio, *_ = claims.judge({"a": measure.Costs(0, 0.0, 0.0, {"gainstage": cost})}, loop_us=1.0)
+
+    assert ratio.outcome == outcome
+
+
+@pytest.mark.parametrize("name", workloads(25))
+def test_workload_can_be_trained_and_read_by_hand(name: str) -> None:
+    workload = workloads(25)[name]
+    model, (x, y) = workload.build(), workload.data(1)
+    callback = homemade.Fetched(x[:16], lambda step: True)
+
+    model.fit(x, y, batch_size=64, verbose=0, callbacks=[callback])
+
+    assert len(callback.figures) == 3 * len(model.layers)
+    assert name != "deep" or sum("dense" in layer.name for layer in model.layers) == 26
+
+
+class Leak(keras.callbacks.Callback):
+    """Keeps 256 kB of every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Any] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.kept.append(np.ones(2**15))
+
+
+def test_memory_that_grows_is_found_out() -> None:
+    growth = memory.train(100, [Leak()])
+
+    assert growth.steps == list(range(10, 101, 10))
+    assert growth.growth > 15
+    assert claims.judge_memory({"gainstage": growth}).outcome == "does not hold"
+
+
+def test_memory_of_a_watched_training_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    overhead.main(["--memory", "--steps", "100", "--no-server", "--json"])
+
+    found = printed(capsys)
+    assert list(found["memory"]) == ["no-op", "gainstage"]
+    assert [claim["about"] for claim in found["claims"]] == ["memory"]
 
 
 def test_diagnosis_is_held_against_the_verdict_that_fits(
