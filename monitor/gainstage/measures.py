@@ -86,7 +86,9 @@ class RowMeter:
     def of(cls, row: wire.Row) -> "RowMeter":
         """The meter of a row of the schema."""
         function = TABLE.get(row.activation or "linear")
-        return cls(row.fan_in, function, math.prod(row.kernel_shape[:-2]) == 1)
+        # The scale of a normalisation is a kernel of fewer axes: it sums nothing.
+        pointwise = len(row.kernel_shape) > 1 and math.prod(row.kernel_shape[:-2]) == 1
+        return cls(row.fan_in, function, pointwise)
 
     def measure(self, reading: Reading, step: int) -> dict[str, float]:
         """Statistic id -> value, of those that exist for this row.

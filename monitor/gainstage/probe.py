@@ -89,7 +89,7 @@ class Probe:
         tensors = self._function(x)
         return Sample(
             self._rows,
-            [_reading(keras.tree.map_structure(_numpy, row)) for row in tensors],
+            [_reading(row) for row in tensors],
             traced=before == 0,
         )
 
@@ -359,7 +359,8 @@ def _numpy(tensor: Any) -> Any:
     return ops.convert_to_numpy(tensor)
 
 
-def _reading(parts: dict[str, Any]) -> Reading:
+def _reading(tensors: dict[str, Any]) -> Reading:
+    parts: Any = keras.tree.map_structure(_numpy, tensors)
     kernels = parts.pop("kernels", None)
     scales = parts.pop("scales", None)
     resolution = parts.pop("resolution", None)
