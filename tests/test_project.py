@@ -26,6 +26,7 @@ APART = {
     "gainstage.wire": ("socket", "keras", "tensorflow", "fastapi"),
     "gainstage.statistics": ("socket", "keras", "tensorflow", "fastapi"),
     "gainstage.activations": ("socket", "keras", "tensorflow", "fastapi"),
+    "gainstage.contractions": ("socket", "keras", "tensorflow", "fastapi"),
     "gainstage.diagnosis": ("socket", "keras", "tensorflow", "fastapi"),
     "gainstage.spool": ("socket", "keras", "tensorflow", "fastapi"),
 }

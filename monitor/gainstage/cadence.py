@@ -67,12 +67,17 @@ class Cadence:
         """A sample took `seconds`; `traced` where the probe was compiled for it."""
         self.samples += 1
         self._since = 0
+        if not traced:
+            self.sample_seconds = _blend(self.sample_seconds, seconds)
+        self.paid(seconds, traced=traced)
+
+    def paid(self, seconds: float, *, traced: bool) -> None:
+        """A sample, or something else beside the training, took `seconds`."""
         if traced:
             self.tracing_seconds += seconds
             return
         self._spent += seconds
-        self.sample_seconds = _blend(self.sample_seconds, seconds)
-        # What a sample took above its allowance is saved up for before the next; the opening's
+        # What was spent above the allowance is saved up for before the next sample; the opening's
         # cost is not, or nothing would be seen for a hundred times as long.
         least = 0.0 if self.samples <= OPENING_SAMPLES else -inf
         self._allowance = max(self._allowance - seconds, least)

@@ -16,8 +16,8 @@ from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
 from gainstage.options import Options
-from gainstage.probe import Probe
 from gainstage.recorder import Recorder, RunIdentity
+from gainstage.sampler import Sampler
 from gainstage.training import describe_training, environment, learning_rate, optimizer_step
 
 if TYPE_CHECKING:
@@ -119,7 +119,9 @@ class LayerMonitor(keras.callbacks.Callback):
 
     def _begin(self) -> None:
         self._cadence = Cadence(self._options.every, self._options.overhead)
-        self._probe: Probe | None = None
+        self._sampler: Sampler | None = None
+        self._tests = 0
+        self._validating = False
         self._failures = 0
         self._reported: set[str] = set()
         self._epoch = 0
@@ -214,6 +216,20 @@ class LayerMonitor(keras.callbacks.Callback):
         self._logs = logs or {}
 
     @_contained
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Notes that a validation begins."""
+        self._validating = self._sampler is not None
+
+    @_contained
+    def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Arms the next call of the test function, once a validation."""
+        self._tests += 1
+        # As in training, the first call of the function is never looked at.
+        if self._validating and self._tests > 1 and self._failures < MOST_FAILURES:
+            self._validating = False
+            peek.arm(self._model, "test_function", self._validate)
+
+    @_contained
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Closes the run, sends what waits, and prints what was found."""
         self._stop_serving()
@@ -259,26 +275,35 @@ class LayerMonitor(keras.callbacks.Callback):
         recorder = self._recorder
         if recorder is None:  # on_train_begin failed, and said so
             return None
-        x = seen.x
-        batch_size = peek.size(x)
+        batch_size = peek.size(seen.x)
         if self._batch_size is not None and batch_size < self._batch_size:
             return None  # the last batch of an epoch: too few examples to compare
         self._batch_size = batch_size
-        if self._probe is None:
-            self._probe = Probe(self._model, self._options.include, self._options.exclude)
-        read = self._probe(peek.first(x, self._options.examples), seen.current)
-        if read is None:
+        if self._sampler is None:
+            options = self._options
+            self._sampler = Sampler(self._model, options.examples, options.include, options.exclude)
+        sample = self._sampler.training(seen)
+        if sample is None:
             return None
         changed = recorder.record(
-            read.rows,
-            read.readings,
+            sample,
             lambda: self._training(seen, batch_size),
             step=step,
             epoch=self._epoch,
             logs=logs,
             costs=self._cadence.costs(),
         )
-        return read.traced, changed
+        return sample.traced, changed
+
+    @_contained
+    def _validate(self, seen: peek.Seen) -> None:
+        if self._recorder is None or self._sampler is None:
+            return
+        began = time.perf_counter()
+        sample = self._sampler.validation(seen)
+        if sample is not None:
+            self._recorder.record_validation(sample, step=self._step(), epoch=self._epoch)
+            self._cadence.paid(time.perf_counter() - began, traced=sample.traced)
 
     def _training(self, seen: peek.Seen, batch_size: int) -> wire.Training:
         with keras.StatelessScope(state_mapping=list(seen.current)):

@@ -41,7 +41,12 @@ class Gradients:
         }
         self._sizes = np.array([math.prod(v.shape) for v in self._variables], np.float64)
 
-    def __call__(self, batch: tuple[Any, Any, Any], current: Current) -> dict[int, float]:
+    @property
+    def traces(self) -> int:
+        """How often it was compiled; 0 where the model runs eagerly."""
+        return self._pass.traces
+
+    def __call__(self, batch: tuple[Any, ...], current: Current) -> dict[int, float]:
         """Layer, by its `id` -> rms of the gradient over its trainable weights.
 
         `batch` is inputs, targets and the examples' weights. Layers without weights are left out.

@@ -18,6 +18,8 @@ from gainstage.peek import Current
 class Isolated:
     """`function(*tensors)` with the variables of `model` as they are, and nothing left behind.
 
+    `eager` says whether it is compiled, `traces` how often it was.
+
     Args:
         model: The user's model, built.
         function: Takes and returns structures of tensors; runs in Python once for each new
@@ -32,6 +34,7 @@ class Isolated:
         self._function = function
         self._differentiable = differentiable
         self.eager = keras.backend.backend() == "torch" or bool(model.run_eagerly)
+        self.traces = 0
         self._variables: list[Any] = []
         self._compiled: Callable[..., Any] | None = None
         self._run = {"tensorflow": self._tensorflow, "jax": self._jax, "torch": self._torch}[
@@ -73,6 +76,7 @@ class Isolated:
             return self._scoped((), (), tensors)
 
     def _scoped(self, variables: Any, values: Any, tensors: tuple[Any, ...]) -> Any:
+        self.traces += not self.eager
         mapping = list(zip(variables, values, strict=True))
         with (
             keras.StatelessScope(state_mapping=mapping, collect_losses=True),

@@ -58,6 +58,8 @@ class Reading:
         kernel_max: Largest magnitude in the whole kernel.
         moving: Fixed coordinates of the layer's largest trainable weight, [coordinates].
         nonfinite_weights: Share of non-finite values in all weights of the layer.
+        nonfinite_inputs: Share of non-finite values in all of what enters the layer, where that is
+            the data; of other layers it is taken from x.
         state: What the recurrent kernel multiplies: the last step's state, [positions, units].
         recurrent_kernel: Fixed coordinates of the recurrent kernel, [coordinates].
         logits: What enters an attention's softmax, [positions, keys]; -inf where masked.
@@ -72,6 +74,7 @@ class Reading:
     kernel_max: float | None = None
     moving: Array | None = None
     nonfinite_weights: float | None = None
+    nonfinite_inputs: float | None = None
     state: Array | None = None
     recurrent_kernel: Array | None = None
     logits: Array | None = None
@@ -146,7 +149,9 @@ class Meters:
         self._state_fan_in: Wide = np.array([row.state_fan_in for row in rows], np.float64)
         # z is a product with one position of x alone (a dense layer, a 1x1 convolution), rather
         # than a sum over a patch.
-        pointwise = [math.prod(row.kernel_shape[:-2]) == 1 for row in rows]
+        # The scale of a normalisation is a kernel of fewer axes: it sums nothing.
+        shapes = [row.kernel_shape for row in rows]
+        pointwise = [len(shape) > 1 and math.prod(shape[:-2]) == 1 for shape in shapes]
         self._pointwise: Bools = np.array(pointwise, bool)
         self._recurrent: Bools = ~np.isnan(self._state_fan_in)
         self._saturates: Bools = ~np.isnan(self._edges).all(axis=1)
@@ -201,6 +206,7 @@ class Meters:
         enters = ~np.isnan(self._fan_in) & has["x"] & has["z"] & has["kernel"]
         recurs = has["state"] & has["recurrent_kernel"]
         return has | {
+            "inputs": has["x"] | has["nonfinite_inputs"],
             "outputs": has["z"] | has["y"],
             "saturates": self._saturates,
             "format": self._narrow,
@@ -295,6 +301,8 @@ def _put_sizes(columns: _Columns, parts: _Parts, sizes: Mapping[str, Wide]) -> N
     columns.put(rows, kernel_max=values)
     rows, values = parts["nonfinite_weights"]
     columns.put(rows, weight_nonfinite_rate=values)
+    rows, values = parts["nonfinite_inputs"]
+    columns.put(rows, input_nonfinite_rate=values)
 
 
 def _put_attention(columns: _Columns, part: _Part) -> None:

@@ -31,13 +31,21 @@ class Seen:
     state: Sequence[Sequence[Any]] = ()
 
     @property
-    def x(self) -> Any:
-        """The inputs, of one replica's share where TensorFlow distributes the batch."""
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(self.batch)
+    def parts(self) -> tuple[Any, Any, Any]:
+        """Inputs, targets and the examples' weights, None where there are none.
+
+        Of one replica's share where TensorFlow distributes the batch.
+        """
+        parts = keras.utils.unpack_x_y_sample_weight(self.batch)
         if keras.backend.backend() != "tensorflow":
-            return x
+            return parts
         local = self.model.distribute_strategy.experimental_local_results
-        return keras.tree.map_structure(lambda part: local(part)[0], x)
+        return keras.tree.map_structure(lambda part: local(part)[0], parts)
+
+    @property
+    def x(self) -> Any:
+        """The inputs."""
+        return self.parts[0]
 
     @property
     def current(self) -> Current:

@@ -8,6 +8,7 @@ from gainstage.statistics import IDS
 from gainstage.summaries import Bools
 
 # Statistics by what a row must have for them: fields of `Reading`, and beside them
+#   inputs        x, or data that enter
 #   outputs       z or y
 #   saturates     an activation that saturates somewhere
 #   format        a number format that is not float32's
@@ -15,7 +16,8 @@ from gainstage.summaries import Bools
 #   decomposed    fan_in, x, z, W and, where it is recurrent, h and U
 _SUMMARIES = ("rms", "mean", "std", "max", "db")
 _IDS_BY_NEED: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("x",): (*(f"input_{name}" for name in _SUMMARIES), "input_nonfinite_rate"),
+    ("x",): tuple(f"input_{name}" for name in _SUMMARIES),
+    ("inputs",): ("input_nonfinite_rate",),
     ("z",): tuple(id for id in IDS if id.startswith("pre_")),
     ("y",): tuple(f"output_{name}" for name in _SUMMARIES),
     ("bias",): tuple(f"bias_{name}" for name in _SUMMARIES),

@@ -21,6 +21,7 @@ from gainstage.layers import Leaf, leaves
 from gainstage.measures import Reading
 from gainstage.peek import Current
 from gainstage.rows import describe
+from gainstage.sample import Sample
 from gainstage.submodels import has_call, run_submodels
 from gainstage.taps import Call, connect, tapped, tensors_in
 
@@ -37,19 +38,11 @@ MOST_TRACES = 8
 
 
 @dataclass
-class Sample:
-    """One pass: the rows it went through, and what was read of each."""
-
-    rows: tuple[wire.Row, ...]
-    readings: list[Reading]
-    traced: bool
-
-
-@dataclass
 class _Trace:
     """What is known of a pass before its numbers are: which parts each row reads."""
 
-    calls: list[tuple[int, int, str | None]]
+    calls: list[tuple[int, int, str, str | None]]
+    layers: list[int]
     rows: tuple[wire.Row, ...]
     facts: "list[_Facts]"
     reads: list[dict[str, int]]
@@ -73,10 +66,16 @@ class Probe:
     training: bool = True
     _traces: list[_Trace] = field(default_factory=list, init=False)
     _shapes: set[Any] = field(default_factory=set, init=False)
+    _place: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._pass = Isolated(self.model, self._forward)
-        self._leaves = leaves(self.model, self.include, self.exclude)
+        self.leaves = leaves(self.model, self.include, self.exclude)
+
+    @property
+    def layers(self) -> list[int]:
+        """The `id` of the layer of each row of the last sample."""
+        return self._traces[self._place].layers
 
     def __call__(self, x: Any, current: Current = ()) -> Sample | None:
         """Reads the model on the inputs `x`, a structure of tensors as the model takes it.
@@ -90,7 +89,8 @@ class Probe:
             return None
         self._shapes.add(shapes)
         place, values, counts = self._pass(current, x)
-        trace = self._traces[int(_numpy(place))]
+        self._place = int(_numpy(place))
+        trace = self._traces[self._place]
         read = trace.parts.unpacked(_numpy(values), _numpy(counts))
         return Sample(
             trace.rows,
@@ -105,8 +105,8 @@ class Probe:
         """Which trace this is, all values that were drawn, and how many positions count of each."""
         parts = Parts()
         # Before the pass, since in its scope the pass moves BatchNormalization's averages.
-        weights = {id(leaf.layer): _weights(leaf, parts) for leaf in self._leaves}
-        with tapped(self.model, self._leaves) as recording:
+        weights = {id(leaf.layer): _weights(leaf, parts) for leaf in self.leaves}
+        with tapped(self.model, self.leaves) as recording:
             outputs = _call(self.model, x, training=self.training)
         connect(recording, outputs)
         calls = with_insides(recording)
@@ -117,14 +117,18 @@ class Probe:
         return ops.convert_to_tensor(len(self._traces) - 1, "int32"), values, counts
 
     def _note(self, calls: list[Call], reads: list[dict[str, int]], parts: Parts) -> None:
-        made = [(id(call.leaf), call.index, call.activation) for call in calls]
+        layers = [id(call.leaf.layer) for call in calls]
+        made = [
+            (layer, call.index, call.part, call.activation)
+            for layer, call in zip(layers, calls, strict=True)
+        ]
         last = self._traces[-1] if self._traces else None
         if last is not None and made == last.calls:
             # The same rows, though sequences may have another length.
             trace = replace(last, reads=reads, parts=parts)
         else:
             facts = list(map(_Facts.of, calls))
-            trace = _Trace(made, describe(calls, self.model), facts, reads, parts)
+            trace = _Trace(made, layers, describe(calls, self.model), facts, reads, parts)
         if self._pass.eager:
             self._traces.clear()
         self._traces.append(trace)
@@ -211,6 +215,7 @@ def _tensors(call: Call, parts: Parts) -> dict[str, int]:
         wanted["x"] = None if contraction.normalised else call.arguments[0]
         wanted["post"] = call.output if call.post is None else call.post
     wanted["y"] = next(iter(tensors_in(call.output)), None)
+    data = call.arguments[0] if call.arguments and not call.feeds else None
     first = getattr(layer, "data_format", None) == "channels_first"
 
     def axes(name: str, rank: int) -> Axes:
@@ -218,13 +223,18 @@ def _tensors(call: Call, parts: Parts) -> dict[str, int]:
             return (contraction.inputs if name == "x" else contraction.outputs)(layer, rank)
         return Axes.of(rank, *([1 if first and rank > 2 else -1] if rank > 1 else []))
 
-    return _drawn(
+    found = _drawn(
         {
             name: parts.positions(tensor, axes(name, len(tensor.shape)), call.mask_of(tensor))
             for name, tensor in wanted.items()
             if tensor is not None
         }
     )
+    if data is not None and "float" in keras.backend.standardize_dtype(data.dtype):
+        # Of the data, all values: a single NaN spoils a training, and no layer is to blame.
+        bad = ops.logical_not(ops.isfinite(data))
+        found["nonfinite_inputs"] = parts.whole(ops.mean(ops.cast(bad, "float32")))
+    return found
 
 
 def _drawn(parts: dict[str, int | None]) -> dict[str, int]:
@@ -260,6 +270,7 @@ def _reading(read: dict[str, Any], facts: _Facts) -> Reading:
     """The reading of a row from the arrays that it was drawn as."""
     if "logits" in read:  # of a query that is padding, or sees no key, all are minus infinity
         read["logits"] = read["logits"][(read["logits"] > -np.inf).any(axis=1)]
+    spoilt = read.pop("nonfinite_inputs", None)
     total = read.pop("weight_sum", None)
     shares = [np.mean(~np.isfinite(read[n])) for n in ("moving", "bias") if n in read]
     if total is not None and not np.isfinite(total[0]):
@@ -280,6 +291,7 @@ def _reading(read: dict[str, Any], facts: _Facts) -> Reading:
         **{name: part for name, part in read.items() if part.size},
         kernel_max=largest,
         nonfinite_weights=bad,
+        nonfinite_inputs=None if spoilt is None else float(spoilt[0]),
     )
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,9 +12,11 @@ import numpy as np
 from gainstage import wire
 from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
-from gainstage.measures import Meters, Reading
+from gainstage.measures import Meters
+from gainstage.sample import Sample
 from gainstage.spool import SUFFIX, Spool
-from gainstage.statistics import STATISTICS
+from gainstage.statistics import BY_ID, GRADIENTS, IDS
+from gainstage.summaries import Bools
 from gainstage.uplink import Uplink
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Recorder:
         self._seq = 0
         self._schema: wire.Schema | None = None
         self._meters = Meters(())
+        self._validation: Meters | None = None
         self._url = url
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
@@ -85,8 +88,7 @@ class Recorder:
 
     def record(
         self,
-        rows: tuple[wire.Row, ...],
-        readings: list[Reading],
+        sample: Sample,
         training: Callable[[], wire.Training],
         *,
         step: int,
@@ -95,26 +97,39 @@ class Recorder:
         costs: Mapping[str, float],
     ) -> list[Finding]:
         """Makes a frame of a sample, spools it, and returns the findings that it changed."""
-        if self._schema is None or self._schema.rows != rows:
+        rows = sample.rows
+        fresh = self._schema is None or self._schema.rows != rows
+        if fresh:
             self._meters = Meters(rows)
-        values, exists = self._meters.measure(readings, step)
-        if self._schema is None or self._schema.rows != rows:
-            self._schema = self._begin(rows, exists, training())
-        frame = wire.Frame(
-            **self._next(),
-            schema=self._schema.seq,
-            step=step,
-            epoch=epoch,
-            logs=dict(logs),
-            costs=dict(costs),
-        )
+        values, exists = self._meters.measure(sample.readings, step)
+        if fresh:
+            self._begin(rows, exists, training())
         blocks = {"layers": values}
-        self._append(frame, blocks)
-        self.frames += 1
+        if sample.gradients is not None:
+            blocks["gradients"] = sample.gradients
+        frame = self._frame(blocks, step=step, epoch=epoch, logs=logs, costs=costs)
         self._last_frame = frame.time
         self.newest = Table(step, tuple(row.path for row in rows), values, exists)
         self.state, changed = advance(self.state or begin(self._schema), frame, blocks)
         return changed
+
+    def record_validation(self, sample: Sample, *, step: int, epoch: int) -> None:
+        """Makes a frame of what the layers saw of a batch that is not trained on.
+
+        It is shown beside the others, and not judged.
+        """
+        if self._schema is None or self._schema.rows != sample.rows:
+            return
+        if self._validation is None:
+            self._validation = Meters(sample.rows)
+        values, _ = self._validation.measure(sample.readings, step)
+        self._frame({"layers": values}, step=step, epoch=epoch, source="validation")
+
+    def _frame(self, blocks: dict[str, wire.FloatBlock], **fields: Any) -> wire.Frame:
+        frame = wire.Frame(**self._next(), schema=self._schema.seq, **fields)
+        self._append(frame, blocks)
+        self.frames += 1
+        return frame
 
     def figures(self) -> "RunFigures | None":
         """The run as Prometheus is shown it; None before the first frame. From any thread."""
@@ -155,20 +170,16 @@ class Recorder:
         self._spool.close()
         return left
 
-    def _begin(
-        self, rows: tuple[wire.Row, ...], exists: Any, training: wire.Training
-    ) -> wire.Schema:
-        columns = tuple(wire.Column(statistic.id, statistic.version) for statistic in STATISTICS)
-        mask = np.packbits(exists.ravel(), bitorder="little").tobytes()
+    def _begin(self, rows: tuple[wire.Row, ...], exists: Bools, training: wire.Training) -> None:
+        trainable = np.array([[row.trainable] * len(GRADIENTS) for row in rows], bool)
         schema = wire.Schema(
             **self._next(),
             rows=rows,
-            blocks={"layers": wire.BlockSchema(columns, mask)},
+            blocks={"layers": _block(IDS, exists), "gradients": _block(GRADIENTS, trainable)},
             training=training,
         )
         self._append(schema)
-        self.state = begin(schema)
-        return schema
+        self._schema, self._validation, self.state = schema, None, begin(schema)
 
     def _next(self) -> dict[str, Any]:
         self._seq += 1
@@ -188,3 +199,8 @@ class Recorder:
             message.seq, wire.encode(message, blocks), frame=isinstance(message, wire.Frame)
         )
         self._uplink.notify()
+
+
+def _block(ids: Sequence[str], exists: Bools) -> wire.BlockSchema:
+    columns = tuple(wire.Column(id, BY_ID[id].version) for id in ids)
+    return wire.BlockSchema(columns, np.packbits(exists.ravel(), bitorder="little").tobytes())

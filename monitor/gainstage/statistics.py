@@ -22,7 +22,10 @@ Unit = Literal["", "ratio", "dB"]
 
 @dataclass(frozen=True)
 class Statistic:
-    """A column of a frame. `version` changes whenever the same data would give another number."""
+    """A column of a frame's block; blocks have cadences of their own.
+
+    `version` changes whenever the same data would give another number.
+    """
 
     id: str
     title: str
@@ -30,6 +33,7 @@ class Statistic:
     formula: str
     meaning: str
     version: int = 1
+    block: Literal["layers", "gradients"] = "layers"
 
 
 _TENSORS = {
@@ -262,10 +266,30 @@ STATISTICS: tuple[Statistic, ...] = (
         "Share of values that the format has no room for. Only in layers that compute in float16 "
         "or bfloat16.",
     ),
+    Statistic(
+        "gradient_rms",
+        "Probe's gradient",
+        "",
+        "rms of dL/dW over the layer's trainable weights, L the loss of the sampled examples",
+        "What the loss asks of the layer's weights. It is as noisy as the gradient of a batch of "
+        "that many examples.",
+        block="gradients",
+    ),
+    Statistic(
+        "gradient_ratio",
+        "Probe's gradient, against the last layer's",
+        "ratio",
+        "gradient_rms / gradient_rms of the last layer that has one",
+        "Far below 1 in the first layers, gradients vanish on their way there; far above, they "
+        "explode.",
+        block="gradients",
+    ),
 )
 
 # Level -> the statistic that it is the decibels of.
 AMPLITUDES = {id: source for id, (source, *_) in _LEVELS.items()}
 BY_ID = {statistic.id: statistic for statistic in STATISTICS}
-IDS = tuple(BY_ID)
+GRADIENTS = tuple(id for id, statistic in BY_ID.items() if statistic.block == "gradients")
+# The columns of the block "layers", which every sample has.
+IDS = tuple(id for id, statistic in BY_ID.items() if statistic.block == "layers")
 INDEX = {id: position for position, id in enumerate(IDS)}

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from gainstage.measures import Reading
-from gainstage.probe import Sample
+from gainstage.sample import Sample
 
 layers = keras.layers
 EXAMPLES = 6

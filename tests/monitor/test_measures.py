@@ -226,6 +226,7 @@ def test_meter_of_a_row_knows_its_fan_in_and_activation(row: Any, headroom: floa
         ((1, 1, 4, 8), 4.0, True),
         ((3, 3, 4, 8), 36.0, False),
         ((3, 3, 9, 1), 9.0, False),  # depthwise: as many taps as channels
+        ((8,), 1.0, False),  # the scale of a normalisation
     ],
 )
 def test_loudest_direction_is_of_positions_only_where_they_are_what_is_summed(

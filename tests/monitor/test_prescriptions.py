@@ -88,6 +88,34 @@ def test_bias_patch_penalises_the_bias_and_begins_it_at_0() -> None:
     assert settings_of(penalised, "bias_regularizer") == settings_of(HIDDEN, "bias_regularizer")
 
 
+@pytest.mark.parametrize(
+    ("layer", "kernels", "bias"),
+    [
+        (keras.layers.Conv2D(4, 3), ["kernel"], "bias"),
+        (keras.layers.DepthwiseConv2D(3), ["depthwise"], "bias"),
+        (keras.layers.SeparableConv2D(4, 3), ["depthwise", "pointwise"], "bias"),
+        (keras.layers.BatchNormalization(), ["gamma"], "beta"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, keras.Layer) else str(value),
+)
+def test_patches_name_the_arguments_that_the_layer_has(
+    layer: Any, kernels: list[str], bias: str
+) -> None:
+    known = {"kind": type(layer).__name__, "arguments": arguments(layer)}
+
+    (less_kernel,) = patch("kernel", **known)
+    (less_bias,) = patch("bias", **known)
+
+    assert all(getattr(less_kernel, f"{name}_regularizer").l2 > 0 for name in kernels)
+    assert getattr(less_bias, f"{bias}_regularizer").l2 > 0
+
+
+def test_scale_that_takes_no_penalty_gets_no_patch() -> None:
+    case = Case(view(GUILTY["kernel"], rows=[row(kind="RMSNormalization")]), 0)
+
+    assert BY_VERDICT["kernel"].prescribe(case).code == ""
+
+
 def test_input_patch_standardises_in_front_of_the_layer() -> None:
     scaling, layer = patch("input", {"input_rms": 50.0, "input_mean": 40.0, "input_std": 30.0})
 

@@ -1,5 +1,8 @@
 """Weights that are too large for their number."""
 
+from typing import Any
+
+from gainstage.contractions import TABLE
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
@@ -16,14 +19,12 @@ def prescribe(case: Case) -> Prescription:
         target=case["kernel_rms"] * amplitude(-excess),
         steps=HOLDING_STEPS,
     )
-    code = replacement(
-        row,
-        layer(
-            row,
-            kernel_regularizer=call("keras.regularizers.L2", l2=float(f"{strength:.2g}")),
-            kernel_initializer=None,
-        ),
-    )
+    changes: dict[str, Any] = {}
+    for name in TABLE[row.kind].arguments if row.kind in TABLE else ("kernel",):
+        regularizer = call("keras.regularizers.L2", l2=float(f"{strength:.2g}"))
+        changes |= {f"{name}_regularizer": regularizer, f"{name}_initializer": None}
+    # RMSNormalization takes no penalty on its scale: there is nothing to paste.
+    code = replacement(row, layer(row, **changes)) if changes else ""
     return Prescription(
         f"Begin {row.path} from the default initializer and penalise its kernel: "
         f"L2({strength:.2g}). Its gain stands {excess:.0f} dB above what keeps the variance. A "

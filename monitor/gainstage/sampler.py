@@ -1,0 +1,86 @@
+"""Sampling a model: the probe's pass, at a slower cadence its gradient, and one of validation."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gainstage import peek, wire
+from gainstage.gradients import Gradients
+from gainstage.probe import MOST_TRACES, Probe
+from gainstage.sample import Sample
+from gainstage.submodels import has_call
+
+log = logging.getLogger("gainstage")
+
+# Samples between two gradients: one costs as much as three passes, and its noise is averaged over
+# many of them.
+GRADIENT_EVERY = 8
+
+
+class Sampler:
+    """Takes samples of `model` from batches that it is about to be given.
+
+    Args:
+        model: The user's model, built.
+        examples: Examples of a batch that are read.
+        include: Glob patterns over layer paths; None: all.
+        exclude: Glob patterns over layer paths to leave out.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        examples: int,
+        include: tuple[str, ...] | None = None,
+        exclude: tuple[str, ...] = (),
+    ) -> None:
+        self._examples = examples
+        self._probe = Probe(model, include, exclude)
+        self._validation = Probe(model, include, exclude, training=False)
+        self._gradients: Gradients | None = None
+        if has_call(model) and getattr(model, "compiled", False):
+            self._gradients = Gradients(model, self._probe.leaves)
+        self._samples = 0
+
+    def training(self, seen: peek.Seen) -> Sample | None:
+        """A sample of a training step; None where too many shapes of inputs were traced."""
+        current = seen.current
+        sample = self._probe(peek.first(seen.x, self._examples), current)
+        if sample is None:
+            return None
+        # Not with the first sample, whose tracing is long enough.
+        self._samples += 1
+        if self._gradients is None or self._samples % GRADIENT_EVERY != GRADIENT_EVERY // 2:
+            return sample
+        try:
+            return self._with_gradient(sample, self._gradients, seen, current)
+        except Exception as error:  # of a loss that cannot be taken apart from its step
+            self._gradients = None
+            log.info("No gradients are sampled. %s: %s", type(error).__name__, error)
+            return sample
+
+    def validation(self, seen: peek.Seen) -> Sample | None:
+        """A sample of a batch that is not trained on."""
+        return self._validation(peek.first(seen.x, self._examples), seen.current)
+
+    def _with_gradient(
+        self, sample: Sample, gradients: Gradients, seen: peek.Seen, current: peek.Current
+    ) -> Sample:
+        traces = gradients.traces
+        if traces >= MOST_TRACES:
+            return sample
+        batch = tuple(peek.first(part, self._examples) for part in seen.parts)
+        table = _table(gradients(batch, current), self._probe.layers)
+        return replace(sample, gradients=table, traced=sample.traced or gradients.traces > traces)
+
+
+def _table(found: dict[int, float], layers: Sequence[int]) -> wire.FloatBlock:
+    """[rows, gradient's rms and its ratio to the last layer's], NaN where a row has none."""
+    rms = np.array([found.get(layer, np.nan) for layer in layers], np.float32)
+    known = rms[~np.isnan(rms)]
+    with np.errstate(all="ignore"):
+        ratio = rms / (known[-1] if known.size else np.float32(np.nan))
+    return np.stack([rms, ratio], axis=1)
