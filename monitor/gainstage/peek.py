@@ -50,8 +50,9 @@ class Seen:
     @property
     def current(self) -> Current:
         """The model's variables whose values are not in them; empty where all are."""
-        optimizer = self.model.optimizer.variables if len(self.state) > 3 else []
-        groups = (self.model.trainable_variables, self.model.non_trainable_variables, optimizer)
+        groups = [self.model.trainable_variables, self.model.non_trainable_variables]
+        if len(self.state) > 3:  # of a step that trains, the metrics' being the last
+            groups.append(self.model.optimizer.variables)
         return [
             pair
             for variables, values in zip(groups, self.state, strict=False)
