@@ -1,5 +1,8 @@
 """Weights that line up with the inputs: small weights, small inputs, loud outputs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
@@ -34,6 +37,13 @@ def prescribe(case: Case) -> Prescription:
         f" Penalising the kernel would have to shrink every weight by {case['coherence_db']:.0f} "
         "dB, features and all; the weights are not what is large."
     )
+    initializer = row.arguments.get("kernel_initializer")
+    if initializer is not None and case.from_the_first:
+        remedy += (
+            f" It has been so since the first sample: {_name(initializer)}, the initializer of the "
+            "kernel, put it there, unless the weights were loaded. Beginning from the default "
+            "initializer may make the penalty unnecessary."
+        )
     if case["common_mode"] > case["aligned"]:
         remedy += (
             " Most of it is common to all examples: centring the input of the layer, or "
@@ -45,6 +55,12 @@ def prescribe(case: Case) -> Prescription:
             "comes close under it."
         )
     return Prescription(remedy, replacement(row, *layers))
+
+
+def _name(initializer: Any) -> str:
+    """What an initializer is called, as the arguments of a layer hold it."""
+    named = initializer.get("class", "") if isinstance(initializer, Mapping) else initializer
+    return str(named).rpartition(".")[2]
 
 
 RULE = overload_rule(
