@@ -33,9 +33,11 @@ def prescribe(case: Case) -> Prescription:
             " The activation becomes a layer of its own, because a penalty behind it acts on "
             "bounded values, whose gradient is 0 just where the unit is saturated."
         )
+    gain = float(case.view.excess["kernel"][case.position])
     remedy += (
-        f" Penalising the kernel would have to shrink every weight by {case['coherence_db']:.0f} "
-        "dB, features and all; the weights are not what is large."
+        f" The alignment stands {case['coherence_db']:.0f} dB above its reference, the weights' "
+        f"size {gain:.0f} dB: a kernel penalty would have to shrink every weight for both, "
+        "features and all. The strength is a first guess; whether it is right, a trial decides."
     )
     initializer = row.arguments.get("kernel_initializer")
     if initializer is not None and case.from_the_first:

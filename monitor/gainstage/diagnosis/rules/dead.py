@@ -13,8 +13,8 @@ from gainstage.measures import WINDOW
 # ReLU cases of `cases.py`). Three quarters are four standard deviations of that away.
 DEAD_SHARE = 0.75
 CLOSING_SHARE = 0.5
-# An input ten times as loud as the unit rms that initializers and learning rates are made for makes
-# each step a hundred times as long: the first one throws units past their zero for good, and would
+# At ten times the unit rms that initializers and learning rates are made for, a step moves what a
+# unit puts out a hundred times as far: the first ones throw it past its zero for good, and would
 # throw a `leaky_relu` to infinity.
 LOUD_DB = 20.0
 NONLINEAR = {None, "linear"}
