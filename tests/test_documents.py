@@ -189,6 +189,15 @@ def test_finding_in_the_readme_is_what_the_demo_prints() -> None:
     assert " ".join(printed.split()) == summary
 
 
+def test_arguments_that_the_readme_names_are_arguments_of_the_monitor() -> None:
+    table = re.findall(r"^\| (`\w+=.*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    calls = [call for cell in table for call in re.findall(r"`(.+?)`", cell)]
+
+    assert {call.partition("=")[0] for call in calls} >= {"run", "include", "exclude", "overhead"}
+    for call in calls:
+        assert eval(f"LayerMonitor(False, {call})", {"LayerMonitor": LayerMonitor})
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.verdict)
 def test_page_of_findings_says_what_the_rule_says(rule: Any) -> None:
     page = ROOT / "docs" / "findings.md"

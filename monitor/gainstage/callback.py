@@ -16,6 +16,7 @@ from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
 from gainstage.options import Options
+from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.sampler import Sampler
 from gainstage.training import describe_training, environment, learning_rate, optimizer_step
@@ -237,15 +238,14 @@ class LayerMonitor(keras.callbacks.Callback):
         if recorder is None:
             return
         left = recorder.close("completed", DRAIN_SECONDS)
-        report.print_findings(
-            self.findings(), recorder.newest, self._cadence.costs(), recorder.page
-        )
+        report.print_findings(recorder.state, recorder.newest, self._cadence.costs(), recorder.page)
         if left:
             log.warning(
-                "%d messages of run %s wait in %s. To send them later: gainstage sync",
+                "%d messages of run %s wait in %s. To send them later: %s",
                 left,
                 recorder.identity.run,
                 self._options.folder,
+                sync_command(self._options.url or "", self._options.folder),
             )
 
     @_contained

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -12,38 +13,91 @@ from rich.text import Text
 
 from gainstage.client import Client, ServerError
 from gainstage.finding import VERDICTS
-from gainstage.options import DEFAULT_URL
+from gainstage.places import DEFAULT_PORT, DEFAULT_URL, home, install_command, spools
+from gainstage.uplink import ingest_url
 
 app = typer.Typer(
     help="Watch Keras models while they train.", no_args_is_help=True, add_completion=False
 )
 console = Console()
 
-HOME = Path.home() / ".gainstage"
+DEMO, SPOOLS = home() / "demo", spools()
+# What a finding can be of.
+FAULTS = tuple(verdict.name for verdict in VERDICTS if verdict.name != "healthy")
 
-Url = Annotated[str, typer.Option(envvar="GAINSTAGE_URL", help="Address of the server.")]
+
+def _stop(reason: str) -> NoReturn:
+    Console(stderr=True).print(Text(reason), style="red", soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def _checked(url: str) -> str:
+    try:
+        ingest_url(url)
+    except ValueError as error:
+        _stop(str(error))
+    return url
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"gainstage {version('gainstage')}")
+        raise typer.Exit
+
+
+Url = Annotated[
+    str, typer.Option(envvar="GAINSTAGE_URL", help="Address of the server.", callback=_checked)
+]
 Token = Annotated[str | None, typer.Option(envvar="GAINSTAGE_TOKEN", help="The server's token.")]
 Answer = TypeVar("Answer")
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.")]
 
 
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    """What every command takes."""
+
+
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    database: Annotated[Path | None, typer.Option(help="File of the embedded store.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8420"),
+    ] = None,
+    database: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that holds everything stored.", show_default="~/.gainstage/gainstage.db"
+        ),
+    ] = None,
 ) -> None:
     """Start the server and its dashboard. Every setting is also read from GAINSTAGE_<NAME>."""
     try:
+        from gainstage_server.app import can_listen
         from gainstage_server.app import serve as run
         from gainstage_server.settings import Settings
     except ModuleNotFoundError as error:
-        _stop(f'The server is not installed ({error}). pip install "gainstage[server]"')
+        _stop(f"The server is not installed ({error}): {install_command('server')}")
     given: dict[str, Any] = {"host": host, "port": port, "database": database}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
         _stop(str(error))
+    try:
+        can_listen(settings)
+    except OSError as error:
+        _stop(
+            f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). Choose another "
+            "address with --host and --port."
+        )
     if settings.port:
         console.print(f"Dashboard: http://{settings.host}:{settings.port}")
     run(settings)
@@ -55,15 +109,15 @@ def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON on the last line.")
     ] = False,
-    port: Annotated[int, typer.Option(help="Port of the demo's server.")] = 8420,
-    folder: Annotated[Path, typer.Option(help="Where the demo keeps its runs.")] = HOME / "demo",
+    port: Annotated[int, typer.Option(help="Port of the demo's server.")] = DEFAULT_PORT,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its runs.")] = DEMO,
 ) -> None:
     """Train a model that goes wrong, see why, apply the patch, and see it work."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         from gainstage import demo as demonstration
     except ModuleNotFoundError as error:
-        _stop(f'The demo needs more packages ({error}). pip install "gainstage[demo]"')
+        _stop(f"The demo needs more packages ({error}): {install_command('demo')}")
     try:
         demonstration.run(folder=folder, port=port, once=once, as_json=as_json)
     except RuntimeError as error:
@@ -102,16 +156,16 @@ def check(
     run: RunName,
     fail_on: Annotated[
         str, typer.Option(help="Verdicts that fail the check, commas between them.")
-    ] = ",".join(verdict.name for verdict in VERDICTS if verdict.name != "healthy"),
+    ] = ",".join(FAULTS),
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
     """Exit with 1 where a run has an open finding of the given verdicts: for use in CI."""
     wanted = {name.strip() for name in fail_on.split(",")}
-    unknown = wanted - {verdict.name for verdict in VERDICTS}
+    unknown = wanted - set(FAULTS)
     if unknown:
-        names = ", ".join(verdict.name for verdict in VERDICTS)
-        _stop(f"--fail-on takes verdicts out of {names}. Received: {', '.join(sorted(unknown))}.")
+        given = ", ".join(sorted(unknown))
+        _stop(f"--fail-on takes verdicts out of {', '.join(FAULTS)}. Received: {given}.")
     findings = _ask(lambda client: client.findings(run), url, token)
     failing = [f for f in findings if f["closed_step"] is None and f["verdict"] in wanted]
     for finding in failing:
@@ -125,7 +179,7 @@ def check(
 def sync(
     folder: Annotated[
         Path, typer.Argument(envvar="GAINSTAGE_SPOOL", help="Folder of the spools.")
-    ] = HOME / "spool",
+    ] = SPOOLS,
     patience: Annotated[float, typer.Option(help="Seconds to wait for the server.")] = 30.0,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -144,11 +198,6 @@ def _ask(question: Callable[[Client], Answer], url: str, token: str | None) -> A
         return question(Client(url, token))
     except ServerError as error:
         _stop(str(error))
-
-
-def _stop(reason: str) -> NoReturn:
-    Console(stderr=True).print(Text(reason), style="red")
-    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -3,8 +3,11 @@
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from gainstage.places import serve_command
 
 TIMEOUT = 10.0
 
@@ -22,7 +25,7 @@ class Client:
 
     def runs(self, **filters: str) -> list[dict[str, Any]]:
         """The runs, newest first."""
-        return self._get("/api/v1/runs", filters)["runs"]
+        return self._get("/api/v1/runs", filters, "runs")
 
     def run(self, run: str) -> dict[str, Any]:
         """One run."""
@@ -30,21 +33,27 @@ class Client:
 
     def findings(self, run: str) -> list[dict[str, Any]]:
         """What was found in a run, open findings first."""
-        return self._get(f"/api/v1/runs/{quote(run)}/findings", {})["findings"]
+        return self._get(f"/api/v1/runs/{quote(run)}/findings", {}, "findings")
 
-    def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+    def _get(self, path: str, query: dict[str, str], part: str | None = None) -> Any:
+        """What the server answers, or the `part` of it."""
         url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
         request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-                return json.load(answer)
+                told = json.load(answer)
+                return told if part is None else told[part]
         except urllib.error.HTTPError as error:
             try:
                 detail = json.load(error)["detail"]
-            except (ValueError, KeyError):
+            except (ValueError, KeyError, TypeError):
                 detail = error.reason
             raise ServerError(f"{self._url} answered {error.code}: {detail}") from error
-        except OSError as error:
+        except (OSError, HTTPException) as error:
+            command = serve_command(self._url)
+            start = f" Start one with: {command}" if command else ""
+            raise ServerError(f"No server at {self._url} ({error}).{start}") from error
+        except (ValueError, KeyError, TypeError) as error:
             raise ServerError(
-                f"No server at {self._url} ({error}). Start one with: gainstage serve"
+                f"{self._url} is no Gainstage server: its answer cannot be read. Check --url."
             ) from error

@@ -1,6 +1,7 @@
 """`gainstage demo`: the canonical case from the fault to the cure, on this machine."""
 
 import json
+import shlex
 import signal
 import sys
 import time
@@ -14,22 +15,29 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from gainstage import LayerMonitor, cases, report
 from gainstage.client import Client
-from gainstage.served import served
+from gainstage.places import DEFAULT_PORT
+from gainstage.served import DATABASE, served
 
 # The demo samples densely: its steps take a millisecond, and people want to see it move.
 EVERY = 10
 
 
 class _EpochBar(keras.callbacks.Callback):
-    def __init__(self, progress: Progress, title: str, epochs: int) -> None:
+    """A bar that is gone before the next callback of the list says something at the end."""
+
+    def __init__(self, console: Console, title: str, epochs: int) -> None:
         super().__init__()
-        self._progress, self._title, self._epochs = progress, title, epochs
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), console=console)
+        self._task = self._bar.add_task(title, total=epochs)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._task = self._progress.add_task(self._title, total=self._epochs)
+        self._bar.start()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._progress.advance(self._task)
+        self._bar.advance(self._task)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._bar.stop()
 
 
 def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]:
@@ -43,19 +51,19 @@ def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]
     signal.signal(signal.SIGTERM, _end)  # so that the server ends with the demo
     with served(folder, port=port) as url:
         console.print(f"Dashboard: [bold]{url}[/bold]")
+        console.print(
+            f"The demo samples every {EVERY} steps, so that there is something to see: its share "
+            "of the training time is not that of the default, 1 %."
+        )
         data, case = cases.load("digits"), cases.CANONICAL
-        with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as progress:
-            before, accuracy_before = _train(
-                data, case, case.hidden(), url, folder, "before", progress
-            )
+        before, accuracy_before = _train(data, case, case.hidden(), url, folder, "before", console)
         finding = next(found for found in before.findings() if found.layer.endswith("hidden"))
         report.print_finding(finding, console)
         scope: dict[str, Any] = {"keras": keras}
         exec(finding.code, scope)  # noqa: S102 - the patch that was just printed
-        with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as progress:
-            after, accuracy_after = _train(
-                data, case, scope["replacement"], url, folder, "after", progress
-            )
+        after, accuracy_after = _train(
+            data, case, scope["replacement"], url, folder, "after", console
+        )
         console.print(
             f"Accuracy on held-out digits: [bold]{accuracy_before:.3f}[/bold] before, "
             f"[bold]{accuracy_after:.3f}[/bold] after."
@@ -76,10 +84,14 @@ def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]
             "dashboard": f"{url}/runs/{before.run}",
         }
         console.print(f"Look at it: [bold]{result['dashboard']}[/bold]")
+        if once:
+            _say_how_to_come_back(folder, port, console)
         if as_json:
             print(json.dumps(result), flush=True)
         if not once:
             _wait_for_the_user(console)
+    if not once:
+        _say_how_to_come_back(folder, port, console)
     return result
 
 
@@ -90,7 +102,7 @@ def _train(
     url: str,
     folder: Path,
     tag: str,
-    progress: Progress,
+    console: Console,
 ) -> tuple[LayerMonitor, float]:
     keras.utils.set_random_seed(0)
     monitor = LayerMonitor(
@@ -98,8 +110,8 @@ def _train(
     )
     title = f"Training on digits, {tag} the patch"
     model = cases.build(data, case, hidden)
-    bar = _EpochBar(progress, title, data.epochs)
-    return monitor, cases.train(model, data, case, [monitor, bar])
+    bar = _EpochBar(console, title, data.epochs)
+    return monitor, cases.train(model, data, case, [bar, monitor])
 
 
 def _end(*_: Any) -> NoReturn:
@@ -113,3 +125,10 @@ def _wait_for_the_user(console: Console) -> None:
             time.sleep(3600)
     except KeyboardInterrupt:
         console.print("Stopped.")
+
+
+def _say_how_to_come_back(folder: Path, port: int, console: Console) -> None:
+    words = ["gainstage", "serve", "--database", str(folder / DATABASE)]
+    if port not in (0, DEFAULT_PORT):
+        words += ["--port", str(port)]
+    console.print(f"To see both runs again: {shlex.join(words)}", soft_wrap=True, highlight=False)

@@ -11,9 +11,9 @@ from typing import Any, Self
 import msgspec
 
 from gainstage.finding import Finding
+from gainstage.places import DEFAULT_URL, install_command, spools
 from gainstage.uplink import ingest_url
 
-DEFAULT_URL = "http://127.0.0.1:8420"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -121,7 +121,7 @@ def _check_prometheus_port(port: Any) -> None:
     if find_spec("prometheus_client") is None:
         raise ValueError(
             "`prometheus_port` needs prometheus-client, which is not installed: "
-            'pip install "gainstage[prometheus]"'
+            f"{install_command('prometheus')}"
         )
 
 
@@ -156,7 +156,7 @@ def _address(url: Any) -> str:
 def _folder(spool: Any) -> Path:
     if spool is not None and not isinstance(spool, str | os.PathLike):
         raise ValueError(f"`spool` must be the path of a folder. Received: {spool!r}.")
-    return Path(spool or os.environ.get("GAINSTAGE_SPOOL") or Path.home() / ".gainstage" / "spool")
+    return Path(spool or os.environ.get("GAINSTAGE_SPOOL") or spools())
 
 
 def _plain_data(name: str, value: Any) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """What is printed: the table at the end of `fit`, and a finding with its evidence and patch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import isfinite
 
+import numpy as np
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table as Grid
 from rich.text import Text
 
+from gainstage.diagnosis import State
 from gainstage.finding import Finding
 from gainstage.frame import Table
 
 STYLES = {"info": "cyan", "warning": "yellow", "critical": "bold red"}
+OVER = "dim"
 # Findings printed at the end of `fit`; the dashboard shows them all.
 MOST_ROWS = 12
 # Columns of that table: the terms of the level, in dB.
@@ -19,41 +22,57 @@ TERMS = ("input", "gain", "coherence", "bias")
 
 
 def print_findings(
-    findings: Sequence[Finding],
+    state: State | None,
     table: Table | None,
     costs: Mapping[str, float],
     page: str | None,
     console: Console | None = None,
 ) -> None:
-    """A line for each finding, or one line that says that there is none.
+    """How much was judged, and a line for each finding, or one that says that there is none.
 
     `page` is the address of the run's page, where there is a server.
     """
     console = console or Console()
-    if table is None:
+    if state is None or table is None:
         console.print("gainstage: no step was sampled.")
         return
     cost = f"{costs['share']:.1%} of the training time" if "share" in costs else "one sample"
-    head = f"gainstage: {len(table.layers)} layers watched up to step {table.step} ({cost})"
+    head = f"gainstage: {_judged(state)}, up to step {table.step} ({cost})"
+    findings = state.findings
     if not findings:
         console.print(f"{head}: nothing to report.")
         return
-    console.print(f"{head}. Levels are in dB:")
-    grid = Grid("verdict", "layer", "steps", box=None, padding=(0, 2, 0, 0))
-    for heading in (*TERMS, "over"):
+    console.print(f"{head}. Levels in dB, the last one beyond the headroom:")
+    grid = Grid("verdict", "layer", "steps", box=None, padding=(0, 1, 0, 0))
+    for heading in (*TERMS, "beyond"):
         grid.add_column(heading, justify="right")
     for finding in findings[:MOST_ROWS]:
         grid.add_row(
-            Text(finding.verdict, STYLES[finding.severity]),
+            Text(finding.verdict, STYLES[finding.severity] if finding.open else ""),
             Text(finding.layer, overflow="fold"),
-            f"{finding.since_step}-{finding.closed_step or ''}",
+            _steps(finding),
             *(_decibels(finding.levels.get(term)) for term in TERMS),
             _decibels(finding.overload),
+            style=None if finding.open else OVER,
         )
     console.print(grid)
     if len(findings) > MOST_ROWS:
         console.print(f"... and {len(findings) - MOST_ROWS} more.")
     console.print(f"Why, and what to change: {page or 'monitor.findings()'}", soft_wrap=True)
+
+
+def _judged(state: State) -> str:
+    """How many layers have a verdict, and of how many of them that means their range."""
+    judged = [place for place, verdict in enumerate(state.verdicts) if verdict]
+    in_range = int(np.count_nonzero(np.isfinite(state.layout.headroom_db[judged])))
+    count = len(state.layout.rows)
+    return f"{len(judged)} of {count} layers are judged, {in_range} for range"
+
+
+def _steps(finding: Finding) -> str:
+    if finding.closed_step is None:
+        return f"{finding.since_step}-"
+    return f"{finding.since_step}-{finding.closed_step} over"
 
 
 def _decibels(level: float | None) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+# The store's name in its folder.
+DATABASE = "gainstage.db"
 READY = re.compile(r"running on (http://\S+)")
 START_SECONDS = 60.0
 # As long as a graceful end may take: what was received is committed first.
@@ -28,7 +30,7 @@ def served(folder: Path, *, port: int = 0, **settings: str) -> Generator[str]:
         RuntimeError: It did not start; says where its log is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    own = {"port": str(port), "database": str(folder / "gainstage.db"), **settings}
+    own = {"port": str(port), "database": str(folder / DATABASE), **settings}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAINSTAGE_")}
     log = folder / "server.log"
     with log.open("wb") as written:

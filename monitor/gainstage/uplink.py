@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
+from gainstage.places import DEFAULT_URL, serve_command
 from gainstage.spool import Spool
 
 log = logging.getLogger("gainstage")
@@ -96,8 +97,8 @@ def ingest_url(url: str) -> str:
         ValueError: `url` is not the address of a server.
     """
     problem = (
-        "`url` must be the address of a Gainstage server, such as http://127.0.0.1:8420, "
-        f"or False for none. Received: {url!r}."
+        f"`url` must be the address of a Gainstage server, such as {DEFAULT_URL}. "
+        f"Received: {url!r}."
     )
     try:
         parts = urlsplit(url)
@@ -167,9 +168,11 @@ class Uplink:
                 )
             except (OSError, WebSocketException, wire.WireError, TimeoutError):
                 if not self._met:
+                    command = serve_command(self._url)
+                    then = f"To look at them: {command}" if command else "It gets them later."
                     self._warn(
                         f"No server at {self._url}: statistics wait in "
-                        f"{self.delivery.spool.path.parent}. To look at them: gainstage serve"
+                        f"{self.delivery.spool.path.parent}. {then}"
                     )
             self.delivery.lost(time.monotonic())
 

@@ -3,11 +3,13 @@
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gainstage import diagnosis, wire
 from gainstage_server import api, health, ingest, live, metrics
@@ -64,6 +66,20 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": detail}, 422)
 
 
+class Sockets(WebSocketsSansIOProtocol):
+    """uvicorn's WebSockets, told that a handshake may end with an HTTP answer.
+
+    A refusal is sent whole, with its status and its reason; but uvicorn takes the handshake for one
+    that was never completed, and logs an error for each.
+    """
+
+    async def send(self, message: Any) -> None:
+        """Send `message`; the body of a refusal completes the handshake."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
+
 class Server(uvicorn.Server):
     """uvicorn's server, which ends the service before it ends its connections."""
 
@@ -86,7 +102,7 @@ def create_server(settings: Settings, store: Store | None = None, fold: Fold = d
         app,
         host=settings.host,
         port=settings.port,
-        ws="websockets-sansio",
+        ws=Sockets,
         ws_max_size=SOCKET_MESSAGE_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
@@ -97,6 +113,20 @@ def create_server(settings: Settings, store: Store | None = None, fold: Fold = d
         access_log=False,
     )
     return Server(config, app.state.service)
+
+
+def can_listen(settings: Settings) -> None:
+    """Nothing, where the address of `settings` is free.
+
+    Raises:
+        OSError: It is taken, or is none of this machine's.
+    """
+    found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    with socket.socket(family, kind, protocol) as listener:
+        # As the server itself will: what a past one left behind is no obstacle.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
 
 
 def serve(settings: Settings) -> None:

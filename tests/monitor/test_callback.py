@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gainstage import Finding, LayerMonitor
+from gainstage.places import DEFAULT_URL, serve_command, spools, sync_command
 from gainstage.statistics import IDS
 
 from .serving import nowhere
@@ -191,11 +192,23 @@ def test_without_a_server_one_line_says_how_to_look_and_one_how_to_send(
 
     fit(monitor, epochs=3)
 
+    start = f"gainstage serve --port {closed.rpartition(':')[2]}"
     assert sorted(logged(caplog)) == [
         f"{3 * STEPS - 1 + 3} messages of run mine wait in {tmp_path}. "
-        "To send them later: gainstage sync",
-        f"No server at {closed}: statistics wait in {tmp_path}. To look at them: gainstage serve",
+        f"To send them later: gainstage sync --url {closed} {tmp_path}",
+        f"No server at {closed}: statistics wait in {tmp_path}. To look at them: {start}",
     ]
+
+
+def test_commands_that_are_proposed_name_only_what_is_not_the_default() -> None:
+    assert serve_command("http://localhost:8420/") == "gainstage serve"
+    assert serve_command("http://127.0.0.1:9000") == "gainstage serve --port 9000"
+    assert serve_command("http://127.0.0.1") == "gainstage serve --port 80"
+    assert serve_command("https://gpu-box.example") is None
+    assert sync_command(DEFAULT_URL, spools()) == "gainstage sync"
+    assert sync_command("https://gpu-box.example", Path("/my runs")) == (
+        "gainstage sync --url https://gpu-box.example '/my runs'"
+    )
 
 
 def test_without_a_server_wanted_nothing_is_written_logged_or_sent(
@@ -254,7 +267,7 @@ def test_end_of_fit_prints_what_was_found(capsys: pytest.CaptureFixture[str]) ->
     fit(LayerMonitor(False, every=1), build(loud=True), epochs=4)
 
     printed = capsys.readouterr().out
-    assert "2 layers watched" in printed
+    assert "1 of 2 layers are judged, 1 for range, up to step 31" in " ".join(printed.split())
     assert "kernel" in printed
     assert "hidden" in printed
 

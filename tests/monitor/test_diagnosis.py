@@ -176,7 +176,39 @@ def test_layers_behind_the_first_that_is_not_finite_are_not_accused() -> None:
     state, events = fold(begin(schema(rows)), *frames(9, CALM, bad, bad))
 
     assert [event.row for event in events] == ["b"]
-    assert state.verdicts == ["healthy", "nonfinite", "healthy"]
+    assert state.verdicts == ["", "nonfinite", ""]
+
+
+def test_nothing_is_called_healthy_while_what_is_not_finite_spreads() -> None:
+    bad = {**CALM, "nonfinite_rate": 1.0}
+    rows = [row("a"), row("b"), row("c")]
+    calm, _ = fold(begin(schema(rows)), *frames(9, CALM, CALM, CALM))
+
+    state, _ = fold(calm, *frames(1, CALM, bad, GUILTY["activity"], start=100))
+    after, _ = fold(state, *frames(9, CALM, CALM, CALM, start=200))
+
+    assert calm.verdicts == ["healthy"] * 3
+    assert state.verdicts == ["", "nonfinite", ""]
+    assert after.verdicts == ["healthy"] * 3
+
+
+def test_finding_that_does_not_spread_leaves_the_other_layers_healthy() -> None:
+    assert opened(CALM, GUILTY["activity"]).verdicts == ["healthy", "activity"]
+
+
+def test_remedy_names_the_initializer_where_the_symptom_was_there_from_the_first_sample() -> None:
+    given = {"class": "keras.initializers.RandomNormal", "arguments": {"mean": 0.3}}
+    rows = [row("a", arguments={"kernel_initializer": given}), row("b")]
+    loud = frames(9, GUILTY["activity"], GUILTY["activity"], start=100)
+
+    from_the_first, _ = fold(begin(schema(rows)), *loud)
+    later, _ = fold(begin(schema(rows)), *frames(1, CALM, CALM), *loud)
+
+    named = ["RandomNormal" in finding.remedy for finding in from_the_first.findings]
+    assert named == [True, False]
+    assert "may make the penalty unnecessary" in from_the_first.findings[0].remedy
+    assert "RandomNormal(" in from_the_first.findings[0].code  # a remedy of one thing at a time
+    assert not any("initializer" in finding.remedy for finding in later.findings)
 
 
 def test_layers_that_the_first_one_that_is_not_finite_has_spread_to_are_not_accused_later() -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer
 
-from gainstage import wire
+from gainstage import LayerMonitor, wire
 from gainstage.diagnosis import RULES
 from gainstage.diagnosis.rule import Case
+from gainstage.diagnosis.rules.dead import LOUD_DB
 from gainstage.diagnosis.strength import (
     ADAPTIVE,
     DECAY_STEPS,
@@ -26,7 +28,7 @@ from gainstage.diagnosis.strength import (
 from gainstage.layers import arguments
 from gainstage.training import describe_training
 
-from .builders import GUILTY, SGD, row, view
+from .builders import CALM, GUILTY, SGD, row, view
 
 BY_VERDICT = {rule.verdict: rule for rule in RULES}
 HIDDEN = keras.layers.Dense(
@@ -137,6 +139,95 @@ def test_dead_patch_gives_the_units_a_slope_on_both_sides() -> None:
     assert isinstance(layer.kernel_initializer, keras.initializers.HeNormal)
     assert isinstance(layer.bias_initializer, keras.initializers.Zeros)
     assert settings_of(layer, *changed) == settings_of(HIDDEN, *changed)
+
+
+LOUD = {"input_db": 40.0, "input_rms": 100.0, "input_mean": 40.0, "input_std": 90.0}
+
+
+def test_dead_patch_standardises_first_where_what_enters_is_far_too_loud() -> None:
+    scaling, revived = patch("dead", LOUD)
+    (alone,) = patch("dead", {**LOUD, "input_db": LOUD_DB - 0.1})
+
+    assert scaling(np.array([-50.0, 40.0, 130.0])).numpy() == pytest.approx([-1, 0, 1], abs=0.01)
+    for layer in (revived, alone):
+        assert layer.activation is keras.activations.leaky_relu
+
+
+def test_remedy_for_dead_units_names_the_loud_input_before_the_units() -> None:
+    remedy = remedy_for("dead", {**GUILTY["dead"], **LOUD})
+
+    assert remedy.startswith("Standardise what enters model/hidden")
+    assert remedy.index("That comes first") < remedy.index("He initializer")
+    assert "Standardise" not in remedy_for("dead", GUILTY["dead"])
+
+
+def test_dead_layer_behind_a_layer_with_a_loud_input_is_sent_there_and_not_scaled_twice() -> None:
+    rows = [row("first"), row("between", inputs=(0,)), row("last", inputs=(1,), fused=True)]
+    dead = {**GUILTY["dead"], **LOUD}
+    case = Case(view({**CALM, "input_db": 46.0}, CALM, dead, rows=rows), 2)
+
+    prescription = BY_VERDICT["dead"].prescribe(case)
+
+    assert prescription.remedy.startswith("Standardise what enters model/first first")
+    assert "Rescaling" not in prescription.code
+
+
+def test_dead_patch_in_front_of_an_activation_layer_is_of_the_input_alone() -> None:
+    plain = arguments(keras.layers.Dense(64, name="hidden"))
+
+    scaling, layer = patch("dead", LOUD, fused=False, arguments=plain)
+
+    assert isinstance(scaling, keras.layers.Rescaling)
+    assert layer.activation is keras.activations.linear
+
+
+@pytest.mark.parametrize("verdict", ["input", "dead"])
+def test_remedy_says_that_its_scaling_treats_all_features_alike(verdict: str) -> None:
+    loud = {**GUILTY[verdict], **LOUD}
+
+    by_data = remedy_for(verdict, loud)
+    by_a_row = remedy_for(verdict, loud, row("before"), row("hidden", inputs=(0,)))
+
+    for remedy in (by_data, by_a_row):
+        assert "all features alike" in remedy
+    assert "normalization.adapt(x)" in by_data
+    assert "what model/before puts out" in by_a_row
+    assert "BatchNormalization" in by_a_row
+
+
+def remedy_for(verdict: str, measured: Mapping[str, float], *rows: wire.Row) -> str:
+    """The remedy for the last of `rows`, the others being calm."""
+    rows = rows or (row("hidden"),)
+    seen = view(*[CALM] * (len(rows) - 1), measured, rows=rows)
+    return BY_VERDICT[verdict].prescribe(Case(seen, len(rows) - 1)).remedy
+
+
+def test_patch_for_units_that_raw_data_killed_trains_where_the_model_did_not() -> None:
+    x, y = load_breast_cancer(return_X_y=True)  # features from 0.001 to 4,000, as they come
+    x, y = x.astype(np.float32), y.astype(np.float32)
+
+    def trained(hidden: list[Any], monitor: LayerMonitor) -> float:
+        keras.utils.set_random_seed(0)
+        second = keras.layers.Dense(32, activation="relu", name="second")
+        output = keras.layers.Dense(1, activation="sigmoid")
+        model = keras.Sequential([keras.Input((30,)), *hidden, second, output])
+        model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", metrics=["accuracy"])
+        model.fit(x, y, epochs=12, verbose=0, callbacks=[monitor])
+        loss, accuracy = model.evaluate(x, y, verbose=0)
+        assert math.isfinite(loss)
+        return accuracy
+
+    monitor = LayerMonitor(False, every=5)
+    before = trained([keras.layers.Dense(32, activation="relu", name="first")], monitor)
+    finding = monitor.findings()[0]
+    scope: dict[str, Any] = {"keras": keras}
+    exec(finding.code, scope)
+
+    after = trained(scope["replacement"], LayerMonitor(False))
+
+    assert (finding.verdict, finding.layer.rpartition("/")[2]) == ("dead", "first")
+    assert before < 0.7
+    assert after > 0.8
 
 
 def test_no_patch_is_made_up_where_no_change_of_the_layer_helps() -> None:

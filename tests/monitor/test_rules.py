@@ -246,6 +246,24 @@ def test_nan_in_the_weights_names_the_layer_but_not_as_the_cause() -> None:
     assert "its weights are still finite" in rule.summary(output)
 
 
+@pytest.mark.parametrize("weights", [0.0, 1.0])
+def test_data_that_are_not_finite_are_accused_before_any_layer_or_optimizer(
+    weights: float,
+) -> None:
+    rule = BY_VERDICT["nonfinite"]
+    bad = {**GUILTY["nonfinite"], "weight_nonfinite_rate": weights, "input_nonfinite_rate": 0.021}
+    fed_by_data, fed_by_a_row = (
+        Case(view(CALM, bad, rows=[row("a"), row("b", inputs=inputs)]), 1) for inputs in ((), (0,))
+    )
+
+    assert rule.summary(fed_by_data).startswith("The data contain NaN or infinity: 2.1 %")
+    assert "learning rate" not in rule.prescribe(fed_by_data).remedy
+    assert "numpy.isfinite" in rule.prescribe(fed_by_data).remedy
+    assert "The data" not in rule.summary(fed_by_a_row)
+    assert "learning rate" in rule.prescribe(fed_by_a_row).remedy
+    assert rule.severity == "critical"
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.verdict)
 def test_rule_describes_itself_as_plain_data(rule: Rule) -> None:
     told = describe(rule)

@@ -137,6 +137,20 @@ def test_sending_needs_the_ingest_token_before_the_socket_opens(
     assert status_of_handshake(f"{guarded.ws}/api/v1/ingest", **bearer(token)) == 401
 
 
+def test_handshake_that_is_refused_is_complete_and_logs_no_error(
+    guarded: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = (
+        status_of_handshake(f"{guarded.ws}/api/v1/ingest", **bearer("guess")),
+        status_of_handshake(f"{guarded.ws}/api/v1/live", Origin="http://evil.example"),
+    )
+    # Connections end in order: once this one is over, whatever the others logged is there.
+    guarded.get("/healthz")
+
+    assert refused == (401, 403)
+    assert [it.getMessage() for it in caplog.records if it.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize("token", ["hands", "all"])
 def test_sending_is_open_to_the_ingest_and_the_admin_token(guarded: Running, token: str) -> None:
     messages = [Trainer().run_start()]

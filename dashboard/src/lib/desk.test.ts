@@ -61,6 +61,25 @@ describe("a desk from the API's answer", () => {
   });
 });
 
+it.each([
+  ["its level is NaN", "pre_db", NaN],
+  ["its level is infinite", "output_db", Infinity],
+  ["a share of its outputs is not finite", "nonfinite_rate", 1e-6],
+  ["a share of its weights is not finite", "weight_nonfinite_rate", 1],
+  ["such a share is itself NaN", "nonfinite_rate", NaN],
+])("a channel is broken where %s", (_, statistic, value) => {
+  const desk = Desk.ofSchema(aSchema(TWO, [statistic]));
+  expect([desk.isBroken(0), desk.isBroken(-1)]).toEqual([false, false]);
+  desk.take(block(value, 0));
+  expect([desk.isBroken(0), desk.isBroken(1)]).toEqual([true, false]);
+});
+
+it("a silent channel is not broken", () => {
+  const desk = Desk.ofSchema(aSchema(TWO, ["pre_db"]));
+  desk.take(block(-Infinity, 0));
+  expect(desk.isBroken(0)).toBe(false);
+});
+
 it("finds a layer by its id before one whose path looks like it", () => {
   const desk = Desk.ofSchema(
     aSchema([aRow({ id: "r0", path: "r1" }), aRow({ id: "r1", path: "x" })], []),

@@ -1,5 +1,6 @@
 /** The console as it stands: every layer with the newest value of every statistic. */
 
+import { isBroken } from "./meter";
 import { type JsonNumber, numberOf } from "./number";
 import { type Block, maskOf, type Schema } from "./wire";
 
@@ -23,16 +24,22 @@ interface Bank {
   exists: Uint8Array;
 }
 
+// Levels that a meter shows, and shares of which any is too much.
+const LEVELS = ["pre_db", "output_db"] as const;
+const NON_FINITE = ["nonfinite_rate", "weight_nonfinite_rate"] as const;
+
 type Blocks = ReadonlyMap<string, Pick<Block, "values">>;
 
 export class Desk {
   private readonly places = new Map<string, { bank: Bank; column: number }>();
+  private readonly byId: ReadonlyMap<string, number>;
   private latest = new Map<string, Pick<Block, "values">>();
 
   private constructor(
     readonly channels: readonly Channel[],
     banks: readonly Bank[],
   ) {
+    this.byId = new Map(channels.map(({ id }, index) => [id, index]));
     for (const bank of banks) {
       bank.columns.forEach((id, column) => {
         // The first bank that has a statistic is where it is read.
@@ -91,6 +98,15 @@ export class Desk {
     return bank.exists[cell] ? (blocks.get(bank.name)?.values[cell] ?? null) : null;
   }
 
+  /** Whether the newest values of a channel show NaN or infinity in it. */
+  isBroken(channel: number): boolean {
+    return (
+      LEVELS.some((id) => isBroken(this.value(channel, id))) ||
+      // NaN is no share, and above none of them.
+      NON_FINITE.some((id) => !((this.value(channel, id) ?? 0) <= 0))
+    );
+  }
+
   /** The statistics that some channel has. */
   get statistics(): string[] {
     return [...this.places.keys()].filter((id) =>
@@ -109,7 +125,6 @@ export class Desk {
 
   /** Where a channel stands, by its id or else by its path; -1 where there is none. */
   find(layer: string): number {
-    const byId = this.channels.findIndex(({ id }) => id === layer);
-    return byId >= 0 ? byId : this.channels.findIndex(({ path }) => path === layer);
+    return this.byId.get(layer) ?? this.channels.findIndex(({ path }) => path === layer);
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { decibels, height, HIGHEST_DB, LOWEST_DB, TICKS } from "./meter";
+import { decibels, height, HIGHEST_DB, isBroken, LOWEST_DB, TICKS } from "./meter";
 
 it("stands between the ends of its scale", () => {
   expect([LOWEST_DB, 5, HIGHEST_DB].map(height)).toEqual([0, 0.5, 1]);
@@ -11,6 +11,11 @@ it("stays within its scale", () => {
 
 it("is dark where there is no level to show", () => {
   expect([null, NaN].map(height)).toEqual([0, 0]);
+});
+
+it("is broken where a level is no number, but not where there is silence or no level", () => {
+  expect([NaN, Infinity].map(isBroken)).toEqual([true, true]);
+  expect([null, -Infinity, 0, 60].map(isBroken)).toEqual([false, false, false, false]);
 });
 
 it("has every tick within its scale", () => {

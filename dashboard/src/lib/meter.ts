@@ -10,6 +10,11 @@ export function height(level: number | null): number {
   return Math.min(Math.max((level - LOWEST_DB) / (HIGHEST_DB - LOWEST_DB), 0), 1);
 }
 
+/** Whether a level is none: silence, minus infinity, is one. */
+export function isBroken(level: number | null): boolean {
+  return level !== null && (Number.isNaN(level) || level === Infinity);
+}
+
 export function decibels(magnitude: number | null): number | null {
   return magnitude === null ? null : 20 * Math.log10(magnitude);
 }

@@ -166,6 +166,18 @@ it("a layer is over its headroom whether or not there is a finding", () => {
   expect([state.isOver(0), state.isOver(1), state.isOver(2)]).toEqual([false, true, false]);
 });
 
+it("a layer whose newest values are NaN is not called healthy, and its finding still counts", () => {
+  const state = following();
+  state.setLayers(layers("healthy"));
+  state.receive(aFrame(30, [NaN, 2]));
+  expect([state.verdictOf("r0"), state.verdictOf("r1")]).toEqual(["", "healthy"]);
+  state.setFindings([aFinding({ row: "r0", verdict: "nonfinite" })]);
+  expect(state.verdictOf("r0")).toBe("nonfinite");
+  state.setFindings([]);
+  state.receive(aFrame(40, [1, 2]));
+  expect(state.verdictOf("r0")).toBe("healthy");
+});
+
 it("a layer of which nobody has said anything is not judged", () => {
   expect(following().verdictOf("r0")).toBe("");
 });

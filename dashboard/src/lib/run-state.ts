@@ -103,9 +103,13 @@ export class RunState {
     return this.findings.find((finding) => finding.row === id && isOpen(finding));
   }
 
-  /** The verdict on a row: an open finding is newer than what the server last said of the row. */
+  /**
+   * The verdict on a row: an open finding is newer than what the server last said of the row, and
+   * so are the feed's numbers. What they show broken is not healthy, whoever is to blame for it.
+   */
   verdictOf(id: string): string {
-    return this.openFinding(id)?.verdict ?? this.judged.get(id) ?? "";
+    const verdict = this.openFinding(id)?.verdict ?? this.judged.get(id) ?? "";
+    return verdict === "healthy" && this.desk.isBroken(this.desk.find(id)) ? "" : verdict;
   }
 
   receive({ message, blocks }: Decoded): Stale {

@@ -48,9 +48,10 @@ class State:
         """One name of `VERDICTS` a row.
 
         Empty where the row is not judged, and where a symptom has not lasted long enough to be
-        judged either way.
+        judged either way. While a symptom that spreads is there, nothing else is called healthy.
         """
-        settled = self.layout.judged & ~self.held.any(axis=0)
+        spread = any(RULES[PLACES[one.verdict]].spreads for one in self.opened.values())
+        settled = self.layout.judged & ~self.held.any(axis=0) & (not spread)
         names = [HEALTHY if healthy else "" for healthy in settled]
         for row, finding in self.opened.items():
             names[row] = finding.verdict
@@ -124,7 +125,8 @@ def _open(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
                 over.append(_ended(before, step))
                 cleared.pop(row, None)
             since = int(state.onset[place, row])
-            opened[row] = _finding(place, Case(view, row), since=since, step=step)
+            case = Case(view, row, bool(state.held[place, row] == view.samples))
+            opened[row] = _finding(place, case, since=since, step=step)
             events.append(opened[row])
     closed = (*state.closed, *over)
     return replace(state, cleared=cleared, opened=opened, closed=closed), over + events

@@ -10,10 +10,17 @@ from gainstage.wire import Row, Training
 
 @dataclass(frozen=True)
 class Case:
-    """One layer with a symptom, as the words of a rule need it."""
+    """One layer with a symptom, as the words of a rule need it.
+
+    Attributes:
+        view: The frame.
+        position: The layer's row.
+        from_the_first: Whether the symptom was there in every sample so far.
+    """
 
     view: View
     position: int
+    from_the_first: bool = False
 
     @property
     def row(self) -> Row:

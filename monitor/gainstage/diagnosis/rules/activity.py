@@ -1,5 +1,8 @@
 """Weights that line up with the inputs: small weights, small inputs, loud outputs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
@@ -30,10 +33,19 @@ def prescribe(case: Case) -> Prescription:
             " The activation becomes a layer of its own, because a penalty behind it acts on "
             "bounded values, whose gradient is 0 just where the unit is saturated."
         )
+    gain = float(case.view.excess["kernel"][case.position])
     remedy += (
-        f" Penalising the kernel would have to shrink every weight by {case['coherence_db']:.0f} "
-        "dB, features and all; the weights are not what is large."
+        f" The alignment stands {case['coherence_db']:.0f} dB above its reference, the weights' "
+        f"size {gain:.0f} dB: a kernel penalty would have to shrink every weight for both, "
+        "features and all. The strength is a first guess; whether it is right, a trial decides."
     )
+    initializer = row.arguments.get("kernel_initializer")
+    if initializer is not None and case.from_the_first:
+        remedy += (
+            f" It has been so since the first sample: {_name(initializer)}, the initializer of the "
+            "kernel, put it there, unless the weights were loaded. Beginning from the default "
+            "initializer may make the penalty unnecessary."
+        )
     if case["common_mode"] > case["aligned"]:
         remedy += (
             " Most of it is common to all examples: centring the input of the layer, or "
@@ -45,6 +57,12 @@ def prescribe(case: Case) -> Prescription:
             "comes close under it."
         )
     return Prescription(remedy, replacement(row, *layers))
+
+
+def _name(initializer: Any) -> str:
+    """What an initializer is called, as the arguments of a layer hold it."""
+    named = initializer.get("class", "") if isinstance(initializer, Mapping) else initializer
+    return str(named).rpartition(".")[2]
 
 
 RULE = overload_rule(

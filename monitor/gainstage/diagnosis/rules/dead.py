@@ -3,6 +3,7 @@
 import numpy as np
 
 from gainstage.diagnosis.rule import Case, Prescription, Rule
+from gainstage.diagnosis.scaling import standardising
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, View
 from gainstage.windows import WINDOW
@@ -12,6 +13,10 @@ from gainstage.windows import WINDOW
 # ReLU cases of `cases.py`). Three quarters are four standard deviations of that away.
 DEAD_SHARE = 0.75
 CLOSING_SHARE = 0.5
+# At ten times the unit rms that initializers and learning rates are made for, a step moves what a
+# unit puts out a hundred times as far: the first ones throw it past its zero for good, and would
+# throw a `leaky_relu` to infinity.
+LOUD_DB = 20.0
 NONLINEAR = {None, "linear"}
 
 
@@ -46,19 +51,47 @@ def summary(case: Case) -> str:
 
 
 def prescribe(case: Case) -> Prescription:
-    """A function without a flat side, so that a gradient reaches the units again."""
-    row = case.row
+    """A function without a flat side, so that a gradient reaches the units again.
+
+    Where the layer's input is far too loud, that killed the units, and comes first.
+    """
+    row, front = case.row, []
     remedy = (
         f"Begin {row.path} with the He initializer and a bias of 0, and give its units a slope on "
         "both sides; lower the learning rate if they die again. A penalty cannot revive a unit "
         "through which no gradient passes."
     )
-    if not row.fused:
+    louder = _loud_before(case)
+    if louder:
+        remedy = (
+            f"Standardise what enters {louder} first: it is far too loud, and {row.path} lives on "
+            f"what that layer makes of it. {remedy}"
+        )
+    elif case["input_db"] >= LOUD_DB:
+        words, scaling = standardising(case)
+        remedy = (
+            f"{words} That comes first: at {case['input_db']:+.0f} dB a step is long enough to "
+            f"kill a unit, and the units below would diverge. {remedy}"
+        )
+        front = [scaling]
+    if not row.fused and not front:
         return Prescription(remedy)
-    revived = layer(
-        row, activation="leaky_relu", kernel_initializer="he_normal", bias_initializer=None
-    )
-    return Prescription(remedy, replacement(row, revived))
+    changes = {"activation": "leaky_relu"} if row.fused else {}
+    revived = layer(row, **changes, kernel_initializer="he_normal", bias_initializer=None)
+    return Prescription(remedy, replacement(row, *front, revived))
+
+
+def _loud_before(case: Case) -> str:
+    """The path of the first row before this one that gets too loud an input; empty: none does."""
+    rows, before = case.view.layout.rows, set[int]()
+    waiting = list(case.row.inputs)
+    while waiting:
+        place = waiting.pop()
+        if place not in before:
+            before.add(place)
+            waiting += rows[place].inputs
+    loud = (place for place in sorted(before) if case.view["input_db"][place] >= LOUD_DB)
+    return next((rows[place].path for place in loud), "")
 
 
 RULE = Rule(

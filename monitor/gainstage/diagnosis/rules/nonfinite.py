@@ -29,8 +29,19 @@ def limits(case: Case) -> dict[str, float | None]:
     return {share: 0.0 for share in shares if np.isfinite(case[share])}
 
 
+def _data_are_broken(case: Case) -> bool:
+    """Whether no layer comes before this one, and what enters it is not finite already."""
+    return not case.row.inputs and case["input_nonfinite_rate"] > 0
+
+
 def summary(case: Case) -> str:
-    """Where, and whether the layer can be named for it."""
+    """Where, and whether the data or the layer can be named for it."""
+    if _data_are_broken(case):
+        percent = 100 * case["input_nonfinite_rate"]
+        return (
+            f"The data contain NaN or infinity: {percent:.2g} % of the values that enter "
+            f"{case.row.path}, the first layer."
+        )
     if case["weight_nonfinite_rate"] > 0:
         return (
             f"NaN or infinity in the weights of {case.row.path}, the first layer: an update since "
@@ -43,7 +54,14 @@ def summary(case: Case) -> str:
 
 
 def prescribe(case: Case) -> Prescription:
-    """What keeps updates finite; no change of the layer itself."""
+    """Clean data, or what keeps updates finite; no change of the layer itself."""
+    if _data_are_broken(case):
+        return Prescription(
+            "Stop here: nothing is learned from NaN. Find the values in the data, with "
+            "`numpy.isfinite(x)`, drop or fill them, and begin again from weights that are still "
+            "finite. If operations or layers that are not watched lie between the data and "
+            f"{case.row.path}, look there next. No optimizer and no regularizer helps."
+        )
     return Prescription(
         "Stop here: nothing is learned from NaN. Begin again from the last good weights with a "
         "lower learning rate or `clipnorm=1.0` in the optimizer, check the data for values that "

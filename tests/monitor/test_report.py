@@ -1,0 +1,68 @@
+"""The table at the end of `fit`: what was judged, and which findings are over."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from gainstage import wire
+from gainstage.diagnosis import State, begin
+from gainstage.frame import Table
+from gainstage.report import print_findings
+from gainstage.statistics import IDS
+
+from .builders import CALM, GUILTY, fold, row, sample, schema
+
+YELLOW = "\x1b[33m"
+
+
+def after(rows: list[wire.Row], *samples: list[Any]) -> State:
+    frames = [sample(10 * number, *statistics) for number, statistics in enumerate(samples)]
+    return fold(begin(schema(rows)), *frames)[0]
+
+
+def printed(state: State, *, coloured: bool = False) -> str:
+    shape = (len(state.layout.rows), len(IDS))
+    paths = tuple(row.path for row in state.layout.rows)
+    table = Table(70, paths, np.zeros(shape, np.float32), np.ones(shape, bool))
+    file = io.StringIO()
+    colours = "standard" if coloured else None
+    console = Console(file=file, width=100, force_terminal=coloured, color_system=colours)
+    print_findings(state, table, {"share": 0.01}, None, console)
+    return file.getvalue()
+
+
+def test_layers_that_are_judged_are_counted_and_those_whose_range_is() -> None:
+    rows = [row("a"), row("b", activation="relu"), row("c", unjudged="read by its output only")]
+
+    text = " ".join(printed(after(rows, *[[CALM] * 3] * 8)).split())
+
+    assert text == (
+        "gainstage: 2 of 3 layers are judged, 1 for range, up to step 70 (1.0% of the training "
+        "time): nothing to report."
+    )
+
+
+def test_finding_that_is_over_reads_as_over_and_in_no_alarming_colour() -> None:
+    state = after([row()], *[[GUILTY["activity"]]] * 4, *[[CALM]] * 5)
+
+    assert "0-80 over" in " ".join(printed(state).split())
+    assert YELLOW not in printed(state, coloured=True)
+
+
+def test_finding_that_is_open_reads_as_open() -> None:
+    state = after([row()], *[[GUILTY["activity"]]] * 4)
+
+    assert " 0- " in " ".join(printed(state).split())
+    assert YELLOW in printed(state, coloured=True)
+
+
+@pytest.mark.parametrize("state", [None, after([row()])])
+def test_run_without_a_sample_says_so(state: State | None) -> None:
+    file = io.StringIO()
+
+    print_findings(state, None, {}, None, Console(file=file))
+
+    assert file.getvalue() == "gainstage: no step was sampled.\n"
