@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from gainstage import wire
 from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
