@@ -94,7 +94,16 @@ class Recorder:
         logs: Mapping[str, float],
         costs: Mapping[str, float],
     ) -> list[Finding]:
-        """Makes a frame of a sample, spools it, and returns the findings that it changed."""
+        """Makes a frame of a sample, spools it, and returns the findings that it changed.
+
+        Raises:
+            ValueError: There are no rows.
+        """
+        if not rows:
+            raise ValueError(
+                "A sample has a row for each layer that is watched. Received none: "
+                "check the patterns of `include` and `exclude` against the layers' paths."
+            )
         if self._schema is None or self._schema.rows != rows:
             self._meters = Meters(rows)
         values, exists = self._meters.measure(readings, step)
