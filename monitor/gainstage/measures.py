@@ -154,8 +154,8 @@ class Meters:
         pointwise = [len(shape) > 1 and math.prod(shape[:-2]) == 1 for shape in shapes]
         self._pointwise: Bools = np.array(pointwise, bool)
         self._recurrent: Bools = ~np.isnan(self._state_fan_in)
-        self._saturates: Bools = ~np.isnan(self._edges).all(axis=1)
-        self._narrow: Bools = ~np.isnan(self._formats).any(axis=1)
+        self._saturates: Bools = np.any(~np.isnan(self._edges), axis=1)
+        self._narrow: Bools = np.all(~np.isnan(self._formats), axis=1)
         self._saturation = Saturation()
         self._activity = Activity()
         self._movement = Movement()
@@ -257,7 +257,8 @@ class Meters:
         columns["recurrent_gain"] *= np.sqrt(self._state_fan_in)
         entering = columns["input_rms"] * columns["kernel_gain"]
         returning = columns["state_rms"] * columns["recurrent_gain"]
-        explained = np.hypot(entering, np.where(self._recurrent, returning, 0))
+        powers = np.square(entering) + np.where(self._recurrent, np.square(returning), 0)
+        explained = np.sqrt(powers)
         # Silent inputs or kernels make it 0/0, which is NaN: the coherence of nothing.
         explained[explained == 0] = np.nan
         columns["common_mode"] /= explained

@@ -71,7 +71,7 @@ def summarise(arrays: Sequence[Array]) -> Wide:
         flat = some.reshape(len(some), -1)
         table[MAX, places] = _magnitude(flat)
         table[MEAN, places], table[STD, places] = _moments(flat)
-    for place in np.flatnonzero(is_hard(table[MAX])):
+    for place in np.flatnonzero(is_hard(table[MAX])).tolist():
         flat = unique[place].reshape(1, -1).astype(np.float64)
         (table[MEAN, place],), (table[STD, place],) = _moments(flat)
     # Of an infinite value the spread is not a number, the rms still infinite.
@@ -95,7 +95,7 @@ def is_hard(largest: Wide) -> Bools:
 def _nonfinite(arrays: Sequence[Array], largest: Wide) -> Wide:
     """[arrays], how many values are NaN or infinite, by their largest magnitudes at first."""
     counts = np.zeros(len(arrays))
-    for place in np.flatnonzero(~np.isfinite(largest)):
+    for place in np.flatnonzero(~np.isfinite(largest)).tolist():
         counts[place] = np.count_nonzero(~np.isfinite(arrays[place]))
     return counts
 

@@ -146,7 +146,8 @@ def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> Layout:
     if len({row.id for row in rows}) < len(rows):
         raise _AdmissionError("The ids of the rows differ. Received one id twice.")
     for row in rows:
-        gate.names("A row", (row.id, row.path, row.kind, row.activation, row.unjudged))
+        names = (row.id, row.path, row.kind, row.activation, row.unjudged, row.dtype)
+        gate.names("A row", names)
         gate.tree("A layer's arguments", row.arguments)
         if any(not 0 <= position < len(rows) for position in row.inputs):
             raise _AdmissionError(

@@ -109,6 +109,8 @@ class LayerRow(Answer):
     fused: bool
     unjudged: str
     arguments: dict[str, Any]
+    state_fan_in: Number
+    dtype: str
     verdict: str = Field(description="Empty where the row is not judged.")
     headroom_db: float | None = Field(description="Level at which its activation saturates.")
     values: dict[str, Number]

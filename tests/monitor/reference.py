@@ -249,7 +249,7 @@ AMPLITUDE_TWINS: dict[str, Twin] = {
     "input_nonfinite_rate": now(lambda seen: share_nonfinite(seen.x)),
     "weight_nonfinite_rate": now(lambda seen: share_nonfinite(seen.weights)),
     "update_ratio": update_ratio,
-    "logit_range": now(lambda seen: over_choices(seen, lambda keys: max(keys) - min(keys))),
+    "logit_range": now(lambda seen: over_choices(seen, np.ptp)),
     "score_entropy": now(lambda seen: over_choices(seen, entropy)),
     "underflow_rate": now(underflow),
     "overflow_rate": now(overflow),

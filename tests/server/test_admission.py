@@ -132,6 +132,7 @@ BAD = {
     "one row twice": bad_schema(rows=(wire.Row(id="r", path="p", kind="Dense"),) * 2, blocks={}),
     "a long path": bad_row(path=LONG),
     "a long activation": bad_row(activation=LONG),
+    "a long dtype": bad_row(dtype=LONG),
     "an input from nowhere": bad_row(inputs=(1,)),
     "bytes among the arguments": bad_row(arguments={"x": b"\x00"}),
     "a long block": bad_schema(blocks={LONG: wire.BlockSchema((), b"")}),

@@ -377,6 +377,10 @@ export interface components {
             arguments: {
                 [key: string]: unknown;
             };
+            /** State Fan In */
+            state_fan_in: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /** Dtype */
+            dtype: string;
             /**
              * Verdict
              * @description Empty where the row is not judged.

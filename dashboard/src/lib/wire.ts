@@ -42,6 +42,10 @@ export interface Row {
   activation: string | null;
   fused: boolean;
   unjudged: string;
+  /** Values of the state that one pre-activation sums besides; absent before trainers sent it. */
+  state_fan_in?: number | null;
+  /** What the layer computes in; absent before trainers sent it. */
+  dtype?: string;
 }
 
 export interface BlockSchema {
