@@ -316,8 +316,8 @@ class LayerMonitor(keras.callbacks.Callback):
 
     def _step(self) -> int:
         """Updates that the optimizer has made; batches where another one trains the model."""
-        made = optimizer_step(self._model)
-        accumulated = getattr(self._model.optimizer, "gradient_accumulation_steps", None) or 1
+        made, optimizer = optimizer_step(self._model), getattr(self._model, "optimizer", None)
+        accumulated = getattr(optimizer, "gradient_accumulation_steps", None) or 1
         if made is None or (made == self._first_step and self._calls > accumulated):
             return self._batches_before + self._batch
         return made

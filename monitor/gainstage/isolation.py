@@ -43,18 +43,19 @@ class Isolated:
 
     def __call__(self, current: Current, *tensors: Any) -> Any:
         """The function's result; `current` as in `peek.Seen`."""
-        return self._run(current, keras.tree.map_structure(_tensor, tensors))
+        given: Any = keras.tree.map_structure(_tensor, tensors)
+        return self._run(current, given)
 
     def _tensorflow(self, _current: Current, tensors: tuple[Any, ...]) -> Any:
         import tensorflow as tf
 
         if self.eager:
             return self._scoped((), (), tensors)
-        if self._compiled is None:
-            self._compiled = tf.function(
-                lambda *given: self._scoped((), (), given), autograph=False, reduce_retracing=True
-            )
-        return self._compiled(*tensors)
+        compiled = self._compiled or tf.function(
+            lambda *given: self._scoped((), (), given), autograph=False, reduce_retracing=True
+        )
+        self._compiled = compiled
+        return compiled(*tensors)
 
     def _jax(self, current: Current, tensors: tuple[Any, ...]) -> Any:
         import jax

@@ -40,7 +40,8 @@ class Seen:
         if keras.backend.backend() != "tensorflow":
             return parts
         local = self.model.distribute_strategy.experimental_local_results
-        return keras.tree.map_structure(lambda part: local(part)[0], parts)
+        share: Any = keras.tree.map_structure(lambda part: local(part)[0], parts)
+        return share
 
     @property
     def x(self) -> Any:

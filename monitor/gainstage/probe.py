@@ -71,6 +71,12 @@ class Probe:
     def __post_init__(self) -> None:
         self._pass = Isolated(self.model, self._forward)
         self.leaves = leaves(self.model, self.include, self.exclude)
+        if not self.leaves:
+            raise ValueError(
+                "There is no layer to watch. Check the patterns of `include` "
+                f"{self.include or '(all)'} and `exclude` {self.exclude or '(none)'} against the "
+                "layers' paths: [layer.path for layer in model.layers]."
+            )
 
     @property
     def layers(self) -> list[int]:

@@ -98,19 +98,19 @@ class Recorder:
     ) -> list[Finding]:
         """Makes a frame of a sample, spools it, and returns the findings that it changed."""
         rows = sample.rows
-        fresh = self._schema is None or self._schema.rows != rows
-        if fresh:
-            self._meters = Meters(rows)
+        schema = self._schema
+        if schema is None or schema.rows != rows:
+            self._meters, schema = Meters(rows), None
         values, exists = self._meters.measure(sample.readings, step)
-        if fresh:
-            self._begin(rows, exists, training())
+        if schema is None:
+            schema = self._begin(rows, exists, training())
         blocks = {"layers": values}
         if sample.gradients is not None:
             blocks["gradients"] = sample.gradients
-        frame = self._frame(blocks, step=step, epoch=epoch, logs=logs, costs=costs)
+        frame = self._frame(schema, blocks, step=step, epoch=epoch, logs=logs, costs=costs)
         self._last_frame = frame.time
         self.newest = Table(step, tuple(row.path for row in rows), values, exists)
-        self.state, changed = advance(self.state or begin(self._schema), frame, blocks)
+        self.state, changed = advance(self.state or begin(schema), frame, blocks)
         return changed
 
     def record_validation(self, sample: Sample, *, step: int, epoch: int) -> None:
@@ -118,15 +118,18 @@ class Recorder:
 
         It is shown beside the others, and not judged.
         """
-        if self._schema is None or self._schema.rows != sample.rows:
+        schema = self._schema
+        if schema is None or schema.rows != sample.rows:
             return
         if self._validation is None:
             self._validation = Meters(sample.rows)
         values, _ = self._validation.measure(sample.readings, step)
-        self._frame({"layers": values}, step=step, epoch=epoch, source="validation")
+        self._frame(schema, {"layers": values}, step=step, epoch=epoch, source="validation")
 
-    def _frame(self, blocks: dict[str, wire.FloatBlock], **fields: Any) -> wire.Frame:
-        frame = wire.Frame(**self._next(), schema=self._schema.seq, **fields)
+    def _frame(
+        self, schema: wire.Schema, blocks: dict[str, wire.FloatBlock], **fields: Any
+    ) -> wire.Frame:
+        frame = wire.Frame(**self._next(), schema=schema.seq, **fields)
         self._append(frame, blocks)
         self.frames += 1
         return frame
@@ -170,7 +173,9 @@ class Recorder:
         self._spool.close()
         return left
 
-    def _begin(self, rows: tuple[wire.Row, ...], exists: Bools, training: wire.Training) -> None:
+    def _begin(
+        self, rows: tuple[wire.Row, ...], exists: Bools, training: wire.Training
+    ) -> wire.Schema:
         trainable = np.array([[row.trainable] * len(GRADIENTS) for row in rows], bool)
         schema = wire.Schema(
             **self._next(),
@@ -180,6 +185,7 @@ class Recorder:
         )
         self._append(schema)
         self._schema, self._validation, self.state = schema, None, begin(schema)
+        return schema
 
     def _next(self) -> dict[str, Any]:
         self._seq += 1

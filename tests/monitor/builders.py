@@ -10,10 +10,10 @@ from gainstage import wire
 from gainstage.diagnosis import State, advance
 from gainstage.diagnosis.view import Layout, View
 from gainstage.finding import Finding
-from gainstage.statistics import INDEX, STATISTICS
+from gainstage.statistics import BY_ID, IDS, INDEX
 
 IDENTITY = {"run": "run-1", "attempt": "00ff00ff00ff00ff", "seq": 0, "time": 1_700_000_000.0}
-COLUMNS = tuple(wire.Column(statistic.id, statistic.version) for statistic in STATISTICS)
+COLUMNS = tuple(wire.Column(id, BY_ID[id].version) for id in IDS)
 SGD = wire.Training(
     backend="tensorflow",
     keras="3.15.0",

@@ -365,12 +365,13 @@ def test_several_steps_at_a_time_are_sampled_once_a_call() -> None:
     assert table.step == 12
 
 
-def test_validation_is_not_sampled() -> None:
+def test_each_validation_is_sampled_once_and_does_not_replace_the_newest_sample() -> None:
     monitor = LayerMonitor(False, every=1)
 
     fit(monitor, validation_data=(X, Y), validation_freq=1, epochs=2)
 
-    assert monitor.frames == 2 * STEPS - 1
+    assert monitor.frames == 2 * STEPS - 1 + 2
+    assert monitor.frame().step == 2 * STEPS - 1
 
 
 def test_evaluation_and_prediction_open_no_run() -> None:

@@ -10,7 +10,7 @@ import keras
 import pytest
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from gainstage import cadence, callback, peek, probe, recorder, report
+from gainstage import cadence, callback, peek, probe, recorder, report, sampler
 from gainstage.finding import Finding
 from gainstage.measures import Meters
 from gainstage.probe import Probe
@@ -71,7 +71,8 @@ PLACES: dict[str, tuple[Any, str]] = {
     "the inputs": (peek.keras.utils, "unpack_x_y_sample_weight"),
     "the number of examples": (peek, "size"),
     "the first examples": (peek, "first"),
-    "the probe's making": (callback, "Probe"),
+    "the sampler's making": (callback, "Sampler"),
+    "the probe's making": (sampler, "Probe"),
     "the probe's call": (Probe, "__call__"),
     "the search for layers": (probe, "leaves"),
     "the pass, while layers are tapped": (probe, "_call"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gainstage import wire
 from gainstage.measures import Array, Meters, Reading
 from gainstage.presence import NEEDS
-from gainstage.statistics import AMPLITUDES, BY_ID, IDS, INDEX, STATISTICS
+from gainstage.statistics import AMPLITUDES, BY_ID, GRADIENTS, IDS, INDEX, STATISTICS
 
 from . import builders, reference
 from .reference import TWINS, AbsentError, History, Seen
@@ -284,7 +284,8 @@ def test_positive_inputs_and_weights_have_common_mode() -> None:
 
 
 def test_statistics_are_named_once_and_stand_in_the_order_of_the_table() -> None:
-    assert len(set(IDS)) == len(STATISTICS)
+    assert len({statistic.id for statistic in STATISTICS}) == len(STATISTICS)
+    assert {*IDS, *GRADIENTS} == {statistic.id for statistic in STATISTICS}
     assert [INDEX[id] for id in IDS] == list(range(len(IDS)))
 
 
