@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
+REQUIREMENTS = sorted({*(ROOT / "requirements").glob("*.txt")} - {ROOT / "requirements/torch.txt"})
 
 # What a lock file or a log, copied from a machine, brings along: folders of its own, and the hosts
 # that its packages came from.
@@ -87,6 +87,13 @@ def test_requirements_are_pinned_by_version_and_hash_without_addresses(file: Pat
     assert [line for line in requirements if "--hash=sha256:" not in line] == []
     assert "://" not in text
     assert "--index" not in text
+
+
+def test_torch_is_pinned_by_version_alone() -> None:
+    *reasons, pin = (ROOT / "requirements/torch.txt").read_text().splitlines()
+
+    assert all(line.startswith("#") for line in reasons)
+    assert re.fullmatch(r"torch==[\d.]+", pin)
 
 
 def test_requirements_agree_with_each_other() -> None:
