@@ -7,7 +7,7 @@ import numpy as np
 from gainstage.statistics import IDS
 from gainstage.summaries import Bools
 
-# Statistics by what a row must have for them: fields of `Reading`, and beside them
+# Statistics by what a row must have for them: fields of `readings.Reading`, and beside them
 #   outputs       z or y
 #   saturates     an activation that saturates somewhere
 #   format        a number format that is not float32's

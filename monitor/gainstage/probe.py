@@ -22,7 +22,7 @@ import numpy as np
 
 from gainstage import activations, wire
 from gainstage.layers import ACTIVATION_KINDS, Leaf, activation_of, arguments, leaves
-from gainstage.measures import Reading
+from gainstage.readings import Reading
 from gainstage.training import loss_name
 
 # Keras declares what its operations return too narrowly and too widely at once.

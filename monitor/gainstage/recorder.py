@@ -12,7 +12,8 @@ import numpy as np
 from gainstage import wire
 from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
-from gainstage.measures import Meters, Reading
+from gainstage.measures import Meters
+from gainstage.readings import Reading
 from gainstage.spool import SUFFIX, Spool
 from gainstage.statistics import STATISTICS
 from gainstage.uplink import Uplink

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from gainstage.measures import Reading
 from gainstage.probe import Sample
+from gainstage.readings import Reading
 
 layers = keras.layers
 EXAMPLES = 6
