@@ -7,14 +7,14 @@ together; what follows from them is computed for whole columns.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.presence import presence
+from gainstage.readings import Part, Parts, Reading, parts_of
 from gainstage.reductions import (
     FORMATS,
     attention,
@@ -41,63 +41,6 @@ from gainstage.summaries import (
 )
 from gainstage.windows import Activity, Movement, Saturation
 
-
-@dataclass(frozen=True)
-class Reading:
-    """What the probe read of one call of a layer; None where the layer has no such thing.
-
-    Arrays that are the same object, in one row or in several, are reduced once.
-
-    Attributes:
-        x: What enters the contraction, [positions, inputs].
-        z: Pre-activation, bias included, [positions, units].
-        y: The layer's output, [positions, channels].
-        post: What the activation function made of z: y, or the output of the layer behind.
-        bias: [units].
-        kernel: Fixed coordinates of the contraction's kernel, spread evenly, [coordinates].
-        kernel_max: Largest magnitude in the whole kernel.
-        moving: Fixed coordinates of the layer's largest trainable weight, [coordinates].
-        nonfinite_weights: Share of non-finite values in all weights of the layer.
-        nonfinite_inputs: Share of non-finite values in all of what enters the layer, where that is
-            the data; of other layers it is taken from x.
-        state: What the recurrent kernel multiplies: the last step's state, [positions, units].
-        recurrent_kernel: Fixed coordinates of the recurrent kernel, [coordinates].
-        logits: What enters an attention's softmax, [positions, keys]; -inf where masked.
-    """
-
-    x: Array | None = None
-    z: Array | None = None
-    y: Array | None = None
-    post: Array | None = None
-    bias: Array | None = None
-    kernel: Array | None = None
-    kernel_max: float | None = None
-    moving: Array | None = None
-    nonfinite_weights: float | None = None
-    nonfinite_inputs: float | None = None
-    state: Array | None = None
-    recurrent_kernel: Array | None = None
-    logits: Array | None = None
-
-
-class _Part(NamedTuple):
-    """One field of all readings that have it, and which rows those are."""
-
-    rows: Places
-    values: list[Any]
-
-    def where(self, rows: Bools) -> "_Part":
-        """What is of these rows alone; `rows` is over all of them."""
-        kept = rows[self.rows]
-        if kept.all():
-            return self
-        return _Part(
-            self.rows[kept], [v for v, keep in zip(self.values, kept, strict=True) if keep]
-        )
-
-
-_Parts = Mapping[str, _Part]
-_PARTS = tuple(field.name for field in fields(Reading))
 _SUMMARISED = ("x", "z", "y", "bias", "kernel", "state", "recurrent_kernel", "moving")
 # Of which of them all four summaries are statistics, and how those begin.
 _TITLES = {"x": "input", "z": "pre", "y": "output", "bias": "bias", "kernel": "kernel"}
@@ -172,7 +115,7 @@ class Meters:
             readings: One for each row.
             step: The optimizer's, by which the update ratio is divided.
         """
-        parts = {name: _part(name, readings) for name in _PARTS}
+        parts = parts_of(readings)
         key = tuple(part.rows.tobytes() for part in parts.values())
         if key != self._key:
             self._key, self._has = key, self._what_rows_have(parts)
@@ -198,7 +141,7 @@ class Meters:
             self._samples += 1
             return columns.where(self._exists), self._exists.copy()
 
-    def _what_rows_have(self, parts: _Parts) -> dict[str, Bools]:
+    def _what_rows_have(self, parts: Parts) -> dict[str, Bools]:
         """What a statistic may need -> [rows], True where a row has it."""
         has = {name: np.zeros(len(self._fan_in), bool) for name in parts}
         for name, part in parts.items():
@@ -214,7 +157,7 @@ class Meters:
             "decomposed": enters & (recurs | ~self._recurrent),
         }
 
-    def _put_signals(self, columns: _Columns, parts: _Parts, largest: Wide) -> None:
+    def _put_signals(self, columns: _Columns, parts: Parts, largest: Wide) -> None:
         """What is read off pre-activations; levels are amplitudes until `_decompose`."""
         all_rows, signals = parts["z"]
         bias_of = dict(zip(parts["bias"].rows.tolist(), parts["bias"].values, strict=True))
@@ -234,12 +177,12 @@ class Meters:
             common, aligned = unit_levels(z[None], bias[None])
             columns.put(row, common_mode=common, aligned=aligned)
 
-    def _put_activity(self, columns: _Columns, part: _Part) -> None:
+    def _put_activity(self, columns: _Columns, part: Part) -> None:
         for places, post in stacked(part.values):
             zeros, dead = self._activity.measure(part.rows[places], post)
             columns.put(part.rows[places], zero_rate=zeros, dead_units=dead)
 
-    def _put_format(self, columns: _Columns, parts: _Parts) -> None:
+    def _put_format(self, columns: _Columns, parts: Parts) -> None:
         below, above, size = np.zeros((3, len(self._narrow)))
         for name in ("z", "y"):
             part = parts[name].where(self._narrow)
@@ -268,15 +211,7 @@ class Meters:
         columns["input_eigenvalue"] = self._fan_in * np.square(columns["input_rms"])
 
 
-def _part(name: str, readings: Sequence[Reading]) -> _Part:
-    found = [getattr(reading, name) for reading in readings]
-    rows = [row for row, value in enumerate(found) if value is not None]
-    if len(rows) < len(found):
-        found = [found[row] for row in rows]
-    return _Part(np.array(rows, np.intp), found)
-
-
-def _sizes(parts: _Parts) -> dict[str, Wide]:
+def _sizes(parts: Parts) -> dict[str, Wide]:
     """The summaries of each part's arrays, [arrays of the part, columns of `summarise`]."""
     table = summarise([array for name in _SUMMARISED for array in parts[name].values])
     sizes: dict[str, Wide] = {}
@@ -285,7 +220,7 @@ def _sizes(parts: _Parts) -> dict[str, Wide]:
     return sizes
 
 
-def _put_sizes(columns: _Columns, parts: _Parts, sizes: Mapping[str, Wide]) -> None:
+def _put_sizes(columns: _Columns, parts: Parts, sizes: Mapping[str, Wide]) -> None:
     """Sizes of arrays, shares of non-finite values, and what the probe has measured itself."""
     for name, title in _TITLES.items():
         columns.put_from(f"{title}_rms", parts[name].rows, sizes[name][:, RMS : MAX + 1])
@@ -306,7 +241,7 @@ def _put_sizes(columns: _Columns, parts: _Parts, sizes: Mapping[str, Wide]) -> N
     columns.put(rows, input_nonfinite_rate=values)
 
 
-def _put_attention(columns: _Columns, part: _Part) -> None:
+def _put_attention(columns: _Columns, part: Part) -> None:
     for places, logits in stacked(part.values):
         reach, entropy = attention(logits)
         columns.put(part.rows[places], logit_range=reach, score_entropy=entropy)

@@ -18,7 +18,7 @@ from gainstage.drawing import COORDINATES, Parts, spread
 from gainstage.insides import with_insides
 from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
-from gainstage.measures import Reading
+from gainstage.readings import Reading
 from gainstage.peek import Current
 from gainstage.rows import describe
 from gainstage.sample import Sample

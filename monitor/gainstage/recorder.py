@@ -63,6 +63,7 @@ class Recorder:
         self._schema: wire.Schema | None = None
         self._meters = Meters(())
         self._validation: Meters | None = None
+        self._exists: Bools = np.zeros((0, 0), bool)
         self._url = url
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
@@ -103,13 +104,16 @@ class Recorder:
             self._meters, schema = Meters(rows), None
         values, exists = self._meters.measure(sample.readings, step)
         if schema is None:
+            self._exists = exists
             schema = self._begin(rows, exists, training())
+        # What the schema promises and this sample lacks (all of a row's steps are masked) is NaN.
+        values[self._exists & ~exists] = np.nan
         blocks = {"layers": values}
         if sample.gradients is not None:
             blocks["gradients"] = sample.gradients
         frame = self._frame(schema, blocks, step=step, epoch=epoch, logs=logs, costs=costs)
         self._last_frame = frame.time
-        self.newest = Table(step, tuple(row.path for row in rows), values, exists)
+        self.newest = Table(step, tuple(row.path for row in rows), values, self._exists)
         self.state, changed = advance(self.state or begin(schema), frame, blocks)
         return changed
 
@@ -123,7 +127,8 @@ class Recorder:
             return
         if self._validation is None:
             self._validation = Meters(sample.rows)
-        values, _ = self._validation.measure(sample.readings, step)
+        values, exists = self._validation.measure(sample.readings, step)
+        values[self._exists & ~exists] = np.nan
         self._frame(schema, {"layers": values}, step=step, epoch=epoch, source="validation")
 
     def _frame(

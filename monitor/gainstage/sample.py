@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gainstage import wire
-from gainstage.measures import Reading
+from gainstage.readings import Reading
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from gainstage.measures import Reading
+from gainstage.readings import Reading
 from gainstage.sample import Sample
 
 layers = keras.layers

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gainstage.measures import Array, Meters, Reading
+from gainstage.measures import Meters
 from gainstage.presence import NEEDS
+from gainstage.readings import Reading
 from gainstage.statistics import IDS, INDEX
+from gainstage.summaries import Array
 from gainstage.windows import WINDOW
 
 from . import builders

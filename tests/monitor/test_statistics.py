@@ -8,9 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gainstage import wire
-from gainstage.measures import Array, Meters, Reading
+from gainstage.measures import Meters
+from gainstage.readings import Reading
 from gainstage.presence import NEEDS
 from gainstage.statistics import AMPLITUDES, BY_ID, GRADIENTS, IDS, INDEX, STATISTICS
+from gainstage.summaries import Array
 
 from . import builders, reference
 from .reference import TWINS, AbsentError, History, Seen
