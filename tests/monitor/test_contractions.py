@@ -51,7 +51,9 @@ def fan_in(layer: Any, *input_shape: int | None) -> float | None:
 
 
 def numbers(tensor: Any) -> Any:
-    return keras.ops.convert_to_numpy(tensor)
+    # Of variables, `convert_to_numpy` warns on TensorFlow; of tensors, torch refuses the other.
+    is_variable = isinstance(tensor, keras.Variable)
+    return np.asarray(tensor) if is_variable else keras.ops.convert_to_numpy(tensor)
 
 
 def counted(layer: Any, *input_shape: int) -> float:
