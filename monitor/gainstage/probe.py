@@ -18,8 +18,8 @@ from gainstage.drawing import COORDINATES, Parts, spread
 from gainstage.insides import with_insides
 from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
-from gainstage.readings import Reading
 from gainstage.peek import Current
+from gainstage.readings import Reading
 from gainstage.rows import describe
 from gainstage.sample import Sample
 from gainstage.submodels import has_call, run_submodels

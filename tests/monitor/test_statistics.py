@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from gainstage import wire
 from gainstage.measures import Meters
-from gainstage.readings import Reading
 from gainstage.presence import NEEDS
+from gainstage.readings import Reading
 from gainstage.statistics import AMPLITUDES, BY_ID, GRADIENTS, IDS, INDEX, STATISTICS
 from gainstage.summaries import Array
 
