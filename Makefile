@@ -6,7 +6,7 @@ STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
 
-.PHONY: help demo test check bench dashboard generate lock clean
+.PHONY: help demo test test-jax test-torch check bench dashboard generate lock clean
 
 help:
 	@echo "make demo       train a model that goes wrong and watch it in the dashboard"
@@ -25,8 +25,10 @@ test: .venv/.dev-stamp $(STATIC)/index.html
 	tools/test-programs
 	cd dashboard && ../tools/npm test
 	$(BIN)/pytest
-	KERAS_BACKEND=jax $(BIN)/pytest -m every_backend
-	KERAS_BACKEND=torch $(BIN)/pytest -m every_backend
+	$(MAKE) --jobs=2 --output-sync=target test-jax test-torch
+
+test-jax test-torch: test-%: .venv/.dev-stamp
+	KERAS_BACKEND=$* $(BIN)/pytest -m every_backend
 
 check: .venv/.dev-stamp dashboard/node_modules/.stamp
 	$(BIN)/ruff check

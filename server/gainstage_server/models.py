@@ -224,6 +224,7 @@ class StatisticModel(Answer):
     formula: str
     meaning: str
     version: int
+    block: str = Field(description="Block of a frame that holds it.")
 
 
 class Statistics(Answer):

@@ -58,10 +58,11 @@ def closed() -> Iterator[str]:
 
 # Samples where every call is one: all but the first call, and the half batch that ends an epoch.
 FRAMES = dict.fromkeys(TRAININGS, EPOCHS * (STEPS - 1) - 1) | {"four steps at a time": 3}
+FRAMES["validation"] += EPOCHS
 ROWS = dict.fromkeys(TRAININGS, 5) | {
     "cnn": 10,
     "four steps at a time": 10,
-    "lstm": 3,
+    "lstm": 11,  # with four gates of each layer
     "own train step": 3,
     "two inputs": 6,
     "bfloat16": 3,

@@ -657,6 +657,11 @@ export interface components {
             meaning: string;
             /** Version */
             version: number;
+            /**
+             * Block
+             * @description Block of a frame that holds it.
+             */
+            block: string;
         };
         /**
          * Statistics
