@@ -62,6 +62,9 @@ def _unjudged(call: Call, *, exempt: bool) -> str:
     reasons = {
         "a gate saturates when it has learned to open and close": call.gate is not None,
         f"{function.name} has no saturation of single values": not function.elementwise,
+        "what its output enters is no layer, so that its activation is not known": (
+            call.activation is None and not call.is_seen
+        ),
         "an output under cross-entropy saturates when training succeeds": call.is_output and exempt,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

@@ -39,6 +39,8 @@ class Call:
         feeds: The calls whose outputs it got.
         judged_at: The call whose pre-activation this one, an activation, received.
         is_output: Whether the model returns what it returned.
+        is_seen: Whether what it returned goes into a layer, or out of the model, as it is. Else
+            an operation inside somebody's `call` gets it, which may be an activation function.
         part: Name of a part of the layer's inside that this stands for; empty: the layer.
         gate: What the part is, where it is a gate.
         attended: What the logits are formed from, where the layer has some.
@@ -57,6 +59,7 @@ class Call:
     feeds: "list[Call]" = field(default_factory=list)
     judged_at: "Call | None" = None
     is_output: bool = False
+    is_seen: bool = True
     part: str = ""
     gate: recurrent.Gate | None = None
     attended: attention.Call | None = None
@@ -209,6 +212,11 @@ def connect(recording: Recording, outputs: Any) -> None:
     """Finds what feeds what, and which activation each pre-activation enters, by identity."""
     makers: dict[int, Call] = {}
     final = {id(tensor) for tensor in tensors_in(outputs)}
+    known = final | {
+        id(recording.same.get(id(tensor), tensor))
+        for call in recording.calls
+        for tensor in call.arguments
+    }
     for call in recording.calls:
         sources = (recording.same.get(id(tensor), tensor) for tensor in call.arguments)
         feeding = [makers.get(id(tensor)) for tensor in sources]
@@ -228,4 +236,6 @@ def connect(recording: Recording, outputs: Any) -> None:
             call.is_output = True
             if call.judged_at is not None:
                 call.judged_at.is_output = True
+        # What a wrapper's layer returns on all steps at once was made for the recording alone.
+        call.is_seen = call.leaf.wrapper is not None or any(id(it) in known for it in own)
         makers |= {id(tensor): call for tensor in own}

@@ -380,4 +380,6 @@ def test_activation_called_as_an_operation_is_not_seen_and_nothing_is_guessed() 
     sample = Probe(model)(x)
 
     assert rows_of(sample) == [("first", None, False, ()), ("second", None, False, ())]
+    assert [bool(reason) for reason in unjudged(sample)] == [True, False]
+    assert "is not known" in unjudged(sample)[0]
     assert same_rows(reading(sample, "second").x, 1 / (1 + np.exp(-array(model.first(x)))))
