@@ -88,6 +88,8 @@ lock: | $(BIN)/pip
 	$(SUBSET) --extra server --extra postgres --output-file requirements/server.txt
 	$(COMPILE) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
 	$(COMPILE) --constraint requirements/dev.txt --group node --output-file requirements/node.txt
+	cd dashboard && ../tools/npm install --package-lock-only --no-audit --no-fund
+	tools/without-addresses
 
 clean:
 	rm -rf .venv dashboard/node_modules $(STATIC) build dist .pytest_cache .ruff_cache .hypothesis

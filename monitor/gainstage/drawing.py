@@ -57,17 +57,16 @@ class Parts:
     def coordinates(self, weight: Any) -> int:
         """Draws fixed coordinates of a weight, all of a small one."""
         key = (id(weight), "coordinates")
-        if key not in self._drawn:
+        part = self._drawn.get(key)
+        if part is None:
             self._kept.append(weight)
             size = math.prod(weight.shape)
-            if size <= COORDINATES:
-                self._drawn[key] = self.whole(weight)
-            else:
+            if size > COORDINATES:
                 places = np.arange(COORDINATES) * GOLDEN % 1 * size
                 flat = ops.reshape(weight, (-1,))
-                drawn = ops.take(flat, np.unique(places.astype(np.int64)), axis=0)
-                self._drawn[key] = self.whole(drawn)
-        return self._drawn[key]  # pyright: ignore[reportReturnType]
+                weight = ops.take(flat, np.unique(places.astype(np.int64)), axis=0)
+            part = self._drawn[key] = self.whole(weight)
+        return part
 
     def whole(self, tensor: Any) -> int:
         """Takes all values of a tensor whose shape is known, as a vector."""

@@ -13,11 +13,12 @@ import keras
 import numpy as np
 
 from gainstage import attention, recurrent, wire
-from gainstage.contractions import RESOLUTIONS, Axes, normalised_input
+from gainstage.contractions import Axes
 from gainstage.drawing import COORDINATES, Parts, spread
 from gainstage.insides import with_insides
 from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
+from gainstage.normalisation import RESOLUTIONS, normalised_input
 from gainstage.peek import Current
 from gainstage.readings import Reading
 from gainstage.rows import describe

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import keras
@@ -21,6 +22,7 @@ from gainstage.patch import patched
 
 # Keras declares what its operations return too narrowly and too widely at once.
 ops: Any = keras.ops
+_BACKEND = import_module("keras.src.backend")
 
 
 @dataclass(eq=False)
@@ -79,7 +81,7 @@ class Call:
 
 def _mask(tensor: Any) -> Any:
     # Keras has no public name for it; where it moves, masks are not seen.
-    read = getattr(keras.src.backend, "get_keras_mask", None)  # pyright: ignore
+    read = getattr(_BACKEND, "get_keras_mask", None)
     return None if read is None else read(tensor)
 
 

@@ -96,7 +96,7 @@ class Noisy(layers.Layer):
 
 
 def _subclassed(model: type) -> Any:
-    class Net(model):  # type: ignore[misc,valid-type]
+    class Net(model):
         """Layers made in `__init__` and in `build`, a list of layers, a loop over it."""
 
         def __init__(self) -> None:
