@@ -5,6 +5,7 @@ Between samples the model runs Keras's own functions; nothing of ours is in thei
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ class Seen:
     batch: Any
     state: Sequence[Sequence[Any]] = ()
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Any, Any, Any]:
         """Inputs, targets and the examples' weights, None where there are none.
 
@@ -48,7 +49,7 @@ class Seen:
         """The inputs."""
         return self.parts[0]
 
-    @property
+    @cached_property
     def current(self) -> Current:
         """The model's variables whose values are not in them; empty where all are."""
         groups = [self.model.trainable_variables, self.model.non_trainable_variables]
