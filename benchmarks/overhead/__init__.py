@@ -19,8 +19,8 @@ A step lasts from the begin of one to the begin of the next, noted by a callback
 another stands last, so that all that an arm does in its hooks lies between the two. Rounds until
 Gainstage's opening is over are the warm-up. Intervals are 95 % bootstrap intervals over rounds.
 
-    share      samples per step x (median sampled - median plain step) / mean step of the median
-               round; sampled and plain steps are of the same arm
+    share      samples per step x (median sampled - median plain step, and the same of the step
+               behind it) / mean step of the median round; all steps are of the same arm
     ratio      median sampled / median plain step
     behind     median of the steps after a sample less the median plain step, in ms
     wall       median over rounds of an arm's time to plain training's in the same round, less 1

@@ -72,12 +72,13 @@ def nothing(surroundings: Surroundings) -> Watch:
 def gainstage(surroundings: Surroundings) -> Watch:
     """Gainstage as it comes."""
     monitor = LayerMonitor(surroundings.url, spool=surroundings.folder / "spool")
-    seen = 0
+    usual: Any = None
 
     def sampled(step: int) -> bool:
-        nonlocal seen
-        before, seen = seen, monitor.frames
-        return seen > before
+        nonlocal usual
+        function = monitor.model.train_function
+        usual = usual or function  # of the first step, which is never sampled
+        return function is not usual  # but one that looks at the batch first
 
     def values() -> int:
         table = monitor.frame()

@@ -63,11 +63,14 @@ def median(values: np.ndarray) -> float:
 
 
 def share(blocks: Sequence[Block]) -> float:
-    """Share of the time that sampling takes, from what a sampled step takes longer."""
+    """Share of the time that sampling takes, from what a sampled step and the next take longer."""
     steps = Steps.of(blocks)
     if not steps.sampled.size:
         return 0.0
-    return steps.frequency * (median(steps.sampled) - median(steps.plain)) / steps.mean
+    plain = median(steps.plain)
+    # A sample in a block's last step has none behind it; with samples in all steps, none has.
+    later = median(steps.behind) - plain if steps.behind.size else 0.0
+    return steps.frequency * (median(steps.sampled) - plain + later) / steps.mean
 
 
 def ratio(blocks: Sequence[Block]) -> float:

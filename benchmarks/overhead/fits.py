@@ -19,7 +19,7 @@ class Watch:
 
     Attributes:
         callbacks: In this order.
-        sampled: Called once at the end of each step: whether the arm sampled it.
+        sampled: Called once at the begin of each step: whether the arm samples it.
         values: How many numbers its newest sample holds; None where it takes no samples.
     """
 
@@ -93,11 +93,11 @@ class _Last(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         notes = self._fit.notes
         notes.hooks.append(time.perf_counter() - notes.begun[-1])
+        notes.sampled.append(self._sampled(batch))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         notes = self._fit.notes
         notes.hooks[-1] += time.perf_counter() - notes.ended
-        notes.sampled.append(self._sampled(batch))
         # Waits for the step's result, as Keras's progress bar does: a backend that computes in the
         # background would else do this step's work in the next.
         float((logs or {"loss": 0.0})["loss"])

@@ -7,7 +7,10 @@ from math import ceil, inf
 OPENING_GAP = 10
 # ... for this many samples, whatever they cost: enough for a finding's persistence twice over.
 OPENING_SAMPLES = 16
-# Weight of the newest measurement in the running means of the costs.
+# What samples are seen to take is kept to this part of the overhead. The rest is for what is not
+# seen: caches that a sample empties, and the jitter of the steps that it is held against.
+SEEN = 0.8
+# Weight of the newest measurement in the running mean of the steps' time.
 SMOOTHING = 0.2
 
 
@@ -15,84 +18,103 @@ SMOOTHING = 0.2
 class Cadence:
     """Decides whether a step is sampled, from what steps and samples have cost so far.
 
-    Clocks stay outside: durations come in as seconds. Tracing the probe is a cost that comes once
-    and is reported apart, not charged to the cadence.
+    Clocks stay outside: times come in, in seconds from any origin. Tracing the probe is a cost
+    that comes once and is reported apart, not charged to the cadence.
 
     Attributes:
         every: Steps between two samples, or "auto".
         overhead: Share of the training time that samples may take under "auto".
+        samples: Taken so far.
+        gap: Steps from the last sample to the next, as things stand. The first step is not sampled.
+        step_seconds: What a step takes, a sample in it not counted; None while unknown.
+        tracing_seconds: What tracing has taken so far.
     """
 
     every: int | str
     overhead: float
     samples: int = 0
-    step_seconds: float | None = None
-    sample_seconds: float | None = None
-    tracing_seconds: float = 0.0
+    gap: int = field(default=2, init=False)
+    step_seconds: float | None = field(default=None, init=False)
+    tracing_seconds: float = field(default=0.0, init=False)
     _spent: float = field(default=0.0, init=False)
+    _untraced: int = field(default=0, init=False)  # samples that were not traced
     _trained: float = field(default=0.0, init=False)
+    # Seconds that samples may take by now, beyond what they have taken.
+    _balance: float = field(default=0.0, init=False)
+    # Steps begun since the last sample, and of them those before the stretch that is timed began.
     _since: int = field(default=0, init=False)
-    _allowance: float = field(default=0.0, init=False)  # seconds that samples may take by now
+    _before: int = field(default=0, init=False)
+    _began: float | None = field(default=None, init=False)
 
-    def due(self) -> bool:
-        """Whether the step that begins now is sampled. Call it once for each step."""
+    def due(self, now: float) -> bool:
+        """Whether the step that begins `now` is to be sampled. Call it once for each step."""
         self._since += 1
-        if self.samples == 0:
-            return True
-        if isinstance(self.every, int):
-            return self._since >= self.every
-        if self.samples < OPENING_SAMPLES and self._since >= OPENING_GAP:
-            return True
-        return self.sample_seconds is not None and self._allowance >= self.sample_seconds
+        if self._began is None:
+            self._began, self._before = now, self._since
+        return self._since >= self.gap
 
-    @property
-    def gap(self) -> int:
-        """Steps between two samples, as things stand."""
-        if isinstance(self.every, int):
-            return self.every
-        if not self.step_seconds or self.sample_seconds is None:
-            return OPENING_GAP
-        affordable = max(1, ceil(self.sample_seconds / (self.overhead * self.step_seconds)))
-        return min(affordable, OPENING_GAP) if self.samples < OPENING_SAMPLES else affordable
+    def pause(self) -> None:
+        """Something else than training goes on until the next step."""
+        self._began = None
 
-    def trained(self, seconds: float) -> None:
-        """A step took `seconds`, a sample in it not counted."""
-        self._trained += seconds
-        self.step_seconds = _blend(self.step_seconds, seconds)
-        # No more than one sample's worth: a pause in sampling is not made up for by a burst.
-        earned = self._allowance + self.overhead * seconds
-        self._allowance = min(earned, max(self._allowance, self.sample_seconds or 0.0))
-
-    def sampled(self, seconds: float, *, traced: bool) -> None:
-        """A sample took `seconds`; `traced` where the probe was compiled for it."""
+    def sampled(self, began: float, ended: float, *, traced: bool) -> None:
+        """A sample was taken in this time; `traced` where the probe was compiled for it."""
+        self._count_steps(began)
         self.samples += 1
-        self._since = 0
-        if not traced:
-            self.sample_seconds = _blend(self.sample_seconds, seconds)
-        self.paid(seconds, traced=traced)
+        self._untraced += not traced
+        self._since, self._before, self._began = 0, 0, ended
+        self.paid(ended - began, traced=traced)
 
-    def paid(self, seconds: float, *, traced: bool) -> None:
-        """A sample, or something else beside the training, took `seconds`."""
+    def paid(self, seconds: float, *, traced: bool = False) -> None:
+        """Something else beside the training took `seconds`, or more of the last sample."""
         if traced:
             self.tracing_seconds += seconds
-            return
-        self._spent += seconds
-        # What was spent above the allowance is saved up for before the next sample; the opening's
-        # cost is not, or nothing would be seen for a hundred times as long.
-        least = 0.0 if self.samples <= OPENING_SAMPLES else -inf
-        self._allowance = max(self._allowance - seconds, least)
+        else:
+            self._spent += seconds
+            # What was spent above the allowance is saved up for before the next sample; what the
+            # opening costs is not, or nothing would be seen for a hundred times as long.
+            least = 0.0 if self.samples <= OPENING_SAMPLES else -inf
+            self._balance = max(self._balance - seconds, least)
+        self.gap = self._next_gap()
+
+    @property
+    def sample_seconds(self) -> float | None:
+        """What a sample takes on average, with all that is done for it; None while unknown."""
+        return self._spent / self._untraced if self._untraced else None
 
     def costs(self) -> dict[str, float]:
         """Seconds of a step and of a sample, the samples' share of the time, and their gap."""
         costs = {"tracing": self.tracing_seconds}
         if self.step_seconds is not None:
             costs["step"] = self.step_seconds
-        if self.sample_seconds is not None:
+        if self.sample_seconds is not None and self._trained:
             costs["sample"] = self.sample_seconds
             costs["share"] = self._spent / (self._spent + self._trained)
             costs["gap"] = self.gap
         return costs
 
+    def _count_steps(self, now: float) -> None:
+        # Before the first sample, tracing the user's step is what takes the time.
+        if self._began is None or not self.samples:
+            return
+        timed = self._since - self._before
+        if timed:
+            seconds = (now - self._began) / timed
+            mean = self.step_seconds
+            smoothed = (1 - SMOOTHING) * (mean or 0.0) + SMOOTHING * seconds
+            self.step_seconds = seconds if mean is None else smoothed
+        if self.step_seconds is not None:
+            trained = self.step_seconds * self._since
+            self._trained += trained
+            # No more than one sample's worth: a rest from sampling is not made up for by a burst.
+            most = max(self._balance, self.sample_seconds or 0.0)
+            self._balance = min(self._balance + SEEN * self.overhead * trained, most)
 
-def _blend(mean: float | None, value: float) -> float:
-    return value if mean is None else (1 - SMOOTHING) * mean + SMOOTHING * value
+    def _next_gap(self) -> int:
+        if isinstance(self.every, int):
+            return self.every
+        if not self.step_seconds or self.sample_seconds is None:
+            return OPENING_GAP
+        lacking = self.sample_seconds - self._balance
+        affordable = max(1, ceil(lacking / (SEEN * self.overhead * self.step_seconds)))
+        return min(affordable, OPENING_GAP) if self.samples < OPENING_SAMPLES else affordable

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 import keras
 
-from gainstage import peek, report, wire
+from gainstage import peek, report
+from gainstage.aside import Aside
 from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
@@ -33,6 +34,8 @@ DRAIN_SECONDS = 5.0
 
 Parameters = ParamSpec("Parameters")
 Hook = Callable[Concatenate["LayerMonitor", Parameters], None]
+# Makes a frame of a sample and the logs of its step; returns the findings that it changed.
+Record = Callable[[Mapping[str, float]], list[Finding]]
 
 
 def _contained(hook: Hook[Parameters]) -> Hook[Parameters]:
@@ -121,19 +124,17 @@ class LayerMonitor(keras.callbacks.Callback):
     def _begin(self) -> None:
         self._cadence = Cadence(self._options.every, self._options.overhead)
         self._sampler: Sampler | None = None
+        self._taken: Record | None = None
+        self._recording: Aside[list[Finding]] | None = None
         self._tests = 0
         self._validating = False
         self._failures = 0
         self._reported: set[str] = set()
         self._epoch = 0
-        self._calls = 0
-        self._batch = 0
+        self._batch: int | None = None
         self._batches_before = 0
         self._first_step: int | None = None
         self._batch_size: int | None = None
-        self._began_at: float | None = None
-        self._spent = 0.0
-        self._logs: Mapping[str, Any] = {}
 
     @property
     def run(self) -> str | None:
@@ -143,33 +144,41 @@ class LayerMonitor(keras.callbacks.Callback):
     @property
     def frames(self) -> int:
         """Frames sampled in the newest run."""
-        return 0 if self._recorder is None else self._recorder.frames
+        recorder = self._settled()
+        return 0 if recorder is None else recorder.frames
 
     def findings(self) -> list[Finding]:
         """What was found in the newest run: open findings first, then the ones that are over."""
-        state = None if self._recorder is None else self._recorder.state
-        return [] if state is None else state.findings
+        recorder = self._settled()
+        return [] if recorder is None or recorder.state is None else recorder.state.findings
 
     def frame(self) -> Table | None:
         """The newest statistics; None before the first sample."""
-        return None if self._recorder is None else self._recorder.newest
+        recorder = self._settled()
+        return None if recorder is None else recorder.newest
 
-    def sample(self, x: Any) -> None:
+    def sample(self, x: Any, logs: Mapping[str, Any] | None = None) -> None:
         """Samples the model on the inputs `x` now: for training loops written by hand.
 
         Call `set_model` and `on_train_begin` before the loop and `on_train_end` after it.
+
+        Args:
+            x: Inputs, as the model takes them.
+            logs: Numbers to record with the sample, such as the loss.
 
         Raises:
             RuntimeError: There is no run to which the sample could belong.
         """
         if self._recorder is None:
             raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
-        self._sample(peek.Seen(self._model, (x,)))
+        self._look(peek.Seen(self._model, (x,)))
+        self._record(logs or {})
+        self._collect()
 
     @_contained
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Opens the run."""
-        self._stop_serving()
+        self._rest()
         if self._recorder is not None:
             self._recorder.close("interrupted", 0.0)  # a `fit` that raised
         self._begin()
@@ -193,28 +202,22 @@ class LayerMonitor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Notes the epoch."""
         self._epoch = epoch
-        self._began_at = None
-        self._batches_before += self._batch
-        self._batch = 0
+        if self._batch is not None:
+            self._batches_before += self._batch + getattr(self._model, "steps_per_execution", 1)
+            self._batch = None
+        self._cadence.pause()
 
-    @_contained
+    # There is no hook at the end of a batch: with one, Keras waits for the logs of each.
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Arms the next call of the training function where the cadence wants a sample."""
-        self._calls += 1
-        now = time.perf_counter()
-        # From one step to the next, so that what else takes time counts too: data, other callbacks.
-        if self._began_at is not None and self._calls > 2:
-            self._cadence.trained(now - self._began_at - self._spent)
-        self._began_at, self._spent = now, 0.0
-        # The first call traces the user's step and builds the model: it is never looked at.
-        if self._calls > 1 and self._failures < MOST_FAILURES and self._cadence.due():
-            peek.arm(self._model, "train_function", self._sample)
-
-    @_contained
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Notes the step's logs."""
-        self._batch = batch + 1
-        self._logs = logs or {}
+        try:
+            self._batch = batch
+            if self._recording is not None and not self._recording.is_alive():
+                self._collect()
+            if self._cadence.due(time.perf_counter()) and self._failures < MOST_FAILURES:
+                peek.arm(self._model, "train_function", self._look, self._record)
+        except Exception as error:
+            self._failed(error)
 
     @_contained
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -228,12 +231,12 @@ class LayerMonitor(keras.callbacks.Callback):
         # As in training, the first call of the function is never looked at.
         if self._validating and self._tests > 1 and self._failures < MOST_FAILURES:
             self._validating = False
-            peek.arm(self._model, "test_function", self._validate)
+            peek.arm(self._model, "test_function", self._look_at_validation, self._record)
 
     @_contained
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Closes the run, sends what waits, and prints what was found."""
-        self._stop_serving()
+        self._rest()
         recorder = self._recorder
         if recorder is None:
             return
@@ -249,67 +252,83 @@ class LayerMonitor(keras.callbacks.Callback):
             )
 
     @_contained
-    def _sample(self, seen: peek.Seen) -> None:
+    def _look(self, seen: peek.Seen) -> None:
+        """Samples a batch that is about to be trained on."""
         # Reading numbers waits for the steps that are still under way: they are not our cost.
         with keras.StatelessScope(state_mapping=list(seen.current)):
-            step, logs = self._step(), self._numbers()
+            step, rate = self._step(), learning_rate(self._model)
         began = time.perf_counter()
-        try:
-            taken = self._take(seen, step, logs)
-        finally:
-            self._spent += time.perf_counter() - began
-        if taken is None:
-            return
-        traced, changed = taken
-        self._cadence.sampled(time.perf_counter() - began, traced=traced)
-        self._failures = 0
-        if self._options.on_finding is not None:
-            for finding in changed:
-                if finding.open:
-                    self._options.on_finding(finding)
-
-    def _take(
-        self, seen: peek.Seen, step: int, logs: Mapping[str, float]
-    ) -> tuple[bool, list[Finding]] | None:
-        """Reads and records a sample: whether the probe was traced, and the findings changed."""
+        self._collect()
         recorder = self._recorder
         if recorder is None:  # on_train_begin failed, and said so
-            return None
+            return
         batch_size = peek.size(seen.x)
         if self._batch_size is not None and batch_size < self._batch_size:
-            return None  # the last batch of an epoch: too few examples to compare
+            return  # the last batch of an epoch: too few examples to compare
         self._batch_size = batch_size
         if self._sampler is None:
             options = self._options
             self._sampler = Sampler(self._model, options.examples, options.include, options.exclude)
         sample = self._sampler.training(seen)
         if sample is None:
-            return None
-        changed = recorder.record(
-            sample,
-            lambda: self._training(seen, batch_size),
-            step=step,
-            epoch=self._epoch,
-            logs=logs,
-            costs=self._cadence.costs(),
+            return
+        training = describe_training(self._model, batch_size, rate)
+        rates = {} if rate is None else {"learning_rate": rate}
+        epoch, costs = self._epoch, self._cadence.costs()
+        self._taken = lambda logs: recorder.record(
+            sample, training, step=step, epoch=epoch, logs={**logs, **rates}, costs=costs
         )
-        return sample.traced, changed
+        self._cadence.sampled(began, time.perf_counter(), traced=sample.traced)
 
     @_contained
-    def _validate(self, seen: peek.Seen) -> None:
+    def _look_at_validation(self, seen: peek.Seen) -> None:
+        """Samples a batch that is not trained on."""
         if self._recorder is None or self._sampler is None:
             return
         began = time.perf_counter()
-        sample = self._sampler.validation(seen)
-        if sample is not None:
-            self._recorder.record_validation(sample, step=self._step(), epoch=self._epoch)
-            self._cadence.paid(time.perf_counter() - began, traced=sample.traced)
+        self._collect()
+        recorder, sample = self._recorder, self._sampler.validation(seen)
+        if sample is None:
+            return
+        step, epoch = self._step(), self._epoch
+        self._taken = lambda _: recorder.record_validation(sample, step=step, epoch=epoch)
+        self._cadence.paid(time.perf_counter() - began, traced=sample.traced)
 
-    def _training(self, seen: peek.Seen, batch_size: int) -> wire.Training:
-        with keras.StatelessScope(state_mapping=list(seen.current)):
-            return describe_training(self._model, batch_size)
+    @_contained
+    def _record(self, logs: peek.Logs) -> None:
+        """Makes a frame of what was sampled, beside the training."""
+        record, self._taken = self._taken, None
+        if record is None:
+            return
+        began = time.perf_counter()
+        self._recording = Aside(lambda: record(peek.numbers(logs)))
+        self._cadence.paid(time.perf_counter() - began)
 
-    def _stop_serving(self) -> None:
+    @_contained
+    def _collect(self) -> None:
+        """Takes in what was made of the last sample; waits for it."""
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        changed = recording.result()
+        # As if it were the training's: where all cores are busy, it is.
+        self._cadence.paid(recording.seconds)
+        self._failures = 0
+        if self._options.on_finding is not None:
+            for finding in changed:
+                if finding.open:
+                    self._options.on_finding(finding)
+
+    def _settled(self) -> Recorder | None:
+        """The newest run's recorder, with all that was sampled so far in it."""
+        recording = self._recording
+        if recording is not None:
+            recording.join()
+        return self._recorder
+
+    def _rest(self) -> None:
+        """Ends what runs beside the training."""
+        self._collect()
         if self._exposition is not None:
             self._exposition.close()
             self._exposition = None
@@ -318,14 +337,9 @@ class LayerMonitor(keras.callbacks.Callback):
         """Updates that the optimizer has made; batches where another one trains the model."""
         made, optimizer = optimizer_step(self._model), getattr(self._model, "optimizer", None)
         accumulated = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-        if made is None or (made == self._first_step and self._calls > accumulated):
-            return self._batches_before + self._batch
-        return made
-
-    def _numbers(self) -> dict[str, float]:
-        numbers = {name: float(value) for name, value in self._logs.items()}
-        rate = learning_rate(self._model)
-        return numbers if rate is None else numbers | {"learning_rate": rate}
+        batches = self._batches_before + (self._batch or 0)
+        stands = made == self._first_step and batches >= accumulated
+        return batches if made is None or stands else made
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

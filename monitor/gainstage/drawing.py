@@ -6,6 +6,7 @@ cut into arrays without another.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,23 +36,30 @@ class Parts:
     """The tensors that were drawn in one pass, each once, in the order of the packed vector."""
 
     _tensors: list[Any] = field(default_factory=list)
+    _finite: list[Any] = field(default_factory=list)  # of the tensors, what is finite by right
+    _totals: dict[int, list[Any]] = field(default_factory=dict)  # part -> what it is the sum of
     _shapes: list[tuple[int, ...]] = field(default_factory=list)
     _counts: list[Any] = field(default_factory=list)
     _drawn: dict[tuple[Any, ...], int | None] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)  # so that no `id` is given away again
 
-    def positions(self, tensor: Any, axes: Axes, mask: Any = None) -> int | None:
+    def positions(
+        self, tensor: Any, axes: Axes, mask: Any = None, *, finite: bool = True
+    ) -> int | None:
         """Draws positions of `tensor`; the number of the part, None where it holds no numbers.
 
         Args:
             tensor: Of any shape.
             axes: Which of its axes are positions, and which are units.
             mask: True where a position counts, over the tensor's first axes.
+            finite: Whether its values are finite unless something is wrong.
         """
         key = (id(tensor), id(mask), axes)
         if key not in self._drawn:
             self._kept += [tensor, mask]
-            self._drawn[key] = self._draw(tensor, axes, mask)
+            self._drawn[key] = part = self._draw(tensor, axes, mask)
+            if part is not None and not finite:
+                self._finite.pop()
         return self._drawn[key]
 
     def coordinates(self, weight: Any) -> int:
@@ -72,6 +80,17 @@ class Parts:
         """Takes all values of a tensor whose shape is known, as a vector."""
         size = math.prod(tensor.shape)
         return self._add(tensor, (size,), size)
+
+    def total(self, weights: list[Any]) -> int:
+        """Takes the sum of weights, which NaN and infinity survive.
+
+        Large ones are summed only in a pass in which something drawn is not finite; else it is 0.
+        """
+        part = len(self._shapes)
+        self._totals[part] = [ops.convert_to_tensor(weight) for weight in weights]
+        self._shapes.append((1,))
+        self._counts.append(None)
+        return part
 
     def _draw(self, tensor: Any, axes: Axes, mask: Any) -> int | None:
         dtype = keras.backend.standardize_dtype(tensor.dtype)
@@ -109,30 +128,67 @@ class Parts:
         if keras.backend.standardize_dtype(tensor.dtype) != "float32":
             tensor = ops.cast(tensor, "float32")
         self._tensors.append(tensor)
+        self._finite.append(tensor)
         self._shapes.append(shape)
         self._counts.append(count)
-        return len(self._tensors) - 1
+        return len(self._shapes) - 1
 
     def packed(self) -> tuple[Any, Any]:
-        """All values, and how many positions count of each part where only the pass knows."""
-        open_counts = [count for count in self._counts if not isinstance(count, int)]
-        values = ops.concatenate(self._tensors, axis=0)
-        return values, ops.stack([ops.cast(count, "int32") for count in open_counts] or [0])
+        """All values, and beside them what only the pass knows, both float32.
 
-    def unpacked(self, values: Any, counts: Any) -> list[Array]:
-        """The parts of a packed pass as float32 arrays, views of `values`."""
+        That is how many positions count of parts whose shape is open, and totals.
+        """
+        values = ops.concatenate(self._tensors, axis=0)
+        all_finite = len(self._finite) == len(self._tensors)
+        finite = values if all_finite else ops.concatenate(self._finite, axis=0)
+        sums = self._sums(ops.isfinite(ops.sum(finite))) if self._totals else {}
+        beside = [
+            sums[part] if part in sums else ops.cast(count, "float32")
+            for part, count in enumerate(self._counts)
+            if not isinstance(count, int)
+        ]
+        return values, ops.stack(beside) if beside else ops.zeros((0,))
+
+    def _sums(self, fine: Any) -> dict[int, Any]:
+        """The totals by their parts, with large weights only where the pass is not `fine`."""
+        weights = {id(weight): weight for total in self._totals.values() for weight in total}
+        large = {key: it for key, it in weights.items() if math.prod(it.shape) > COORDINATES}
+
+        def summed(some: Iterable[Any]) -> list[Any]:
+            return [ops.sum(ops.cast(weight, "float32")) for weight in some]
+
+        small = {key: it for key, it in weights.items() if key not in large}
+        sums = dict(zip(small, summed(small.values()), strict=True))
+        if large:
+            nothing = [ops.zeros(())] * len(large)
+            found = ops.cond(fine, lambda: nothing, lambda: summed(large.values()))
+            sums |= zip(large, found, strict=True)
+        return {
+            part: sum((sums[id(weight)] for weight in total[1:]), sums[id(total[0])])
+            for part, total in self._totals.items()
+        }
+
+    def unpacked(self, values: Any, beside: Any) -> list[Array]:
+        """The parts of a packed pass as float32 arrays, views of what `packed` returned."""
         arrays: list[Array] = []
-        start, unknown = 0, iter(counts)
-        for shape, count in zip(self._shapes, self._counts, strict=True):
+        start = place = 0
+        for part, (shape, count) in enumerate(zip(self._shapes, self._counts, strict=True)):
+            known = count if isinstance(count, int) else None
+            if known is None:
+                place += 1
+                if part in self._totals:
+                    arrays.append(beside[place - 1 : place])
+                    continue
+                known = int(beside[place - 1])
             end = start + math.prod(shape)
-            known = count if isinstance(count, int) else next(unknown)
             arrays.append(values[start:end].reshape(shape)[:known])
             start = end
         return arrays
 
     def forget(self) -> None:
         """Lets go of the pass's tensors; what `unpacked` needs stays."""
-        self._tensors, self._kept, self._drawn = [], [], {}
+        self._tensors, self._finite, self._kept, self._drawn = [], [], [], {}
+        self._totals = {part: [] for part in self._totals}
         self._counts = [count if isinstance(count, int) else None for count in self._counts]
 
 

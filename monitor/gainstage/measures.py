@@ -233,8 +233,6 @@ def _put_sizes(columns: _Columns, parts: Parts, sizes: Mapping[str, Wide]) -> No
             bad[parts[name].rows] += sizes[name][:, NONFINITE]
             count[parts[name].rows] += sizes[name][:, SIZE]
         columns[id] = bad / count
-    rows, values = parts["kernel_max"]
-    columns.put(rows, kernel_max=values)
     rows, values = parts["nonfinite_weights"]
     columns.put(rows, weight_nonfinite_rate=values)
     rows, values = parts["nonfinite_inputs"]

@@ -3,7 +3,8 @@
 Between samples the model runs Keras's own functions; nothing of ours is in their way.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -14,6 +15,8 @@ import keras
 # Variables of Keras, and the values that they have now.
 Current = Sequence[tuple[Any, Any]]
 Function = Literal["train_function", "test_function"]
+# Of one call of such a function: numbers by name, which may still be on their way.
+Logs = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,27 +65,52 @@ class Seen:
         ]
 
 
-def arm(model: Any, name: Function, look: Callable[[Seen], None]) -> None:
+def arm(
+    model: Any, name: Function, look: Callable[[Seen], None], then: Callable[[Logs], None]
+) -> None:
     """Hands the first batch of the next call of `model`'s function to `look` before it is used.
 
-    The function is put back before anything else happens, and every batch that was drawn goes to
-    it, whatever `look` does: it must not raise.
+    What the call returns as logs is handed to `then`, nothing where it raises. The function is put
+    back before anything else happens, and every batch that was drawn goes to it, whatever `look`
+    does: the two must not raise.
     """
     function = getattr(model, name)
+
+    def call(*arguments: Any) -> Any:
+        logs: Any = None
+        try:
+            result = function(*arguments)
+            logs = result[0] if isinstance(result, tuple) else result  # with JAX's state
+            return result
+        finally:
+            then(logs if isinstance(logs, Mapping) else {})
 
     def peeking(*arguments: Any) -> Any:
         setattr(model, name, function)
         *state, source = arguments
         if keras.backend.backend() == "torch":  # whose source is a list that holds one batch
             look(Seen(model, source[0]))
-            return function(source)
+            return call(source)
         batches = list(islice(source, model.steps_per_execution))
         if not batches:
             raise StopIteration
         look(Seen(model, batches[0], *state))
-        return function(*state, iter(batches))
+        return call(*state, iter(batches))
 
     setattr(model, name, peeking)
+
+
+def numbers(logs: Logs) -> dict[str, float]:
+    """The single numbers among `logs`, those in a dictionary of it included; waits for them."""
+    found: dict[str, float] = {}
+    for name, value in logs.items():
+        if isinstance(value, Mapping):
+            found |= numbers(value)
+            continue
+        # Of what is no number, or several.
+        with suppress(TypeError, ValueError, RuntimeError):
+            found[name] = float(value)
+    return found
 
 
 def size(x: Any) -> int:

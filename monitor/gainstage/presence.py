@@ -21,8 +21,7 @@ _IDS_BY_NEED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("z",): tuple(id for id in IDS if id.startswith("pre_")),
     ("y",): tuple(f"output_{name}" for name in _SUMMARIES),
     ("bias",): tuple(f"bias_{name}" for name in _SUMMARIES),
-    ("kernel",): ("kernel_rms", "kernel_mean", "kernel_std"),
-    ("kernel_max",): ("kernel_max",),
+    ("kernel",): ("kernel_rms", "kernel_mean", "kernel_std", "kernel_max"),
     ("decomposed",): (
         "kernel_gain",
         "gain_db",

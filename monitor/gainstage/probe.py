@@ -7,6 +7,7 @@ training. Its tensors are drawn from and packed where the model runs, and cut in
 import inspect
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -48,6 +49,14 @@ class _Trace:
     facts: "list[_Facts]"
     reads: list[dict[str, int]]
     parts: Parts
+
+    def readings(self, values: Any, beside: Any) -> list[Reading]:
+        """What each row reads, from the pass's numbers."""
+        read = self.parts.unpacked(values, beside)
+        return [
+            _reading({name: read[part] for name, part in parts.items()}, facts)
+            for parts, facts in zip(self.reads, self.facts, strict=True)
+        ]
 
 
 @dataclass
@@ -95,21 +104,17 @@ class Probe:
         if shapes not in self._shapes and traces >= MOST_TRACES:
             return None
         self._shapes.add(shapes)
-        place, values, counts = self._pass(current, x)
-        self._place = int(_numpy(place))
+        values, beside = map(_numpy, self._pass(current, x))
+        self._place = int(beside[0])
         trace = self._traces[self._place]
-        read = trace.parts.unpacked(_numpy(values), _numpy(counts))
         return Sample(
             trace.rows,
-            [
-                _reading({name: read[part] for name, part in parts.items()}, facts)
-                for parts, facts in zip(trace.reads, trace.facts, strict=True)
-            ],
+            partial(trace.readings, values, beside[1:]),
             traced=len(self._traces) > traces,
         )
 
-    def _forward(self, x: Any) -> tuple[Any, Any, Any]:
-        """Which trace this is, all values that were drawn, and how many positions count of each."""
+    def _forward(self, x: Any) -> tuple[Any, Any]:
+        """All values that were drawn; which trace this is, and what `Parts` packs beside them."""
         parts = Parts()
         # Before the pass, since in its scope the pass moves BatchNormalization's averages.
         weights = {id(leaf.layer): _weights(leaf, parts) for leaf in self.leaves}
@@ -118,10 +123,11 @@ class Probe:
         connect(recording, outputs)
         calls = with_insides(recording)
         reads = [_read(call, parts, weights) for call in calls]
-        values, counts = parts.packed()
+        values, beside = parts.packed()
         parts.forget()
         self._note(calls, reads, parts)
-        return ops.convert_to_tensor(len(self._traces) - 1, "int32"), values, counts
+        place = ops.convert_to_tensor([len(self._traces) - 1], "float32")
+        return values, ops.concatenate([place, beside], axis=0)
 
     def _note(self, calls: list[Call], reads: list[dict[str, int]], parts: Parts) -> None:
         layers = [id(call.leaf.layer) for call in calls]
@@ -169,9 +175,6 @@ def _weights(leaf: Leaf, parts: Parts) -> dict[str, int]:
             # Of a normalisation, whose scale each unit of x is got back by, all.
             draw = parts.whole if contraction.normalised else parts.coordinates
             found[name] = draw(kernel)
-            if math.prod(kernel.shape) > COORDINATES:
-                largest = ops.maximum(ops.max(kernel), -ops.min(kernel))
-                found[f"{name}_max"] = parts.whole(largest)
         bias = contraction.bias(layer)
         if bias is not None:
             shaped = ops.reshape(bias.variable, bias.shape)
@@ -181,10 +184,9 @@ def _weights(leaf: Leaf, parts: Parts) -> dict[str, int]:
         found["moving"] = parts.coordinates(moving)
         if math.prod(moving.shape) <= COORDINATES:
             whole.add(id(moving))
-    # NaN and infinity survive every sum; weights that are read whole need none.
-    sums = [ops.sum(weight) for weight in floating if id(weight) not in whole]
-    if sums:
-        found["weight_sum"] = parts.whole(sum(sums[1:], sums[0]))
+    rest = [weight for weight in floating if id(weight) not in whole]
+    if rest:
+        found["weight_sum"] = parts.total(rest)
     return found
 
 
@@ -195,7 +197,8 @@ def _read(call: Call, parts: Parts, weights: dict[int, dict[str, int]]) -> dict[
     found = _tensors(call, parts) | weights.get(id(call.leaf.layer), {})
     if call.attended is not None:
         logits = attention.logits(call.attended, spread(call.attended.queries, QUERIES))
-        found |= _drawn({"logits": parts.positions(logits, Axes.of(4, -1))})
+        # Minus infinity is what a mask makes of them.
+        found |= _drawn({"logits": parts.positions(logits, Axes.of(4, -1), finite=False)})
     return found
 
 
@@ -288,26 +291,15 @@ def _reading(read: dict[str, Any], facts: _Facts) -> Reading:
         x = normalised_input(read["z"], bias, scale, resolution=facts.resolution)
         read |= {"kernel": np.ones(1, np.float32) if scale is None else scale}
         read |= {} if x is None else {"x": x}
-    largest = _largest(read, "kernel")
-    inner_largest = _largest(read, "inner_kernel")
-    if inner_largest is not None:
+    if "inner_kernel" in read:
         # Two kernels in turn do what one of both rms' product does, if they are unrelated.
         size = np.sqrt(np.mean(np.square(read.pop("inner_kernel"))))
-        read["kernel"], largest = read["kernel"] * size, largest * inner_largest
+        read["kernel"] = read["kernel"] * size
     return Reading(
         **{name: part for name, part in read.items() if part.size},
-        kernel_max=largest,
         nonfinite_weights=bad,
         nonfinite_inputs=None if spoilt is None else float(spoilt[0]),
     )
-
-
-def _largest(read: dict[str, Any], kernel: str) -> Any:
-    """The largest magnitude of a kernel: as the pass found it, or of one that was read whole."""
-    found = read.pop(f"{kernel}_max", None)
-    if found is None and kernel in read:
-        found = np.abs(read[kernel]).max(keepdims=True)
-    return None if found is None else float(found[0])
 
 
 def _numpy(tensor: Any) -> Any:

@@ -22,9 +22,8 @@ class Reading:
         post: What the activation function made of z: y, or the output of the layer behind.
         bias: [units].
         kernel: Fixed coordinates of the contraction's kernel, spread evenly, [coordinates].
-        kernel_max: Largest magnitude in the whole kernel.
         moving: Fixed coordinates of the layer's largest trainable weight, [coordinates].
-        nonfinite_weights: Share of non-finite values in all weights of the layer.
+        nonfinite_weights: Share of non-finite values in the weights of the layer.
         nonfinite_inputs: Share of non-finite values in all of what enters the layer, where that is
             the data; of other layers it is taken from x.
         state: What the recurrent kernel multiplies: the last step's state, [positions, units].
@@ -38,7 +37,6 @@ class Reading:
     post: Array | None = None
     bias: Array | None = None
     kernel: Array | None = None
-    kernel_max: float | None = None
     moving: Array | None = None
     nonfinite_weights: float | None = None
     nonfinite_inputs: float | None = None

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,7 +90,7 @@ class Recorder:
     def record(
         self,
         sample: Sample,
-        training: Callable[[], wire.Training],
+        training: wire.Training,
         *,
         step: int,
         epoch: int,
@@ -105,7 +105,7 @@ class Recorder:
         values, exists = self._meters.measure(sample.readings, step)
         if schema is None:
             self._exists = exists
-            schema = self._begin(rows, exists, training())
+            schema = self._begin(rows, exists, training)
         # What the schema promises and this sample lacks (all of a row's steps are masked) is NaN.
         values[self._exists & ~exists] = np.nan
         blocks = {"layers": values}
@@ -117,19 +117,20 @@ class Recorder:
         self.state, changed = advance(self.state or begin(schema), frame, blocks)
         return changed
 
-    def record_validation(self, sample: Sample, *, step: int, epoch: int) -> None:
+    def record_validation(self, sample: Sample, *, step: int, epoch: int) -> list[Finding]:
         """Makes a frame of what the layers saw of a batch that is not trained on.
 
-        It is shown beside the others, and not judged.
+        It is shown beside the others, and not judged: there are no findings.
         """
         schema = self._schema
         if schema is None or schema.rows != sample.rows:
-            return
+            return []
         if self._validation is None:
             self._validation = Meters(sample.rows)
         values, exists = self._validation.measure(sample.readings, step)
         values[self._exists & ~exists] = np.nan
         self._frame(schema, {"layers": values}, step=step, epoch=epoch, source="validation")
+        return []
 
     def _frame(
         self, schema: wire.Schema, blocks: dict[str, wire.FloatBlock], **fields: Any

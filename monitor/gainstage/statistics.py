@@ -68,11 +68,12 @@ _LEVELS = {
     "pre_db": ("pre_rms", "Pre-activation level", "Held against the activation's headroom."),
     "output_db": ("output_rms", "Output level", "0 dB is unit rms."),
 }
-# Of the kernel, all but the largest magnitude is of sampled coordinates.
+# Of a large kernel, all is of sampled coordinates.
 _KERNEL_ERRORS = {
-    "kernel_rms": "1.1 % of it",
-    "kernel_mean": "1.6 % of a standard deviation",
-    "kernel_std": "1.1 % of it",
+    "kernel_rms": "a standard error of 1.1 % of it",
+    "kernel_mean": "a standard error of 1.6 % of a standard deviation",
+    "kernel_std": "a standard error of 1.1 % of it",
+    "kernel_max": "others may be larger",
 }
 # What the sampled kernel goes into, and so has another version.
 _LEVELS_OF_KERNEL = {"gain_db", "coherence_db", "common_mode_db", "aligned_db"}
@@ -84,7 +85,7 @@ QUANTILE_IDS = tuple(f"pre_q{round(100 * q):02d}" for q in QUANTILES)
 def _summary(id: str, title: str, formula: str, meaning: str) -> Statistic:
     if id not in _KERNEL_ERRORS:
         return Statistic(id, title, "", formula, meaning)
-    sampled = f"{meaning} Of 4,096 coordinates: a standard error of {_KERNEL_ERRORS[id]}."
+    sampled = f"{meaning} Of 4,096 coordinates: {_KERNEL_ERRORS[id]}."
     return Statistic(id, title, "", formula, sampled, version=2)
 
 
@@ -210,8 +211,10 @@ STATISTICS: tuple[Statistic, ...] = (
         "weight_nonfinite_rate",
         "Share of non-finite weights",
         "ratio",
-        "share of NaN and infinity in W and b",
-        "Above 0, an earlier update was not finite.",
+        "share of NaN and infinity in the weights",
+        "Above 0, an earlier update was not finite. Beyond 4,096 coordinates a weight is looked at "
+        "where something in the pass is not finite.",
+        version=2,
     ),
     Statistic(
         "update_ratio",

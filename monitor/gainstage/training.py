@@ -1,6 +1,7 @@
 """What is known of how a model is trained: optimizer, loss, versions."""
 
 import platform
+from functools import cache
 from typing import Any
 
 import keras
@@ -11,14 +12,14 @@ from gainstage import wire
 ops: Any = keras.ops
 
 
-def describe_training(model: Any, batch_size: int | None) -> wire.Training:
-    """What a prescription needs to know about the training of `model`."""
+def describe_training(model: Any, batch_size: int | None, rate: float | None) -> wire.Training:
+    """What a prescription needs to know about the training of `model` at a learning rate."""
     optimizer = getattr(model, "optimizer", None)
     return wire.Training(
         backend=keras.backend.backend(),
         keras=keras.__version__,
         optimizer=type(optimizer).__name__ if optimizer is not None else "",
-        learning_rate=learning_rate(model),
+        learning_rate=rate,
         momentum=float(getattr(optimizer, "momentum", 0.0) or 0.0),
         loss=loss_name(model),
         batch_size=batch_size,
@@ -59,6 +60,7 @@ def loss_name(model: Any) -> str:
     return " ".join(name(loss) for loss in losses if loss is not None)
 
 
+@cache
 def penalty_per_example() -> bool:
     """Whether this Keras divides an activity penalty by the batch size.
 

@@ -443,20 +443,22 @@ def free_port() -> int:
 class Scraping(keras.callbacks.Callback):
     """Reads the monitor's metrics after each step, as Prometheus would."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, monitor: LayerMonitor, port: int) -> None:
         super().__init__()
+        self.monitor = monitor
         self.address = f"http://127.0.0.1:{port}/metrics"
         self.pages: list[str] = []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        assert self.monitor.frames == len(self.pages)  # waits for the last one
         with urllib.request.urlopen(self.address, timeout=10) as answer:
             self.pages.append(answer.read().decode())
 
 
 def test_metrics_are_served_while_fit_runs_and_the_port_is_free_after_it() -> None:
     port = free_port()
-    scraping = Scraping(port)
     monitor = LayerMonitor(False, run="mine", every=1, prometheus_port=port)
+    scraping = Scraping(monitor, port)
     threads = set(threading.enumerate())
 
     fit(monitor, build(loud=True), epochs=4, callbacks=[monitor, scraping])
@@ -494,7 +496,7 @@ def test_port_is_free_again_for_the_next_fit_after_one_that_was_broken_off() -> 
 
     with pytest.raises(KeyboardInterrupt):
         fit(monitor, model, callbacks=[monitor, Stopping()])
-    scraping = Scraping(monitor._options.prometheus_port)
+    scraping = Scraping(monitor, monitor._options.prometheus_port)
     fit(monitor, model, callbacks=[monitor, scraping])
 
     assert "gainstage_run_frames_total{" in scraping.pages[-1]

@@ -84,7 +84,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "the recording": (Recorder, "record"),
     "the spool's making": (recorder, "Spool"),
     "the diagnosis": (recorder, "advance"),
-    "the clock of steps": (cadence.Cadence, "trained"),
+    "the clock of steps": (cadence.Cadence, "sampled"),
     "the table at the end": (report, "print_findings"),
 }
 

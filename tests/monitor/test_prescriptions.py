@@ -352,7 +352,7 @@ def test_penalty_alone_takes_the_excess_away_in_the_steps_it_was_computed_for(
     excess_db = 12.0
     strength = activity_penalty(
         row(output_shape=(*positions, 4)),
-        describe_training(model, batch),
+        describe_training(model, batch, 0.01),
         excess_db=excess_db,
         target=1.0,
         eigenvalue=float(direction @ direction),

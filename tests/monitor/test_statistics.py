@@ -137,7 +137,6 @@ def reading(seen: Seen) -> Reading:
     kernel = seen.parts.get("kernel")
     return Reading(
         **{name: seen.parts.get(name) for name in ARRAYS},
-        kernel_max=None if kernel is None else float(np.abs(kernel).max()),
         nonfinite_weights=None if kernel is None else reference.share_nonfinite(kernel),
     )
 

@@ -24,7 +24,7 @@ def model(**settings: object) -> keras.Model:
 def test_training_is_described_by_optimizer_loss_and_batch() -> None:
     optimizer = keras.optimizers.SGD(0.25, momentum=0.5)
 
-    told = describe_training(model(optimizer=optimizer, loss="mse"), 32)
+    told = describe_training(model(optimizer=optimizer, loss="mse"), 32, 0.25)
 
     assert (told.optimizer, told.learning_rate, told.momentum) == ("SGD", 0.25, 0.5)
     assert (told.loss, told.batch_size) == ("mse", 32)
@@ -32,7 +32,7 @@ def test_training_is_described_by_optimizer_loss_and_batch() -> None:
 
 
 def test_model_that_is_not_compiled_is_described_as_far_as_it_is_known() -> None:
-    told = describe_training(model(), None)
+    told = describe_training(model(), None, None)
 
     assert (told.optimizer, told.learning_rate, told.loss) == ("", None, "")
     assert optimizer_step(model()) is None
