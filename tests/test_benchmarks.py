@@ -105,7 +105,7 @@ def test_way_to_watch_that_sleeps_is_found_out(
     assert found.share.low > 0.1
     assert found.wall.low > 0.5
     accused = replace(costs, arms={"gainstage": found})
-    verdicts = claims.judge({"deep": accused}, loop_us=1.0)
+    verdicts = claims.judge({"deep": accused}, loop_us=1.0, batch=64)
     assert [verdict.outcome for verdict in verdicts] == [
         "does not hold",
         "not claimed",
@@ -115,11 +115,16 @@ def test_way_to_watch_that_sleeps_is_found_out(
 
 
 @pytest.mark.parametrize(
-    ("step_ms", "samples", "outcome"),
-    [(19.9, 8, "not claimed"), (20.1, 7, "too few samples"), (20.1, 8, "does not hold")],
+    ("batch", "step_ms", "samples", "outcome"),
+    [
+        (63, 20.1, 8, "not claimed"),
+        (64, 19.9, 8, "not claimed"),
+        (64, 20.1, 7, "too few samples"),
+        (64, 20.1, 8, "does not hold"),
+    ],
 )
-def test_ratio_is_claimed_of_long_steps_and_enough_samples(
-    step_ms: float, samples: int, outcome: str
+def test_ratio_is_claimed_of_long_steps_large_batches_and_enough_samples(
+    batch: int, step_ms: float, samples: int, outcome: str
 ) -> None:
     nothing = figures.Interval(0.0, 0.0, 0.0)
     cost = measure.Cost(
@@ -136,7 +141,8 @@ def test_ratio_is_claimed_of_long_steps_and_enough_samples(
         epoch_end_ms=0.0,
     )
 
-    _, ratio, *_ = claims.judge({"a": measure.Costs(0, 0.0, 0.0, {"gainstage": cost})}, loop_us=1.0)
+    costs = {"a": measure.Costs(0, 0.0, 0.0, {"gainstage": cost})}
+    _, ratio, *_ = claims.judge(costs, loop_us=1.0, batch=batch)
 
     assert ratio.outcome == outcome
 

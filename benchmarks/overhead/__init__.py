@@ -1,7 +1,7 @@
 """What watching a training costs, beside what people use instead.
 
     python -m benchmarks.overhead [--models NAME ...] [--arms NAME ...] [--rounds N] [--samples N]
-                                  [--steps N] [--layers N] [--no-server] [--json]
+                                  [--steps N] [--batch N] [--layers N] [--no-server] [--json]
     python -m benchmarks.overhead --memory [--steps N] [--no-server] [--json]
 
 TensorBoard and W&B stand in the dependency group `bench`: `pip install --group bench` (pip 25.1 or
@@ -13,7 +13,8 @@ and all take turns, an epoch (a block of steps) at a time, in an order that rota
 round. So whatever else the machine does falls on all arms. A shared machine varies by 5 % even
 where a callback does nothing, hence an arm that does nothing; its figures are what the others'
 would be if they cost nothing. The arms that sample do so at the steps that Gainstage chose in the
-round before.
+round before. One of them, `forward`, asks the model for its outputs and reads nothing: no separate
+pass over so many examples costs less.
 
 A step lasts from the begin of one to the begin of the next, noted by a callback that stands first;
 another stands last, so that all that an arm does in its hooks lies between the two. Rounds until

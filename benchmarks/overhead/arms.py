@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 
 from benchmarks.overhead.fits import Watch
-from benchmarks.overhead.homemade import Fetched, Logged
+from benchmarks.overhead.homemade import Fetched, Logged, Passed
 from gainstage import LayerMonitor
 
 # As many as Gainstage's default reads.
@@ -98,6 +98,11 @@ def tensorboard(surroundings: Surroundings) -> Watch:
     )
 
 
+def forward(surroundings: Surroundings) -> Watch:
+    """A pass over the examples of which nothing is read."""
+    return Watch([Passed(surroundings.examples, surroundings.due)], surroundings.due)
+
+
 def submodel(surroundings: Surroundings) -> Watch:
     """Three figures of the outputs of each layer, by hand."""
     callback = Fetched(surroundings.examples, surroundings.due)
@@ -115,6 +120,7 @@ ALWAYS = (Arm(PLAIN, plain), Arm(NOTHING, nothing), Arm(GAINSTAGE, gainstage))
 RIVALS = (
     # The callback writes by TensorFlow, whatever the backend is.
     Arm("tensorboard", tensorboard, ("tensorboard", "tensorflow")),
+    Arm("forward", forward),
     Arm("submodel", submodel),
     Arm("wandb", wandb, ("wandb",)),
 )

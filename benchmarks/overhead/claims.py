@@ -7,7 +7,6 @@ from typing import Literal
 from benchmarks.overhead.arms import EXAMPLES, GAINSTAGE
 from benchmarks.overhead.measure import Cost, Costs
 from benchmarks.overhead.memory import Growth
-from benchmarks.overhead.workloads import BATCH
 
 # MiB in 1,000 samples. Less is lost in what allocators keep: the same training without a monitor
 # moves by as much.
@@ -28,14 +27,14 @@ class Claim:
     Attributes:
         of: Gainstage's figure.
         of_samples: Whether the figure comes from sampled steps.
-        applies: Whether it is claimed of what was measured.
+        applies: Whether it is claimed of what was measured, at so many examples in a step.
     """
 
     name: str
     limit: float
     of: Callable[[Cost], float]
     of_samples: bool = True
-    applies: Callable[[Cost], bool] = lambda cost: True
+    applies: Callable[[Cost, int], bool] = lambda cost, batch: True
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ class Verdict:
     outcome: Outcome
 
 
-def _is_long(cost: Cost) -> bool:
-    return cost.step_ms >= STEP_MS and BATCH >= BATCH_TO_EXAMPLES * EXAMPLES
+def _is_long(cost: Cost, batch: int) -> bool:
+    return cost.step_ms >= STEP_MS and batch >= BATCH_TO_EXAMPLES * EXAMPLES
 
 
 CLAIMS = (
@@ -60,10 +59,10 @@ CLAIMS = (
 )
 
 
-def judge(costs: Mapping[str, Costs], loop_us: float) -> list[Verdict]:
-    """Every claim about time, workload by workload."""
+def judge(costs: Mapping[str, Costs], loop_us: float, batch: int) -> list[Verdict]:
+    """Every claim about time, workload by workload, at so many examples in a step."""
     found = [
-        Verdict(claim.name, name, claim.of(cost), claim.limit, _outcome(claim, cost))
+        Verdict(claim.name, name, claim.of(cost), claim.limit, _outcome(claim, cost, batch))
         for name, cost in ((name, one.arms[GAINSTAGE]) for name, one in costs.items())
         for claim in CLAIMS
     ]
@@ -72,8 +71,8 @@ def judge(costs: Mapping[str, Costs], loop_us: float) -> list[Verdict]:
     return [*found, Verdict(unsampled.name, "in a tight loop", loop_us, unsampled.limit, held)]
 
 
-def _outcome(claim: Claim, cost: Cost) -> Outcome:
-    if not claim.applies(cost):
+def _outcome(claim: Claim, cost: Cost, batch: int) -> Outcome:
+    if not claim.applies(cost, batch):
         return "not claimed"
     if claim.of_samples and cost.samples < FEWEST_SAMPLES:
         return "too few samples"

@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--steps", type=int, help="of a block (default 50); with --memory of all (default 10,000)"
     )
+    parser.add_argument("--batch", type=int, default=BATCH, help="examples in a step")
     parser.add_argument("--layers", type=int, default=LAYERS, help="of the model `deep`")
     parser.add_argument(
         "--no-server", action="store_true", help="leave out spool, uplink and server"
@@ -72,7 +73,7 @@ def _time(given: argparse.Namespace, url: str | Literal[False], folder: Path) ->
     machine = report.Machine.this()
     if not given.json:
         print(machine)
-        print(f"{given.rounds} rounds of {steps} steps, batch {BATCH}; {_about_server(url)}")
+        print(f"{given.rounds} rounds of {steps} steps, batch {given.batch}; {_about_server(url)}")
         for name, packages in left_out.items():
             print(f"Left out: {name}, which needs {' and '.join(packages)} (group bench).")
         print(flush=True)
@@ -80,7 +81,7 @@ def _time(given: argparse.Namespace, url: str | Literal[False], folder: Path) ->
     for name in given.models:
         with redirect_stdout(None):  # of what is printed at the end of each `fit`
             costs[name] = measure.measure(
-                workloads(given.layers)[name],
+                workloads(given.layers, given.batch)[name],
                 chosen,
                 rounds=given.rounds,
                 samples=given.samples,
@@ -92,7 +93,7 @@ def _time(given: argparse.Namespace, url: str | Literal[False], folder: Path) ->
             print(report.table(name, costs[name]), flush=True)
     with redirect_stdout(None):
         loop_us = 1e6 * unsampled_step_seconds()
-    found = claims.judge(costs, loop_us)
+    found = claims.judge(costs, loop_us, given.batch)
     if given.json:
         _print_json(
             given,
@@ -142,7 +143,7 @@ def _print_json(
             {
                 "machine": asdict(machine),
                 "server": bool(url),
-                "batch": BATCH,
+                "batch": given.batch,
                 "rounds": given.rounds,
                 **found,
             }

@@ -1,4 +1,4 @@
-"""What people write by hand: callbacks that fetch the outputs of all layers by a sub-model."""
+"""What people write by hand: callbacks that ask the model, or a sub-model for all outputs."""
 
 import os
 from collections.abc import Callable
@@ -9,6 +9,25 @@ import keras
 import numpy as np
 
 from gainstage.statistics import QUANTILES
+
+
+class Passed(keras.callbacks.Callback):
+    """Asks the model for its outputs for a few examples, at the steps that are due."""
+
+    def __init__(self, examples: Any, due: Callable[[int], bool]) -> None:
+        super().__init__()
+        self._examples, self._due = examples, due
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Compiles."""
+        self.model.predict_on_batch(self._examples)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Asks."""
+        if self._due(batch):
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()  # within an epoch the variables hold nothing
+            self.model.predict_on_batch(self._examples)
 
 
 class Fetched(keras.callbacks.Callback):

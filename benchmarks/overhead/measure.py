@@ -89,7 +89,9 @@ def measure(
     with ExitStack() as ends:
         fits: dict[str, Fit] = {}
         for arm in arms:
-            fits[arm.name] = Fit(workload.build(), endless(x, y), steps, arm.watch(surroundings))
+            fits[arm.name] = Fit(
+                workload.build(), endless(x, y, workload.batch), steps, arm.watch(surroundings)
+            )
             ends.callback(fits[arm.name].close)
         warm = _warm_up(fits, surroundings, steps)
         counted: list[dict[str, Block]] = []

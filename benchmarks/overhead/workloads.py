@@ -1,7 +1,7 @@
-"""The models that are trained: a plain step takes 20 ms or more on two CPU cores."""
+"""The models that are trained: at 64 examples a step takes 20 ms or more on two CPU cores."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,12 +24,14 @@ class Workload:
         shape: Of one example.
         body: From the input to the tensor that enters the classifying layer.
         optimizer: Its name.
+        batch: Examples in a step.
     """
 
     name: str
     shape: tuple[int, ...]
     body: Callable[[Any], Any]
     optimizer: str = "adam"
+    batch: int = BATCH
 
     def build(self) -> Any:
         """The compiled model, with the same weights at each call."""
@@ -43,27 +45,27 @@ class Workload:
     def data(self, steps: int) -> tuple[Any, Any]:
         """Inputs and labels of `steps` batches, the same at each call."""
         rng = np.random.default_rng(0)
-        x = rng.normal(size=(steps * BATCH, *self.shape)).astype(np.float32)
-        return x, rng.integers(0, CLASSES, steps * BATCH)
+        x = rng.normal(size=(steps * self.batch, *self.shape)).astype(np.float32)
+        return x, rng.integers(0, CLASSES, steps * self.batch)
 
 
-def endless(x: Any, y: Any) -> Any:
-    """The batches of `x` and `y` over and over, as `fit` takes them.
+def endless(x: Any, y: Any, batch: int) -> Any:
+    """Batches of `x` and `y` over and over, as `fit` takes them.
 
     An iterator that ends with the epoch would be made anew for each block, and to end an iterator
     of TensorFlow's takes seconds where the machine is busy.
     """
     if keras.backend.backend() != "tensorflow":
-        return _endless(x, y)
+        return _endless(x, y, batch)
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).repeat().prefetch(2)
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(batch).repeat().prefetch(2)
 
 
-def _endless(x: Any, y: Any) -> Generator[tuple[Any, Any]]:
+def _endless(x: Any, y: Any, batch: int) -> Generator[tuple[Any, Any]]:
     while True:
-        for start in range(0, len(x), BATCH):
-            yield x[start : start + BATCH], y[start : start + BATCH]
+        for start in range(0, len(x), batch):
+            yield x[start : start + batch], y[start : start + batch]
 
 
 def mlp(x: Any, *, width: int, depth: int) -> Any:
@@ -109,7 +111,7 @@ def deep(x: Any, *, count: int) -> Any:
     return layers.Average()(ends) if branches > 1 else ends[0]
 
 
-def workloads(count: int) -> dict[str, Workload]:
+def workloads(count: int, batch: int = BATCH) -> dict[str, Workload]:
     """By name; the last of them has `count` layers."""
     every = (
         Workload("mlp", (1024,), partial(mlp, width=1024, depth=4)),
@@ -119,4 +121,4 @@ def workloads(count: int) -> dict[str, Workload]:
         # Adam's variables would make TensorFlow trace for minutes.
         Workload("deep", (16,), partial(deep, count=count), "sgd"),
     )
-    return {workload.name: workload for workload in every}
+    return {workload.name: replace(workload, batch=batch) for workload in every}
