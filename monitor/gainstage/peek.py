@@ -82,8 +82,9 @@ def arm(model: Any, name: Function, look: Callable[[Seen], None]) -> None:
     function = getattr(model, name, None)
     if function is None:
         raise UnwatchedError(
-            f"Expected a model that trains by Keras's `fit`, which makes its {name}. Received: a "
-            f"{type(model).__name__} without one. In a loop of your own, call `monitor.sample(x)`."
+            f"Expected a model that trains by Keras's `fit`, which makes its {name}. Received: "
+            f"{type(model).__name__}, which has none. In a loop of your own, call "
+            "`monitor.sample(x)`."
         )
 
     def peeking(*arguments: Any) -> Any:
@@ -126,7 +127,7 @@ def first(x: Any, examples: int) -> Any:
             return None
         if not hasattr(part, "__getitem__"):
             raise UnwatchedError(
-                f"Expected inputs that can be cut to a few examples. Received: a "
+                f"Expected inputs that can be cut to a few examples. Received: "
                 f"{type(part).__name__}. Make it dense before the model gets it."
             )
         return part[:examples]
