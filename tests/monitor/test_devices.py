@@ -15,7 +15,9 @@ from gainstage.client import Client
 from .serving import serving
 
 HERE = Path(__file__).parent
-FRAMES = 9  # where every call is sampled but the first, and the half batch that ends an epoch
+# Every call but the first and the half batch that ends an epoch; of two validations of one batch,
+# the second.
+FRAMES = 9 + 1
 PATIENCE = 200.0
 
 
@@ -51,6 +53,10 @@ made = []
 def monitor():
     made.append(LayerMonitor(False, every=1))
     return made[0]
+def validated(training):
+    part = slice(twins.BATCH)
+    validation = training.x[part], training.y[part]
+    return {"x": training.x, "y": training.y, "batch_size": 8, "validation_data": validation}
 def plain():
     dense = keras.layers.Dense
     return keras.Sequential([keras.Input((6,)), dense(4, "tanh"), dense(3, "softmax")])
@@ -58,16 +64,20 @@ def plain():
     def model(self):
         with spread():
             return super().model()
-training = Spread({model}, (6,))
+training = Spread({model}, (6,), validated)
 some, others = twins.outcome(training), twins.outcome(training, monitor)
 table = made[0].frame()
 finite = bool(numpy.isfinite(table.values[table.exists]).all())
-print(twins.different(some, others), made[0].frames, len(table.layers), finite)
+gradients = made[0]._sampler._gradients is not None
+frames, rows = made[0].frames, len(table.layers)
+print(twins.different(some, others), devices(), frames, rows, finite, gradients)
 """
 
 STRATEGY = """
 strategy = tf.distribute.{}
 spread = strategy.scope
+def devices():
+    return strategy.num_replicas_in_sync
 class Spread(twins.Training):"""
 
 DISTRIBUTION = """
@@ -79,28 +89,37 @@ def spread():  # which a clean session forgets
     layouts["dense(_1)?/kernel"] = (None, "model")
     keras.distribution.set_distribution(keras.distribution.{})
     yield
+def devices():
+    return len(made[0].model.trainable_variables[0].value.sharding.device_set)
 class Spread(twins.Training):"""
 
 
 @pytest.mark.parametrize(
-    ("backend", "spread", "model", "rows"),
+    ("backend", "spread", "model", "rows", "devices"),
     [
-        ("tensorflow", STRATEGY.format('MirroredStrategy(["CPU:0", "CPU:1"])'), "twins.mlp", 5),
-        ("tensorflow", STRATEGY.format('OneDeviceStrategy("CPU:1")'), "twins.mlp", 5),
+        ("tensorflow", STRATEGY.format('MirroredStrategy(["CPU:0", "CPU:1"])'), "twins.mlp", 5, 2),
+        ("tensorflow", STRATEGY.format('OneDeviceStrategy("CPU:1")'), "twins.mlp", 5, 1),
         # Under which Keras itself runs no Dropout.
         (
             "tensorflow",
             STRATEGY.format('experimental.CentralStorageStrategy(["CPU:0", "CPU:1"])'),
             "plain",
             2,
+            2,
         ),
-        ("jax", DISTRIBUTION.format((2, 1), "DataParallel()"), "twins.mlp", 5),
-        ("jax", DISTRIBUTION.format((1, 2), "ModelParallel(layout_map=layouts)"), "twins.mlp", 5),
+        ("jax", DISTRIBUTION.format((2, 1), "DataParallel()"), "twins.mlp", 5, 2),
+        (
+            "jax",
+            DISTRIBUTION.format((1, 2), "ModelParallel(layout_map=layouts)"),
+            "twins.mlp",
+            5,
+            2,
+        ),
     ],
     ids=["mirrored", "one device", "central storage", "data parallel", "model parallel"],
 )
 def test_every_bit_is_the_same_on_two_devices(
-    backend: str, spread: str, model: str, rows: int
+    backend: str, spread: str, model: str, rows: int, devices: int
 ) -> None:
     code = TWO_DEVICES.replace("{spread}", spread).replace("{model}", model)
     flags = "--xla_force_host_platform_device_count=2"
@@ -113,7 +132,7 @@ def test_every_bit_is_the_same_on_two_devices(
         ]
     )
 
-    assert said.splitlines()[-1:] == [f"[] {FRAMES} {rows} True"], logged
+    assert said.splitlines()[-1:] == [f"[] {devices} {FRAMES} {rows} True True"], logged
 
 
 @pytest.fixture
