@@ -169,6 +169,8 @@ def test_workers_write_to_one_run_and_the_chief_speaks_for_it(
     attempts = sorted((one["worker"], one["frames"], one["status"]) for one in run["attempts"])
     assert attempts == [(0, sampled[0], "completed"), (1, sampled[1], "completed")]
     assert (run["status"], run["frames"]) == ("ended", sum(sampled))
+    # Of a model that torch has wrapped, as its own loops do.
+    assert ("wrapped: 1" in chief) == ("wrapped: 1" in other) == (backend == "torch")
     assert "layers are judged" in chief
     assert "layers are judged" not in other
     # Nothing waits, and what cannot be read without the other process is refused.

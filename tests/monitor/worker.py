@@ -29,6 +29,7 @@ if BACKEND == "tensorflow":
     STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()  # before anything is computed
 elif BACKEND == "torch":
     from torch import distributed
+    from torch.nn.parallel import DistributedDataParallel
 
     distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{PORTS[0]}", rank=NUMBER, world_size=2
@@ -128,7 +129,14 @@ if BACKEND == "jax":
     twins.fresh()
     split.model().fit(**by_pipeline(split), verbose=0, callbacks=[monitor("split")])
 elif BACKEND == "torch":
-    watched = by_fit(twins.Training(twins.mlp, (6,), by_pipeline))
+    training = twins.Training(twins.mlp, (6,), by_pipeline)
+    watched = by_fit(training)
+    wrapping = monitor("wrapped")
+    wrapping.set_model(DistributedDataParallel(training.model()))
+    wrapping.on_train_begin()
+    wrapping.sample(training.x)
+    wrapping.on_train_end()
+    print("wrapped:", wrapping.frames)
 else:
     watched = monitor("together")
     print("different:", twins.different(by_hand(None), by_hand(watched)))
