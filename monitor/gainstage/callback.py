@@ -19,8 +19,10 @@ from gainstage.frame import Table
 from gainstage.options import Options
 from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
+from gainstage.refusals import Asked, UnwatchedError, refusal
 from gainstage.sampler import Sampler
 from gainstage.training import describe_training, environment, learning_rate, optimizer_step
+from gainstage.workers import CHIEF, worker_of
 
 if TYPE_CHECKING:
     from gainstage.exposition import Exposition
@@ -64,7 +66,7 @@ class LayerMonitor(keras.callbacks.Callback):
             False: no server, and nothing is written to disk.
         project: Name under which the server groups runs.
         run: Name of the run, 1 to 128 of the characters A-Z a-z 0-9 . _ -; default: made from
-            the time.
+            the time. Processes that train a model together are given the same one.
         tags: Words to find the run by.
         config: Settings of the run to show beside it; plain data.
         every: Steps between two samples, or "auto": as often as `overhead` allows.
@@ -76,7 +78,7 @@ class LayerMonitor(keras.callbacks.Callback):
         spool: Folder of the on-disk queue; default $GAINSTAGE_SPOOL, else ~/.gainstage/spool.
         on_finding: Called with each finding as it opens, in the training thread.
         prometheus_port: Serve the run's figures to Prometheus while `fit` runs, at
-            http://127.0.0.1:<this port>/metrics; needs prometheus-client.
+            http://127.0.0.1:<this port>/metrics of the first worker; needs prometheus-client.
 
     Raises:
         ValueError: An argument is not what is described here.
@@ -169,6 +171,8 @@ class LayerMonitor(keras.callbacks.Callback):
         Raises:
             RuntimeError: There is no run to which the sample could belong.
         """
+        if self._recorder is None and self._failures:
+            return  # on_train_begin failed, and said so
         if self._recorder is None:
             raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
         self._look(peek.Seen(self._model, (x,)))
@@ -181,19 +185,26 @@ class LayerMonitor(keras.callbacks.Callback):
         self._rest()
         if self._recorder is not None:
             self._recorder.close("interrupted", 0.0)  # a `fit` that raised
+            self._recorder = None
         self._begin()
+        self._model = self.model  # Keras's, where torch has wrapped it to distribute it
+        options, worker = self._options, worker_of(self._model)
+        nameless = options.run is None and options.url is not None
+        why = refusal(Asked(self._model, worker, nameless=nameless))
+        if why is not None:
+            raise UnwatchedError(why)
         self._first_step = optimizer_step(self._model)
-        options = self._options
         identity = RunIdentity(
             options.run or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}",
             options.project,
             options.tags,
             options.config,
+            worker,
         )
         self._recorder = Recorder(
             identity, environment(), url=options.url, token=options.token, folder=options.folder
         )
-        if self._options.prometheus_port is not None:
+        if self._options.prometheus_port is not None and worker == CHIEF:
             from gainstage.exposition import Exposition
 
             self._exposition = Exposition(self._options.prometheus_port, self._recorder.figures)
@@ -241,7 +252,10 @@ class LayerMonitor(keras.callbacks.Callback):
         if recorder is None:
             return
         left = recorder.close("completed", DRAIN_SECONDS)
-        report.print_findings(recorder.state, recorder.newest, self._cadence.costs(), recorder.page)
+        if recorder.identity.worker == CHIEF:
+            report.print_findings(
+                recorder.state, recorder.newest, self._cadence.costs(), recorder.page
+            )
         if left:
             log.warning(
                 "%d messages of run %s wait in %s. To send them later: %s",
@@ -342,12 +356,16 @@ class LayerMonitor(keras.callbacks.Callback):
         return batches if made is None or stands else made
 
     def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        text = f"{type(error).__name__}: {error}"
+        refused = isinstance(error, UnwatchedError)
+        self._failures = MOST_FAILURES if refused else self._failures + 1
+        text = str(error) if refused else f"{type(error).__name__}: {error}"
         if text in self._reported:
             return
         self._reported.add(text)
-        log.warning("The monitor failed, training goes on without this sample. %s", text)
+        if refused:
+            log.warning("This training is not watched, and goes on. %s", text)
+        else:
+            log.warning("The monitor failed, training goes on without this sample. %s", text)
         log.debug("Where it failed", exc_info=error)
         if self._recorder is not None:
             with contextlib.suppress(Exception):

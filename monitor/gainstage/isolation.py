@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from gainstage.peek import Current
+from gainstage.peek import Current, here
 
 
 class Isolated:
@@ -61,7 +61,7 @@ class Isolated:
         import jax
 
         pairs = current or [(variable, variable.value) for variable in self._model.variables]
-        variables, values = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        variables, values = [pair[0] for pair in pairs], [here(pair[1]) for pair in pairs]
         if self.eager:
             return self._scoped(variables, values, tensors)
         # The variables are constants of the compiled function, their values its arguments.

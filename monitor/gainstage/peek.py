@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import keras
 
+from gainstage.refusals import UnwatchedError
+
 # Variables of Keras, and the values that they have now.
 Current = Sequence[tuple[Any, Any]]
 Function = Literal["train_function", "test_function"]
@@ -38,14 +40,20 @@ class Seen:
     def parts(self) -> tuple[Any, Any, Any]:
         """Inputs, targets and the examples' weights, None where there are none.
 
-        Of one replica's share where TensorFlow distributes the batch.
+        Of one replica's share where TensorFlow distributes the batch, and of what lies in this
+        process where JAX spreads it over several.
         """
         parts = keras.utils.unpack_x_y_sample_weight(self.batch)
-        if keras.backend.backend() != "tensorflow":
+        if keras.backend.backend() == "torch":
             return parts
-        local = self.model.distribute_strategy.experimental_local_results
-        share: Any = keras.tree.map_structure(lambda part: local(part)[0], parts)
+        local = here
+        if keras.backend.backend() == "tensorflow":
+            local = self._first_replica
+        share: Any = keras.tree.map_structure(local, parts)
         return share
+
+    def _first_replica(self, part: Any) -> Any:
+        return self.model.distribute_strategy.experimental_local_results(part)[0]
 
     @property
     def x(self) -> Any:
@@ -73,8 +81,17 @@ def arm(
     What the call returns as logs is handed to `then`, nothing where it raises. The function is put
     back before anything else happens, and every batch that was drawn goes to it, whatever `look`
     does: the two must not raise.
+
+    Raises:
+        UnwatchedError: The model has no such function.
     """
-    function = getattr(model, name)
+    function = getattr(model, name, None)
+    if function is None:
+        raise UnwatchedError(
+            f"Expected a model that trains by Keras's `fit`, which makes its {name}. Received: "
+            f"{type(model).__name__}, which has none. In a loop of your own, call "
+            "`monitor.sample(x)`."
+        )
 
     def call(*arguments: Any) -> Any:
         logs: Any = None
@@ -113,11 +130,34 @@ def numbers(logs: Logs) -> dict[str, float]:
     return found
 
 
+def here(value: Any) -> Any:
+    """What lies in this process of an array of JAX: all of it, where this is the only one.
+
+    To compute with an array of several processes, all of them would have to do so at once.
+    """
+    return value if getattr(value, "is_fully_addressable", True) else value.addressable_data(0)
+
+
 def size(x: Any) -> int:
     """How many examples the inputs `x` hold."""
     return int(next(part for part in keras.tree.flatten(x) if part is not None).shape[0])
 
 
 def first(x: Any, examples: int) -> Any:
-    """The first `examples` of the inputs `x`."""
-    return keras.tree.map_structure(lambda part: None if part is None else part[:examples], x)
+    """The first `examples` of the inputs `x`.
+
+    Raises:
+        UnwatchedError: A part of them is of a kind that is not cut.
+    """
+
+    def cut(part: Any) -> Any:
+        if part is None:
+            return None
+        if not hasattr(part, "__getitem__"):
+            raise UnwatchedError(
+                f"Expected inputs that can be cut to a few examples. Received: "
+                f"{type(part).__name__}. Make it dense before the model gets it."
+            )
+        return part[:examples]
+
+    return keras.tree.map_structure(cut, x)

@@ -22,6 +22,7 @@ from gainstage.layers import Leaf, leaves
 from gainstage.normalisation import RESOLUTIONS, normalised_input
 from gainstage.peek import Current
 from gainstage.readings import Reading
+from gainstage.refusals import UnwatchedError
 from gainstage.rows import describe
 from gainstage.sample import Sample
 from gainstage.submodels import has_call, run_submodels
@@ -82,7 +83,7 @@ class Probe:
         self._pass = Isolated(self.model, self._forward)
         self.leaves = leaves(self.model, self.include, self.exclude)
         if not self.leaves:
-            raise ValueError(
+            raise UnwatchedError(
                 "There is no layer to watch. Check the patterns of `include` "
                 f"{self.include or '(all)'} and `exclude` {self.exclude or '(none)'} against the "
                 "layers' paths: [layer.path for layer in model.layers]."

@@ -18,6 +18,7 @@ from gainstage.spool import SUFFIX, Spool
 from gainstage.statistics import BY_ID, GRADIENTS, IDS
 from gainstage.summaries import Bools
 from gainstage.uplink import Uplink
+from gainstage.workers import CHIEF
 
 if TYPE_CHECKING:
     from gainstage.exposition import RunFigures
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """Names of a run, as the user gave them or as they were made."""
+    """Names of a run, as the user gave them or as they were made, and who writes to it."""
 
     run: str
     project: str
     tags: tuple[str, ...]
     config: Mapping[str, Any]
+    worker: int = CHIEF
 
 
 class Recorder:
@@ -68,7 +70,8 @@ class Recorder:
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
         if url is not None:
-            self._spool = Spool(folder / f"{identity.run}.{self.attempt}{SUFFIX}")
+            name = f"{identity.run}.{identity.worker}.{self.attempt}{SUFFIX}"
+            self._spool = Spool(folder / name)
             self._uplink = Uplink(self._spool, url, token)
         self._append(
             wire.RunStart(
@@ -198,6 +201,7 @@ class Recorder:
         return {
             "run": self.identity.run,
             "attempt": self.attempt,
+            "worker": self.identity.worker,
             "seq": self._seq - 1,
             "time": time.time(),
         }

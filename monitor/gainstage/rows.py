@@ -1,5 +1,6 @@
 """What a run's schema says of each row: what the layer is, what feeds it, whether it is judged."""
 
+import math
 from typing import Any
 
 from gainstage import activations, wire
@@ -29,6 +30,7 @@ def _row(call: Call, places: dict[int, int], *, exempt: bool) -> wire.Row:
     if gate:
         kernel = tuple(gate.kernel.shape)
         fan_in, state_fan_in = float(kernel[0]), float(kernel[-1])
+    weights = [] if call.part else layer.weights  # there are none while it is not built
     shapes = [tuple(tensor.shape)[1:] for tensor in tensors_in(call.output)]
     return wire.Row(
         id=call.leaf.identity(call.index, call.part),
@@ -38,7 +40,7 @@ def _row(call: Call, places: dict[int, int], *, exempt: bool) -> wire.Row:
         inputs=tuple(places[id(maker)] for maker in call.feeds),
         output_shape=shapes[0] if shapes else (),
         kernel_shape=kernel,
-        parameters=0 if call.part else layer.count_params(),
+        parameters=sum(math.prod(weight.shape) for weight in weights),
         trainable=bool(layer.trainable_weights),
         fan_in=fan_in,
         state_fan_in=state_fan_in,

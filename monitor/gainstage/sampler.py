@@ -37,6 +37,11 @@ class Sampler:
         include: tuple[str, ...] | None = None,
         exclude: tuple[str, ...] = (),
     ) -> None:
+        if has_call(model) and not model.built:
+            raise ValueError(
+                f"Expected a model that is built. Received: {type(model).__name__}, which is not. "
+                "Take samples after its first step."
+            )
         self._examples = examples
         self._probe = Probe(model, include, exclude)
         self._validation = Probe(model, include, exclude, training=False)

@@ -28,7 +28,8 @@ def begin_run(run: RunRecord | None, message: wire.RunStart, now: float) -> RunR
         environment=message.environment,
         started=message.time,
         attempt=message.attempt,
-        attempt_started=message.time,
+        # Of another worker than the chief: the chief's own start holds, whenever it comes.
+        attempt_started=message.time if message.worker == CHIEF else 0.0,
         last_seen=now,
     )
     if run is None:

@@ -232,7 +232,7 @@ def test_spool_lies_where_the_environment_says(
     fit(LayerMonitor(every=4, run="mine"))
 
     (spool,) = (tmp_path / "elsewhere").iterdir()
-    assert re.fullmatch(r"mine\.[0-9a-f]{16}\.spool", spool.name)
+    assert re.fullmatch(r"mine\.0\.[0-9a-f]{16}\.spool", spool.name)
     assert not (tmp_path / "home").exists()
 
 

@@ -5,8 +5,6 @@ the first part show that this comparison finds what a careless monitor would do.
 """
 
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -113,42 +111,6 @@ def test_every_bit_is_the_same_however_the_monitor_is_set(options: dict[str, Any
     watched = outcome(SMALL, made)
 
     assert different(alone(SMALL), watched) == []
-
-
-def test_every_bit_is_the_same_on_two_devices() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, str(Path(__file__).parent)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-
-    assert done.stdout.splitlines()[-1:] == [f"[] {FRAMES['mlp']} 2"], done.stderr
-
-
-TWO_DEVICES = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-tf.config.experimental.enable_op_determinism()
-import twins
-from gainstage import LayerMonitor
-made = []
-def monitor():
-    made.append(LayerMonitor(False, every=1))
-    return made[0]
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-class Mirrored(twins.Training):
-    def model(self):
-        with strategy.scope():
-            return super().model()
-training = Mirrored(twins.mlp, (6,))
-some, others = twins.outcome(training), twins.outcome(training, monitor)
-print(twins.different(some, others), made[0].frames, strategy.num_replicas_in_sync)
-"""
 
 
 def test_model_is_written_down_during_training_as_without_the_monitor() -> None:

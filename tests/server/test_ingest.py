@@ -285,6 +285,18 @@ def test_other_workers_frames_are_stored_but_the_chief_speaks_for_the_run(server
     assert [(one["worker"], one["frames"]) for one in run["attempts"]] == [(0, 1), (1, 1)]
 
 
+def test_the_chief_speaks_for_a_run_that_another_worker_began(server: Running) -> None:
+    helper, chief = Trainer(attempt="b", worker=1, time=2_000.0), Trainer(attempt="a")
+    send(server.ws, [*helper.opening(), helper.frame(7)])
+    before = server.get("/api/v1/runs/canonical").json()
+    send(server.ws, [*chief.opening(), *(chief.loud(step) for step in range(6))])
+
+    run = server.get("/api/v1/runs/canonical").json()
+    assert (before["step"], before["layers"], before["frames"]) == (None, 0, 1)
+    assert (run["step"], run["layers"], run["frames"]) == (5, 3, 7)
+    assert server.get("/api/v1/runs/canonical/layers").json()["step"] == 5
+
+
 def test_a_thinned_spool_leaves_gaps_that_an_acknowledgement_covers(server: Running) -> None:
     trainer = Trainer()
     messages = [*trainer.opening(), *(trainer.frame(step) for step in range(10))]
