@@ -297,7 +297,7 @@ def _reading(read: dict[str, Any], facts: _Facts) -> Reading:
         size = np.sqrt(np.mean(np.square(read.pop("inner_kernel"))))
         read["kernel"] = read["kernel"] * size
     return Reading(
-        **{name: part for name, part in read.items() if part.size},
+        **read,
         nonfinite_weights=bad,
         nonfinite_inputs=None if spoilt is None else float(spoilt[0]),
     )

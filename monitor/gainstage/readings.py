@@ -13,6 +13,8 @@ from gainstage.summaries import Array, Bools, Places
 class Reading:
     """What the probe read of one call of a layer; None where the layer has no such thing.
 
+    An array is empty where the layer has it and this sample does not: all its steps are masked.
+
     Arrays that are the same object, in one row or in several, are reduced once.
 
     Attributes:

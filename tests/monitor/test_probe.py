@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from gainstage.drawing import COORDINATES, POSITIONS
+from gainstage.measures import Meters
 from gainstage.probe import MOST_TRACES, Probe
+from gainstage.statistics import INDEX
 
 from .models import EXAMPLES, array, batch, reading, rows_of, same_rows, sequential, stateful_model
 
@@ -254,6 +256,29 @@ def test_masked_steps_count_nowhere() -> None:
     assert len(read.x) == 4 * (EXAMPLES - 1) + 2
     assert not (array(read.x) == -1.0).any()
     assert len(array(read.z)) == len(array(read.y)) == len(read.x)
+
+
+def test_layer_has_its_statistics_though_all_its_steps_are_masked_in_the_first_sample() -> None:
+    model = sequential(
+        layers.Masking(-1.0),
+        layers.LayerNormalization(name="norm"),
+        layers.Dense(4, activation="tanh", name="hidden"),
+        layers.LSTM(3, name="memory"),
+        shape=(3, 5),
+    )
+    probe = Probe(model)
+    samples = [probe(np.full((EXAMPLES, 3, 5), -1.0, np.float32)), probe(batch(3, 5))]
+    meters = Meters(samples[0].rows)
+
+    (nothing, at_first), (some, then) = (
+        meters.measure(sample.readings, step) for step, sample in enumerate(samples)
+    )
+
+    assert np.array_equal(at_first, then)
+    place = np.array([INDEX[id] for id in ("input_rms", "pre_db", "coherence", "nonfinite_rate")])
+    row = [row.path.endswith("hidden") for row in samples[0].rows].index(True)
+    assert np.isnan(nothing[row, place]).all()
+    assert np.isfinite(some[row, place]).all()
 
 
 def test_of_many_steps_only_those_that_are_not_masked_are_drawn() -> None:
