@@ -98,7 +98,7 @@ class Probe:
         place, values, counts = self._pass(current, x)
         self._place = int(_numpy(place))
         trace = self._traces[self._place]
-        read = trace.parts.unpacked(_numpy(values), _numpy(counts))
+        read = trace.parts.unpacked(list(map(_numpy, values)), _numpy(counts))
         return Sample(
             trace.rows,
             [
@@ -108,7 +108,7 @@ class Probe:
             traced=len(self._traces) > traces,
         )
 
-    def _forward(self, x: Any) -> tuple[Any, Any, Any]:
+    def _forward(self, x: Any) -> tuple[Any, list[Any], Any]:
         """Which trace this is, all values that were drawn, and how many positions count of each."""
         parts = Parts()
         # Before the pass, since in its scope the pass moves BatchNormalization's averages.

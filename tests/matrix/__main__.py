@@ -56,10 +56,16 @@ def _matrix(backends: list[str], folder: Path, to: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     files = {backend: folder / f"{backend}.jsonl" for backend in backends}
     command = [sys.executable, "-W", "ignore", "-m", "tests.matrix", "--run"]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    # What two trainings share, JAX compiles once.
+    settings = {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
     running = {
         backend: subprocess.Popen(
-            [*command, str(file)], env={**os.environ, **quiet, "KERAS_BACKEND": backend}
+            [*command, str(file)], env={**os.environ, **settings, "KERAS_BACKEND": backend}
         )
         for backend, file in files.items()
     }

@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from textwrap import fill
 
+WIDTH = 100  # of a line of prose
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
 
 
@@ -82,14 +84,15 @@ This page is made by
 make matrix
 ```
 
-which takes about half an hour on two cores. """
+which takes about half an hour on two free cores. """
 
 
 def page(cells: Sequence[Cell], about: str) -> str:
     """The page of these cells; `about`: the versions and the machine, in words."""
     kinds = list(dict.fromkeys(cell.kind for cell in cells))
     columns = {kind: place for place, kind in enumerate(kinds, 1)}
-    parts = [HEAD + f"It was made with {about}.", "## Kinds of models"]
+    *head, last = HEAD.split("\n\n")
+    parts = [*head, fill(f"{last}It was made with {about}.", WIDTH), "## Kinds of models"]
     parts.append("\n".join(f"{place}. {kind}" for kind, place in columns.items()))
     for backend, title in BACKENDS.items():
         own = [cell for cell in cells if cell.backend == backend]
@@ -100,7 +103,7 @@ def page(cells: Sequence[Cell], about: str) -> str:
 
 def _grid(cells: Sequence[Cell], columns: dict[str, int]) -> str:
     signs = {(cell.axis, cell.way, cell.kind): MARKS[cell.mark].sign for cell in cells}
-    lines = ["| | way | " + " | ".join(map(str, columns.values())) + " |"]
+    lines = ["| choice of | way | " + " | ".join(map(str, columns.values())) + " |"]
     lines.append("|---|---|" + ":-:|" * len(columns))
     for axis, way in dict.fromkeys((cell.axis, cell.way) for cell in cells):
         row = [signs.get((axis, way, kind), " ") for kind in columns]
@@ -114,12 +117,14 @@ def _notes(cells: Iterable[Cell], columns: dict[str, int]) -> str:
     order = list(MARKS)
     known = sorted(cells, key=lambda cell: (order.index(cell.mark), cell.way, cell.why))
     for mark, marked in groupby(known, key=lambda cell: cell.mark):
-        lines.append(f"- `{MARKS[mark].sign}` {MARKS[mark].meaning}.")
+        meaning = f"- `{MARKS[mark].sign}` {MARKS[mark].meaning}."
+        lines.append(fill(meaning, WIDTH, subsequent_indent="  "))
         for (way, why), of in groupby(marked, key=lambda cell: (cell.way, cell.why)):
             if why:
                 places = ", ".join(str(columns[cell.kind]) for cell in of)
                 every = "all" if places.count(",") + 1 == len(columns) else places
-                lines.append(f"  - {way} ({every}): {why}.")
+                said = f"  - {way} ({every}): {why.replace('<', '&lt;')}."
+                lines.append(fill(said, WIDTH, subsequent_indent="    ", break_on_hyphens=False))
     return "\n".join(lines)
 
 

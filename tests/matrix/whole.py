@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from .cell import Result, run
+from .cell import Result, UntrainedError, run
 from .kinds import KINDS, Kind
 from .table import Cell
 from .ways import BACKEND, CHOICES, Way, refused
@@ -55,8 +55,10 @@ def _cell(kind: Kind, way: Way) -> tuple[str, str]:
         found = run(kind, way)
         if found.different:  # three trainings, which is longer, only where two did not agree
             found = run(kind, way, repeats=True)
+    except UntrainedError as error:
+        return "refused", _line(f"Keras says {error}")
     except Exception as error:
-        return "unread", _line(error)
+        return "differs", _line(f"with the monitor only, {type(error).__name__}: {error}")
     return judged(found, kind)
 
 
@@ -74,7 +76,6 @@ def judged(found: Result, kind: Kind) -> tuple[str, str]:
     return ("repeats", ", ".join(found.different)) if found.different else ("same", "")
 
 
-def _line(error: Exception) -> str:
+def _line(text: str) -> str:
     """An error in one line, without a terminal's colours."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(error).__name__}: {error}")
-    return " ".join(text.split())[:200]
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())[:200].rstrip(".")

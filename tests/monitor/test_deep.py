@@ -1,13 +1,16 @@
-"""A model of hundreds of layers: one trace, a row for each layer, nothing that grows with samples."""
+"""A model of hundreds of layers: one trace, a row for each layer, no operation of all tensors."""
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from benchmarks.overhead.workloads import workloads
 
 from gainstage import LayerMonitor
+from gainstage.drawing import MOST_JOINED, Parts
 
+from .models import array
 from .twins import BACKEND, complaints
 
 LAYERS, SAMPLES = 300, 3
@@ -33,3 +36,18 @@ def test_model_of_hundreds_of_layers_is_traced_once_and_read_whole(
     pre = np.array([table[path, "pre_rms"] for path in table.layers if "dense" in path])
     assert np.isfinite(pre).all()
     assert complaints(caplog) == []
+
+
+def test_no_operation_joins_more_tensors_than_tensorflow_bears() -> None:
+    parts, vectors = (
+        Parts(),
+        [np.full(2, place, np.float32) for place in range(2 * MOST_JOINED + 1)],
+    )
+    for vector in vectors:
+        parts.whole(keras.ops.convert_to_tensor(vector))
+
+    values, counts = parts.packed()
+
+    assert [len(value) for value in values] == [2 * MOST_JOINED, 2 * MOST_JOINED, 2]
+    read = parts.unpacked(list(map(array, values)), array(counts))
+    assert np.array_equal(read, vectors)
