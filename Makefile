@@ -6,13 +6,14 @@ STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
 
-.PHONY: help demo test test-jax test-torch check bench dashboard generate lock clean
+.PHONY: help demo test test-jax test-torch check bench matrix dashboard generate lock clean
 
 help:
 	@echo "make demo       train a model that goes wrong and watch it in the dashboard"
 	@echo "make test       all tests, with what they need"
 	@echo "make check      formatting, lint and types"
 	@echo "make bench      the benchmarks of performance and of diagnosis"
+	@echo "make matrix     every kind of model in every way of training; writes docs/matrix.md"
 	@echo "make dashboard  only build the dashboard"
 	@echo "make generate   write the checked-in files that are made from the code"
 	@echo "make lock       write requirements/*.txt anew; UPGRADE=--upgrade takes newer versions"
@@ -38,6 +39,9 @@ check: .venv/.dev-stamp dashboard/node_modules/.stamp
 
 bench: .venv/.dev-stamp
 	$(BIN)/python -m benchmarks
+
+matrix: .venv/.dev-stamp
+	$(BIN)/python -m tests.matrix
 
 dashboard: $(STATIC)/index.html
 

@@ -159,13 +159,16 @@ class LayerMonitor(keras.callbacks.Callback):
         recorder = self._settled()
         return None if recorder is None else recorder.newest
 
-    def sample(self, x: Any, logs: Mapping[str, Any] | None = None) -> None:
+    def sample(
+        self, x: Any, *, step: int | None = None, logs: Mapping[str, Any] | None = None
+    ) -> None:
         """Samples the model on the inputs `x` now: for training loops written by hand.
 
         Call `set_model` and `on_train_begin` before the loop and `on_train_end` after it.
 
         Args:
             x: Inputs, as the model takes them.
+            step: Updates that were made; default: as the model's optimizer counts them.
             logs: Numbers to record with the sample, such as the loss.
 
         Raises:
@@ -175,7 +178,7 @@ class LayerMonitor(keras.callbacks.Callback):
             return  # on_train_begin failed, and said so
         if self._recorder is None:
             raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
-        self._look(peek.Seen(self._model, (x,)))
+        self._look(peek.Seen(self._model, (x,)), step)
         self._record(logs or {})
         self._collect()
 
@@ -266,11 +269,12 @@ class LayerMonitor(keras.callbacks.Callback):
             )
 
     @_contained
-    def _look(self, seen: peek.Seen) -> None:
+    def _look(self, seen: peek.Seen, step: int | None = None) -> None:
         """Samples a batch that is about to be trained on."""
         # Reading numbers waits for the steps that are still under way: they are not our cost.
         with keras.StatelessScope(state_mapping=list(seen.current)):
-            step, rate = self._step(), learning_rate(self._model)
+            step = self._step() if step is None else step
+            rate = learning_rate(self._model)
         began = time.perf_counter()
         self._collect()
         recorder = self._recorder

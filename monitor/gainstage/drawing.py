@@ -1,12 +1,12 @@
-"""What is read of a pass's tensors: positions, whole units of each, packed into one vector.
+"""What is read of a pass's tensors: positions, whole units of each, packed into few vectors.
 
 Rows of a tensor (examples times positions) are drawn, and every unit of each is kept. All that was
-drawn leaves the backend as one float32 vector, so that one copy brings it to the host, where it is
-cut into arrays without another.
+drawn leaves the backend as float32 vectors, one but for models of many layers, so that few copies
+bring it to the host, where it is cut into arrays.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,9 @@ LEAST_POSITIONS = 64
 VALUES = 32_768
 # Coordinates that are drawn of a weight: the standard error of its rms is 1.1 %, 0.1 dB.
 COORDINATES = 4_096
+# Tensors that one operation joins. TensorFlow infers its shape anew for each of them, which took
+# four minutes for those of 2,000 layers; joined in steps, it makes one operation of them again.
+MOST_JOINED = 256
 # The golden ratio's multiples spread evenly over any length and share no period with image sizes.
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -133,21 +136,22 @@ class Parts:
         self._counts.append(count)
         return len(self._shapes) - 1
 
-    def packed(self) -> tuple[Any, Any]:
-        """All values, and beside them what only the pass knows, both float32.
+    def packed(self) -> tuple[list[Any], list[Any]]:
+        """All values, and what only the pass knows, each in as few float32 vectors as may be.
 
         That is how many positions count of parts whose shape is open, and totals.
         """
-        values = ops.concatenate(self._tensors, axis=0)
+        values = _joined(self._tensors)
         all_finite = len(self._finite) == len(self._tensors)
-        finite = values if all_finite else ops.concatenate(self._finite, axis=0)
-        sums = self._sums(ops.isfinite(ops.sum(finite))) if self._totals else {}
+        finite = values if all_finite else _joined(self._finite)
+        fine = ops.isfinite(sum((ops.sum(some) for some in finite), 0.0))
+        sums = self._sums(fine) if self._totals else {}
         beside = [
             sums[part] if part in sums else ops.cast(count, "float32")
             for part, count in enumerate(self._counts)
             if not isinstance(count, int)
         ]
-        return values, ops.stack(beside) if beside else ops.zeros((0,))
+        return values, _joined([ops.reshape(number, (1,)) for number in beside])
 
     def _sums(self, fine: Any) -> dict[int, Any]:
         """The totals by their parts, with large weights only where the pass is not `fine`."""
@@ -168,8 +172,12 @@ class Parts:
             for part, total in self._totals.items()
         }
 
-    def unpacked(self, values: Any, beside: Any) -> list[Array]:
-        """The parts of a packed pass as float32 arrays, views of what `packed` returned."""
+    def unpacked(self, packed: Sequence[Array], packed_beside: Sequence[Array]) -> list[Array]:
+        """The parts of a packed pass as float32 arrays, from what `packed` returned."""
+        values, beside = (
+            some[0] if len(some) == 1 else np.concatenate([*some, np.zeros(0, np.float32)])
+            for some in (packed, packed_beside)
+        )
         arrays: list[Array] = []
         start = place = 0
         for part, (shape, count) in enumerate(zip(self._shapes, self._counts, strict=True)):
@@ -190,6 +198,12 @@ class Parts:
         self._tensors, self._finite, self._kept, self._drawn = [], [], [], {}
         self._totals = {part: [] for part in self._totals}
         self._counts = [count if isinstance(count, int) else None for count in self._counts]
+
+
+def _joined(tensors: Sequence[Any]) -> list[Any]:
+    """The vectors one behind the other, in a few."""
+    starts = range(0, len(tensors), MOST_JOINED)
+    return [ops.concatenate(tensors[start : start + MOST_JOINED], axis=0) for start in starts]
 
 
 def spread(count: Any, most: int) -> Any:

@@ -51,7 +51,7 @@ class _Trace:
     reads: list[dict[str, int]]
     parts: Parts
 
-    def readings(self, values: Any, beside: Any) -> list[Reading]:
+    def readings(self, values: list[Any], beside: list[Any]) -> list[Reading]:
         """What each row reads, from the pass's numbers."""
         read = self.parts.unpacked(values, beside)
         return [
@@ -105,18 +105,20 @@ class Probe:
         if shapes not in self._shapes and traces >= MOST_TRACES:
             return None
         self._shapes.add(shapes)
-        values, beside = map(_numpy, self._pass(current, x))
-        self._place = int(beside[0])
+        values, beside = (list(map(_numpy, vectors)) for vectors in self._pass(current, x))
+        self._place = int(values[0][0])
         trace = self._traces[self._place]
         return Sample(
             trace.rows,
-            partial(trace.readings, values, beside[1:]),
+            partial(trace.readings, values, beside),
             traced=len(self._traces) > traces,
         )
 
-    def _forward(self, x: Any) -> tuple[Any, Any]:
-        """All values that were drawn; which trace this is, and what `Parts` packs beside them."""
+    def _forward(self, x: Any) -> tuple[list[Any], list[Any]]:
+        """What `Parts` packs of the pass; the first value says which trace this is."""
         parts = Parts()
+        place = 0 if self._pass.eager else len(self._traces)
+        parts.whole(ops.convert_to_tensor([place], "float32"))
         # Before the pass, since in its scope the pass moves BatchNormalization's averages.
         weights = {id(leaf.layer): _weights(leaf, parts) for leaf in self.leaves}
         with tapped(self.model, self.leaves) as recording:
@@ -124,11 +126,10 @@ class Probe:
         connect(recording, outputs)
         calls = with_insides(recording)
         reads = [_read(call, parts, weights) for call in calls]
-        values, beside = parts.packed()
+        packed = parts.packed()
         parts.forget()
         self._note(calls, reads, parts)
-        place = ops.convert_to_tensor([len(self._traces) - 1], "float32")
-        return values, ops.concatenate([place, beside], axis=0)
+        return packed
 
     def _note(self, calls: list[Call], reads: list[dict[str, int]], parts: Parts) -> None:
         layers = [id(call.leaf.layer) for call in calls]

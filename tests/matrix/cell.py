@@ -49,11 +49,22 @@ class Result:
     complaints: list[str] = field(default_factory=list)
 
 
+class UntrainedError(Exception):
+    """Keras does not train this, with or without the monitor."""
+
+
 def run(kind: Kind, way: Way, *, repeats: bool = False) -> Result:
-    """Trains twice, or, with `repeats`, three times: twice without the monitor."""
+    """Trains twice, or, with `repeats`, three times: twice without the monitor.
+
+    Raises:
+        UntrainedError: The training without the monitor failed, for the reason that it gives.
+    """
     monitor = LayerMonitor(False, every=EVERY)
     with _heard() as complaints, _settings(way):
-        alone = _outcome(kind, way, [])
+        try:
+            alone = _outcome(kind, way, [])
+        except Exception as error:
+            raise UntrainedError(f"{type(error).__name__}: {error}") from error
         watched = _outcome(kind, way, [monitor])
         again = _outcome(kind, way, []) if repeats else alone
     recorder: Any = monitor._recorder

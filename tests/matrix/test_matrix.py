@@ -9,6 +9,7 @@ import pytest
 from .cell import run
 from .kinds import KINDS, Kind
 from .pairs import Combination, pairs_of, pairwise
+from .table import BACKENDS
 from .ways import BACKEND, CHOICES, Way, refused
 
 pytestmark = [
@@ -19,10 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 
-BACKENDS = ("tensorflow", "jax", "torch")
-
-
-AXES = {"backend": BACKENDS, "kind": KINDS, **CHOICES}
+AXES = {"backend": tuple(BACKENDS), "kind": KINDS, **CHOICES}
 
 
 def trains(chosen: Combination) -> bool:

@@ -394,22 +394,6 @@ def test_run_has_the_name_it_was_given_or_one_made_from_the_time() -> None:
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", unnamed.run or "")
 
 
-def test_loop_written_by_hand_is_sampled_when_it_says() -> None:
-    model, monitor = build(loud=True), LayerMonitor(False)
-    monitor.set_model(model)
-    monitor.on_train_begin()
-
-    for _ in range(32):
-        monitor.sample(X[:BATCH])
-        model.train_on_batch(X[:BATCH], Y[:BATCH])
-    monitor.on_train_end()
-
-    table = monitor.frame()
-    assert table is not None
-    assert (monitor.frames, table.step) == (32, 31)
-    assert [found.verdict for found in monitor.findings()] == ["kernel"]
-
-
 def test_sample_outside_a_run_is_an_error_that_says_what_to_do() -> None:
     monitor = LayerMonitor(False)
     monitor.set_model(build())

@@ -22,6 +22,7 @@ from .serving import nowhere
 from .twins import EPOCHS, SMALL, STEPS, Making, Training, alone, complaints, different, outcome
 
 layers = keras.layers
+every_backend = pytest.mark.every_backend
 REASON = "as the test wants it"
 KIND: dict[str, Any] = {"verdict": "dead", "severity": "warning", "since_step": 1, "last_step": 1}
 FRAMES = EPOCHS * (STEPS - 1) - 1  # where every call is sampled
@@ -89,7 +90,14 @@ PLACES: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+# Those behind the peek, which each backend has its own of.
+BEHIND = {"the inputs", "the probe's call", "the pass, while layers are tapped", "the recording"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param(it, marks=[every_backend] if it in BEHIND else []) for it in PLACES],
+)
 def test_training_goes_on_where_the_monitor_fails_and_the_reason_is_logged_once(
     place: str,
     closed: str,
@@ -107,6 +115,7 @@ def test_training_goes_on_where_the_monitor_fails_and_the_reason_is_logged_once(
     assert [text.partition(". ")[2] for text in complaints(caplog)] == [f"Trouble: {REASON}"]
 
 
+@every_backend
 def test_every_place_fails_during_a_training_that_is_fine_otherwise(
     closed: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -230,7 +239,7 @@ class Unprobed(FixedBatch):
         return self.classes(self.hidden(x))
 
 
-@pytest.mark.parametrize("model", [FixedBatch, Unprobed])
+@pytest.mark.parametrize("model", [pytest.param(FixedBatch, marks=every_backend), Unprobed])
 @pytest.mark.parametrize("eagerly", [False, True])
 def test_model_that_cannot_be_read_trains_as_if_there_were_no_monitor(
     model: Callable[[], Any], eagerly: bool, caplog: pytest.LogCaptureFixture

@@ -15,9 +15,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gainstage import LayerMonitor
+
 from . import twins
 from .serving import nowhere
 from .twins import (
+    BACKEND,
+    BATCH,
     BY_XLA,
     EPOCHS,
     KERAS_FUNCTION,
@@ -33,6 +37,7 @@ from .twins import (
 )
 
 layers = keras.layers
+every_backend = pytest.mark.every_backend
 
 # Keras's own: of data that comes shuffled, and of what numpy does to a variable.
 pytestmark = [
@@ -54,6 +59,7 @@ def closed() -> Iterator[str]:
         yield url
 
 
+SEVERAL = TRAININGS["four steps at a time"]
 # Samples where every call is one: all but the first call, and the half batch that ends an epoch.
 FRAMES = dict.fromkeys(TRAININGS, EPOCHS * (STEPS - 1) - 1) | {"four steps at a time": 3}
 FRAMES["validation"] += EPOCHS
@@ -94,6 +100,7 @@ def test_every_bit_is_the_same_where_xla_compiles_the_step(
     assert complaints(caplog) == []
 
 
+@every_backend
 @pytest.mark.parametrize(
     "options",
     [
@@ -113,6 +120,7 @@ def test_every_bit_is_the_same_however_the_monitor_is_set(options: dict[str, Any
     assert different(alone(SMALL), watched) == []
 
 
+@every_backend
 def test_model_is_written_down_during_training_as_without_the_monitor() -> None:
     made, writers = Making(False, every=1), []
 
@@ -128,6 +136,20 @@ def test_model_is_written_down_during_training_as_without_the_monitor() -> None:
     assert writers[0].functions == {KERAS_FUNCTION}
     assert len(writers[1].functions) == 2
     assert made.monitor.frames == FRAMES["mlp"]
+
+
+@every_backend
+def test_every_bit_is_the_same_where_nothing_else_reads_the_model() -> None:
+    def trained(*callbacks: Any) -> Any:
+        twins.fresh()
+        model = SMALL.model()
+        model.fit(**SMALL.data(SMALL), epochs=EPOCHS, verbose=0, callbacks=list(callbacks))
+        return twins.traces(model)
+
+    monitor = LayerMonitor(False, every=1)
+
+    assert different(trained(), trained(monitor)) == []
+    assert monitor.frames == EPOCHS * (STEPS - 1) - 1
 
 
 # The comparison itself: what a careless monitor does, and the names under which it is found.
@@ -162,12 +184,15 @@ def _leave_a_patch(model: Any) -> None:
     vars(model.layers[0])["call"] = model.layers[0].call
 
 
-def _swallow_a_batch(model: Any) -> None:
+def _swallow_a_part(model: Any) -> None:
     original = model.train_function
 
-    def swallowing(iterator: Any) -> Any:
+    def swallowing(*arguments: Any) -> Any:
         model.train_function = original
-        return original(iter(list(islice(iterator, model.steps_per_execution))[:1]))
+        *state, source = arguments
+        if BACKEND == "torch":  # half of the batch
+            return original([keras.tree.map_structure(lambda part: part[: BATCH // 2], source[0])])
+        return original(*state, iter(list(islice(source, model.steps_per_execution))[:1]))
 
     model.train_function = swallowing
 
@@ -175,8 +200,8 @@ def _swallow_a_batch(model: Any) -> None:
 def _leave_the_function(model: Any) -> None:
     original = model.train_function
 
-    def ours(iterator: Any) -> Any:
-        return original(iterator)
+    def ours(*arguments: Any) -> Any:
+        return original(*arguments)
 
     model.train_function = ours
 
@@ -187,11 +212,16 @@ def _step_on(model: Any) -> None:
 
 def _nudge_the_smallest_bit(model: Any) -> None:
     weight = model.trainable_variables[0]
-    nudged = weight.numpy()
+    nudged = np.array(keras.ops.convert_to_numpy(weight))
     nudged.flat[0] = np.nextafter(nudged.flat[0], np.float32(np.inf))
     weight.assign(nudged)
 
 
+# Where a layer without a seed of its own draws from.
+DRAWN = "torch" if BACKEND == "torch" else "seeds"
+
+
+@every_backend
 @pytest.mark.parametrize(
     ("deed", "found"),
     [
@@ -203,7 +233,7 @@ def _nudge_the_smallest_bit(model: Any) -> None:
         (lambda _: layers.Dropout(0.5), {"names", "random"}),
         (lambda _: layers.Dense(1), {"names"}),
         (lambda _: keras.Input((1,)), {"names"}),
-        (_pass_outside_a_scope, {"weights", "seeds"}),
+        (_pass_outside_a_scope, {"weights", DRAWN}),
         (_tap_in_the_training_graph, {"functions"}),
         (_leave_the_function, {"functions"}),
         (_leave_a_patch, {"attributes"}),
@@ -219,14 +249,19 @@ def test_comparison_finds_what_a_careless_monitor_does(
     assert found <= set(different(alone(SMALL), careless))
 
 
-def test_comparison_finds_batches_that_were_not_trained_on() -> None:
-    careless = outcome(TRAININGS["four steps at a time"], lambda: Careless(_swallow_a_batch))
+@every_backend
+def test_comparison_finds_examples_that_were_not_trained_on() -> None:
+    # torch takes one step at a time, in which half of the batch is left out.
+    training, counts = (SMALL, False) if BACKEND == "torch" else (SEVERAL, True)
 
-    found = different(alone(TRAININGS["four steps at a time"]), careless)
+    careless = outcome(training, lambda: Careless(_swallow_a_part))
 
-    assert {"weights", "optimizer", "losses"} <= set(found)
+    found = set(different(alone(training), careless))
+    assert {"weights", "losses"} <= found
+    assert ("optimizer" in found) is counts
 
 
+@every_backend
 def test_comparison_finds_what_is_written_into_a_saved_model() -> None:
     def rename(model: Any) -> None:
         model.layers[1].name = "renamed"

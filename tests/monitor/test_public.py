@@ -71,7 +71,9 @@ def test_monitor_takes_the_arguments_of_the_documentation() -> None:
 def test_monitor_has_the_methods_of_the_documentation() -> None:
     assert list(inspect.signature(LayerMonitor.findings).parameters) == ["self"]
     assert list(inspect.signature(LayerMonitor.frame).parameters) == ["self"]
-    assert list(inspect.signature(LayerMonitor.sample).parameters) == ["self", "x", "logs"]
+    assert list(inspect.signature(LayerMonitor.sample).parameters) == [
+        *("self", "x", "step", "logs")
+    ]
 
 
 def test_finding_has_the_fields_of_the_documentation() -> None:

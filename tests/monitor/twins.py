@@ -22,7 +22,12 @@ from gainstage import LayerMonitor
 layers = keras.layers
 EXAMPLES, BATCH, EPOCHS = 44, 8, 2
 STEPS = 6  # of an epoch; the last one has half a batch
-KERAS_FUNCTION = "TensorFlowTrainer._make_function.<locals>.function"
+BACKEND = keras.backend.backend()
+KERAS_FUNCTION = {
+    "tensorflow": "TensorFlowTrainer._make_function.<locals>.function",
+    "jax": "JAXTrainer._make_function.<locals>.iterator_step",
+    "torch": "TorchTrainer.make_train_function.<locals>.one_step_on_data",
+}[BACKEND]
 # What a monitor might replace in a layer or a model.
 FUNCTIONS = ("call", "__call__", "activation", "train_step", "train_function", "test_function")
 Outcome = dict[str, Any]
@@ -188,7 +193,7 @@ def traces(model: Any) -> Outcome:
 
 
 def _torch_state() -> Any:
-    if keras.backend.backend() != "torch":
+    if BACKEND != "torch":
         return None
     import torch
 
