@@ -100,14 +100,16 @@ def test_every_bit_is_the_same_where_xla_compiles_the_step(
     assert complaints(caplog) == []
 
 
-@every_backend
 @pytest.mark.parametrize(
     "options",
     [
         {"every": "auto"},
         {"every": "auto", "overhead": 0.9},
         {"every": 4},
-        {"every": 1, "examples": 2, "include": ["dense*"], "exclude": ["*_1"]},
+        pytest.param(
+            {"every": 1, "examples": 2, "include": ["dense*"], "exclude": ["*_1"]},
+            marks=every_backend,
+        ),
         {"every": 1, "include": ["nothing"]},
     ],
     ids=str,
@@ -221,7 +223,6 @@ def _nudge_the_smallest_bit(model: Any) -> None:
 DRAWN = "torch" if BACKEND == "torch" else "seeds"
 
 
-@every_backend
 @pytest.mark.parametrize(
     ("deed", "found"),
     [
@@ -233,12 +234,12 @@ DRAWN = "torch" if BACKEND == "torch" else "seeds"
         (lambda _: layers.Dropout(0.5), {"names", "random"}),
         (lambda _: layers.Dense(1), {"names"}),
         (lambda _: keras.Input((1,)), {"names"}),
-        (_pass_outside_a_scope, {"weights", DRAWN}),
-        (_tap_in_the_training_graph, {"functions"}),
-        (_leave_the_function, {"functions"}),
-        (_leave_a_patch, {"attributes"}),
-        (_step_on, {"optimizer", "losses"}),
-        (_nudge_the_smallest_bit, {"weights"}),
+        pytest.param(_pass_outside_a_scope, {"weights", DRAWN}, marks=every_backend),
+        pytest.param(_tap_in_the_training_graph, {"functions"}, marks=every_backend),
+        pytest.param(_leave_the_function, {"functions"}, marks=every_backend),
+        pytest.param(_leave_a_patch, {"attributes"}, marks=every_backend),
+        pytest.param(_step_on, {"optimizer", "losses"}, marks=every_backend),
+        pytest.param(_nudge_the_smallest_bit, {"weights"}, marks=every_backend),
     ],
 )
 def test_comparison_finds_what_a_careless_monitor_does(

@@ -103,7 +103,6 @@ def test_fit_that_is_broken_off_and_the_next_one_are_as_without_the_monitor(
     assert others.train_function.__qualname__ == KERAS_FUNCTION
 
 
-@every_backend
 @pytest.mark.parametrize(("when", "order", "error"), BROKEN_OFF[:-1])
 def test_later_fit_without_the_monitor_is_not_sampled(
     when: str, order: int, error: type[BaseException]
@@ -207,7 +206,6 @@ def test_fit_after_one_that_was_broken_off_is_a_fresh_run(
     assert len(list(tmp_path.iterdir())) == (2 if spooled else 0)
 
 
-@every_backend
 def test_monitor_goes_from_model_to_model(caplog: pytest.LogCaptureFixture) -> None:
     monitor = LayerMonitor(False, every=1)
     twins.fresh()
