@@ -1,44 +1,52 @@
-"""Work that is done beside the training, in a thread that ends with it."""
+"""Work that is done beside the training, in a thread of its own."""
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 
 
-class Aside(threading.Thread, Generic[Result]):
-    """Runs `work` at once, in a thread of its own.
+class Aside(Generic[Result]):
+    """A thread that does one thing at a time; there is none before the first, and none once closed.
 
-    Attributes:
-        seconds: That a core had to do with it, once it is done.
+    It waits between two: to start a thread for each would hold up the one that starts it.
     """
 
-    def __init__(self, work: Callable[[], Result]) -> None:
-        super().__init__(name="gainstage-aside")
-        self.seconds = 0.0
-        self._work = work
-        self._results: list[Result] = []
-        self._error: Exception | None = None
-        self.start()
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "gainstage-aside")
+        self._job: Future[tuple[Result, float]] | None = None
 
-    def run(self) -> None:
-        """The thread's own; ends when the work is done or has failed."""
-        began = time.thread_time()
-        try:
-            self._results.append(self._work())
-        except Exception as error:
-            self._error = error
-        self.seconds = time.thread_time() - began
+    def start(self, work: Callable[[], Result]) -> None:
+        """Begins `work`; what was begun before must have been taken."""
+        self._job = self._thread.submit(_timed, work)
 
-    def result(self) -> Result:
-        """Waits for what the work returns.
+    @property
+    def done(self) -> bool:
+        """Whether there is a result to take, or an error."""
+        return self._job is not None and self._job.done()
+
+    def wait(self) -> None:
+        """Returns when nothing is under way."""
+        if self._job is not None:
+            wait([self._job])
+
+    def take(self) -> tuple[Result, float] | None:
+        """Waits for the result, and the seconds that a core had to do with it; None without work.
 
         Raises:
-            Exception: What it raised.
+            Exception: What the work raised.
         """
-        self.join()
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
+        job, self._job = self._job, None
+        return None if job is None else job.result()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._thread.shutdown()
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    began = time.thread_time()
+    result = work()
+    return result, time.thread_time() - began

@@ -127,7 +127,7 @@ class LayerMonitor(keras.callbacks.Callback):
         self._cadence = Cadence(self._options.every, self._options.overhead)
         self._sampler: Sampler | None = None
         self._taken: Record | None = None
-        self._recording: Aside[list[Finding]] | None = None
+        self._aside = Aside[list[Finding]]()
         self._tests = 0
         self._validating = False
         self._failures = 0
@@ -226,7 +226,7 @@ class LayerMonitor(keras.callbacks.Callback):
         """Arms the next call of the training function where the cadence wants a sample."""
         try:
             self._batch = batch
-            if self._recording is not None and not self._recording.is_alive():
+            if self._aside.done:
                 self._collect()
             if self._cadence.due(time.perf_counter()) and self._failures < MOST_FAILURES:
                 peek.arm(self._model, "train_function", self._look, self._record)
@@ -319,18 +319,18 @@ class LayerMonitor(keras.callbacks.Callback):
         if record is None:
             return
         began = time.perf_counter()
-        self._recording = Aside(lambda: record(peek.numbers(logs)))
+        self._aside.start(lambda: record(peek.numbers(logs)))
         self._cadence.paid(time.perf_counter() - began)
 
     @_contained
     def _collect(self) -> None:
         """Takes in what was made of the last sample; waits for it."""
-        recording, self._recording = self._recording, None
-        if recording is None:
+        taken = self._aside.take()
+        if taken is None:
             return
-        changed = recording.result()
+        changed, seconds = taken
         # As if it were the training's: where all cores are busy, it is.
-        self._cadence.paid(recording.seconds)
+        self._cadence.paid(seconds)
         self._failures = 0
         if self._options.on_finding is not None:
             for finding in changed:
@@ -339,14 +339,13 @@ class LayerMonitor(keras.callbacks.Callback):
 
     def _settled(self) -> Recorder | None:
         """The newest run's recorder, with all that was sampled so far in it."""
-        recording = self._recording
-        if recording is not None:
-            recording.join()
+        self._aside.wait()
         return self._recorder
 
     def _rest(self) -> None:
         """Ends what runs beside the training."""
         self._collect()
+        self._aside.close()
         if self._exposition is not None:
             self._exposition.close()
             self._exposition = None

@@ -116,7 +116,7 @@ def test_opening_samples_come_close_together_whatever_they_cost() -> None:
 
 
 def test_cheap_samples_come_more_often_than_the_opening_asks() -> None:
-    training = Training(Cadence("auto", 0.1), samples=itertools.repeat(0.00023))
+    training = Training(Cadence("auto", 0.1), samples=itertools.repeat(2.9 * SEEN * 0.1 * 0.001))
 
     steps = training.train(60)
 

@@ -453,7 +453,7 @@ def test_metrics_are_served_while_fit_runs_and_the_port_is_free_after_it() -> No
     assert f'gainstage_run_step{{project="default",run="mine"}} {4 * STEPS - 1}.0' in last
     (finding,) = [line for line in last if line.startswith("gainstage_layer_finding{")]
     assert 'verdict="kernel"' in finding
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads
     with socket.create_server(("127.0.0.1", port)):
         pass  # free
 
