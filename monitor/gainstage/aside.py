@@ -15,11 +15,12 @@ class Aside(Generic[Result]):
     """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "gainstage-aside")
+        self._thread: ThreadPoolExecutor | None = None
         self._job: Future[tuple[Result, float]] | None = None
 
     def start(self, work: Callable[[], Result]) -> None:
         """Begins `work`; what was begun before must have been taken."""
+        self._thread = self._thread or ThreadPoolExecutor(1, "gainstage-aside")
         self._job = self._thread.submit(_timed, work)
 
     @property
@@ -28,9 +29,10 @@ class Aside(Generic[Result]):
         return self._job is not None and self._job.done()
 
     def wait(self) -> None:
-        """Returns when nothing is under way."""
-        if self._job is not None:
-            wait([self._job])
+        """Returns when nothing is under way; from any thread."""
+        job = self._job
+        if job is not None:
+            wait([job])
 
     def take(self) -> tuple[Result, float] | None:
         """Waits for the result, and the seconds that a core had to do with it; None without work.
@@ -43,7 +45,9 @@ class Aside(Generic[Result]):
 
     def close(self) -> None:
         """Ends the thread."""
-        self._thread.shutdown()
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
 
 
 def _timed(work: Callable[[], Result]) -> tuple[Result, float]:

@@ -128,6 +128,7 @@ class LayerMonitor(keras.callbacks.Callback):
         self._sampler: Sampler | None = None
         self._taken: Record | None = None
         self._aside = Aside[list[Finding]]()
+        self._recording = False
         self._tests = 0
         self._validating = False
         self._failures = 0
@@ -226,7 +227,7 @@ class LayerMonitor(keras.callbacks.Callback):
         """Arms the next call of the training function where the cadence wants a sample."""
         try:
             self._batch = batch
-            if self._aside.done:
+            if self._recording and self._aside.done:
                 self._collect()
             if self._cadence.due(time.perf_counter()) and self._failures < MOST_FAILURES:
                 peek.arm(self._model, "train_function", self._look, self._record)
@@ -320,11 +321,13 @@ class LayerMonitor(keras.callbacks.Callback):
             return
         began = time.perf_counter()
         self._aside.start(lambda: record(peek.numbers(logs)))
+        self._recording = True
         self._cadence.paid(time.perf_counter() - began)
 
     @_contained
     def _collect(self) -> None:
         """Takes in what was made of the last sample; waits for it."""
+        self._recording = False
         taken = self._aside.take()
         if taken is None:
             return

@@ -1,5 +1,6 @@
 """`LayerMonitor` as its user meets it: arguments, findings, samples, and what is said when."""
 
+import copy
 import re
 import socket
 import threading
@@ -183,6 +184,17 @@ def test_making_a_monitor_writes_nothing_and_starts_nothing(tmp_path: Path) -> N
 
     assert list(tmp_path.iterdir()) == []
     assert set(threading.enumerate()) == threads
+
+
+def test_monitor_that_has_not_begun_can_be_copied_as_tuners_do_for_each_trial() -> None:
+    made = LayerMonitor(False, every=1)
+
+    first, second = copy.deepcopy(made), copy.deepcopy(made)
+    fit(first)
+    fit(second)
+
+    assert (made.frames, first.frames, second.frames) == (0, STEPS - 1, STEPS - 1)
+    assert first.run != second.run
 
 
 def test_without_a_server_one_line_says_how_to_look_and_one_how_to_send(
