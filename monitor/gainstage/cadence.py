@@ -8,9 +8,9 @@ OPENING_GAP = 10
 # ... for this many samples, whatever they cost: enough for a finding's persistence twice over.
 OPENING_SAMPLES = 16
 # What samples are seen to take is kept to this part of the overhead. The rest is for what is not
-# seen: sending, caches that a sample empties, and a server on the same cores, which together take
-# half as much again (`python -m benchmarks.overhead`).
-SEEN = 0.6
+# seen: sending, caches that a sample empties, and a server on the same cores take a quarter to two
+# fifths as much again (`python -m benchmarks.overhead`), and steps vary.
+SEEN = 0.5
 # Weight of the newest measurement in the running mean of the steps' time.
 SMOOTHING = 0.2
 
