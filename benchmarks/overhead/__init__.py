@@ -23,7 +23,8 @@ Gainstage's opening is over are the warm-up. Intervals are 95 % bootstrap interv
     share      samples per step x (median sampled - median plain step, and the same of the step
                behind it) / mean step of the median round; all steps are of the same arm
     ratio      median sampled / median plain step
-    behind     median of the steps after a sample less the median plain step, in ms
+    behind     median of the steps after a sample less the median plain step, in ms: where all
+               cores are busy, what Gainstage makes of a sample in another thread falls there
     wall       median over rounds of an arm's time to plain training's in the same round, less 1
     hooks      what an unsampled step's hooks take longer than those of the arm that does nothing;
                measured in a tight loop as well, where nothing has gone cold

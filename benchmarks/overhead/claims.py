@@ -52,10 +52,11 @@ def _is_long(cost: Cost, batch: int) -> bool:
     return cost.step_ms >= STEP_MS and batch >= BATCH_TO_EXAMPLES * EXAMPLES
 
 
+UNSAMPLED = Claim("an unsampled step, us more", 5.0, lambda cost: cost.hooks_us, of_samples=False)
 CLAIMS = (
     Claim("share after warm-up, upper bound", 0.01, lambda cost: cost.share.high),
     Claim("sampled to plain step", 1.15, lambda cost: cost.ratio.value, applies=_is_long),
-    Claim("an unsampled step, us more", 5.0, lambda cost: cost.hooks_us, of_samples=False),
+    UNSAMPLED,
 )
 
 
@@ -66,9 +67,8 @@ def judge(costs: Mapping[str, Costs], loop_us: float, batch: int) -> list[Verdic
         for name, cost in ((name, one.arms[GAINSTAGE]) for name, one in costs.items())
         for claim in CLAIMS
     ]
-    *_, unsampled = CLAIMS
-    held = _held(loop_us, unsampled.limit)
-    return [*found, Verdict(unsampled.name, "in a tight loop", loop_us, unsampled.limit, held)]
+    held = _held(loop_us, UNSAMPLED.limit)
+    return [*found, Verdict(UNSAMPLED.name, "in a tight loop", loop_us, UNSAMPLED.limit, held)]
 
 
 def _outcome(claim: Claim, cost: Cost, batch: int) -> Outcome:

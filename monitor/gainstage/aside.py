@@ -40,6 +40,7 @@ class Aside(Generic[Result]):
         Raises:
             Exception: What the work raised.
         """
+        self.wait()
         job, self._job = self._job, None
         return None if job is None else job.result()
 

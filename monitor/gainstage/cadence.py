@@ -46,6 +46,7 @@ class Cadence:
     _since: int = field(default=0, init=False)
     _before: int = field(default=0, init=False)
     _began: float | None = field(default=None, init=False)
+    _ended: float = field(default=0.0, init=False)  # when the last sample did
 
     def due(self, now: float) -> bool:
         """Whether the step that begins `now` is to be sampled. Call it once for each step."""
@@ -58,12 +59,16 @@ class Cadence:
         """Something else than training goes on until the next step."""
         self._began = None
 
+    def skipped(self) -> None:
+        """The step that was due could not be sampled, and the next ones cannot either."""
+        self._since, self._before, self._began = 0, 0, None
+
     def sampled(self, began: float, ended: float, *, traced: bool) -> None:
         """A sample was taken in this time; `traced` where the probe was compiled for it."""
         self._count_steps(began)
         self.samples += 1
         self._untraced += not traced
-        self._since, self._before, self._began = 0, 0, ended
+        self._since, self._before, self._began, self._ended = 0, 0, ended, ended
         self.paid(ended - began, traced=traced)
 
     def paid(self, seconds: float, *, traced: bool = False) -> None:
@@ -96,12 +101,13 @@ class Cadence:
 
     def _count_steps(self, now: float) -> None:
         # Before the first sample, tracing the user's step is what takes the time.
-        if self._began is None or not self.samples:
+        if not self._since or not self.samples:
             return
         timed = self._since - self._before
-        if timed:
-            seconds = (now - self._began) / timed
-            mean = self.step_seconds
+        # Where an epoch is one step, only what lies between samples is known, pauses included.
+        began, steps = (self._began, timed) if timed else (self._ended, self._since)
+        if began is not None:
+            seconds, mean = (now - began) / steps, self.step_seconds
             smoothed = (1 - SMOOTHING) * (mean or 0.0) + SMOOTHING * seconds
             self.step_seconds = seconds if mean is None else smoothed
         if self.step_seconds is not None:
@@ -115,7 +121,7 @@ class Cadence:
         if isinstance(self.every, int):
             return self.every
         if not self.step_seconds or self.sample_seconds is None:
-            return OPENING_GAP
+            return OPENING_GAP if self.samples < OPENING_SAMPLES else OPENING_GAP * OPENING_SAMPLES
         lacking = self.sample_seconds - self._balance
         affordable = max(1, ceil(lacking / (SEEN * self.overhead * self.step_seconds)))
         return min(affordable, OPENING_GAP) if self.samples < OPENING_SAMPLES else affordable

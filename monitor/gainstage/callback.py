@@ -37,7 +37,7 @@ DRAIN_SECONDS = 5.0
 Parameters = ParamSpec("Parameters")
 Hook = Callable[Concatenate["LayerMonitor", Parameters], None]
 # Makes a frame of a sample and the logs of its step; returns the findings that it changed.
-Record = Callable[[Mapping[str, float]], list[Finding]]
+Record = Callable[[peek.Logs], list[Finding]]
 
 
 def _contained(hook: Hook[Parameters]) -> Hook[Parameters]:
@@ -69,14 +69,15 @@ class LayerMonitor(keras.callbacks.Callback):
             the time. Processes that train a model together are given the same one.
         tags: Words to find the run by.
         config: Settings of the run to show beside it; plain data.
-        every: Steps between two samples, or "auto": as often as `overhead` allows.
+        every: Steps between two samples, `steps_per_execution` counting as one, or "auto": as often
+            as `overhead` allows.
         overhead: Share of the training time that samples may take under "auto", between 0 and 1.
         examples: Examples of the batch that a sample reads.
         include: Glob patterns over layer paths to watch; default: all.
         exclude: Glob patterns over layer paths not to watch.
         token: The server's token; default $GAINSTAGE_TOKEN.
         spool: Folder of the on-disk queue; default $GAINSTAGE_SPOOL, else ~/.gainstage/spool.
-        on_finding: Called with each finding as it opens, in the training thread.
+        on_finding: Called with each finding soon after it opens, in the training thread.
         prometheus_port: Serve the run's figures to Prometheus while `fit` runs, at
             http://127.0.0.1:<this port>/metrics of the first worker; needs prometheus-client.
 
@@ -128,7 +129,8 @@ class LayerMonitor(keras.callbacks.Callback):
         self._sampler: Sampler | None = None
         self._taken: Record | None = None
         self._aside = Aside[list[Finding]]()
-        self._recording = False
+        self._recording = False  # whether `_aside` has something to do, or to take
+        self._open = False
         self._tests = 0
         self._validating = False
         self._failures = 0
@@ -137,7 +139,7 @@ class LayerMonitor(keras.callbacks.Callback):
         self._batch: int | None = None
         self._batches_before = 0
         self._first_step: int | None = None
-        self._batch_size: int | None = None
+        self._batch_size = 0  # the largest so far
 
     @property
     def run(self) -> str | None:
@@ -177,7 +179,7 @@ class LayerMonitor(keras.callbacks.Callback):
         """
         if self._recorder is None and self._failures:
             return  # on_train_begin failed, and said so
-        if self._recorder is None:
+        if not self._open:
             raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
         self._look(peek.Seen(self._model, (x,)), step)
         self._record(logs or {})
@@ -208,6 +210,7 @@ class LayerMonitor(keras.callbacks.Callback):
         self._recorder = Recorder(
             identity, environment(), url=options.url, token=options.token, folder=options.folder
         )
+        self._open = True
         if self._options.prometheus_port is not None and worker == CHIEF:
             from gainstage.exposition import Exposition
 
@@ -252,6 +255,7 @@ class LayerMonitor(keras.callbacks.Callback):
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Closes the run, sends what waits, and prints what was found."""
         self._rest()
+        self._open, self._sampler = False, None
         recorder = self._recorder
         if recorder is None:
             return
@@ -272,30 +276,35 @@ class LayerMonitor(keras.callbacks.Callback):
     @_contained
     def _look(self, seen: peek.Seen, step: int | None = None) -> None:
         """Samples a batch that is about to be trained on."""
-        # Reading numbers waits for the steps that are still under way: they are not our cost.
-        with keras.StatelessScope(state_mapping=list(seen.current)):
-            step = self._step() if step is None else step
-            rate = learning_rate(self._model)
-        began = time.perf_counter()
-        self._collect()
-        recorder = self._recorder
+        recorder, options = self._recorder, self._options
         if recorder is None:  # on_train_begin failed, and said so
             return
         batch_size = peek.size(seen.x)
-        if self._batch_size is not None and batch_size < self._batch_size:
+        if batch_size < min(self._batch_size, options.examples):
             return  # the last batch of an epoch: too few examples to compare
-        self._batch_size = batch_size
+        self._batch_size = max(batch_size, self._batch_size)
+        # Neither is our cost: what is under way is waited for, and what was done aside is charged.
+        with keras.StatelessScope(state_mapping=list(seen.current)):
+            step = self._step() if step is None else step
+            rate = learning_rate(self._model)
+        self._collect()
+        began = time.perf_counter()
         if self._sampler is None:
-            options = self._options
             self._sampler = Sampler(self._model, options.examples, options.include, options.exclude)
         sample = self._sampler.training(seen)
         if sample is None:
+            self._cadence.skipped()
             return
         training = describe_training(self._model, batch_size, rate)
         rates = {} if rate is None else {"learning_rate": rate}
         epoch, costs = self._epoch, self._cadence.costs()
         self._taken = lambda logs: recorder.record(
-            sample, training, step=step, epoch=epoch, logs={**logs, **rates}, costs=costs
+            sample,
+            training,
+            step=step,
+            epoch=epoch,
+            logs=peek.numbers(logs) | rates,
+            costs=costs,
         )
         self._cadence.sampled(began, time.perf_counter(), traced=sample.traced)
 
@@ -304,8 +313,8 @@ class LayerMonitor(keras.callbacks.Callback):
         """Samples a batch that is not trained on."""
         if self._recorder is None or self._sampler is None:
             return
-        began = time.perf_counter()
         self._collect()
+        began = time.perf_counter()
         recorder, sample = self._recorder, self._sampler.validation(seen)
         if sample is None:
             return
@@ -320,8 +329,9 @@ class LayerMonitor(keras.callbacks.Callback):
         if record is None:
             return
         began = time.perf_counter()
-        self._aside.start(lambda: record(peek.numbers(logs)))
+        now = peek.kept(self._model, logs)
         self._recording = True
+        self._aside.start(lambda: record(now))
         self._cadence.paid(time.perf_counter() - began)
 
     @_contained
@@ -335,10 +345,14 @@ class LayerMonitor(keras.callbacks.Callback):
         # As if it were the training's: where all cores are busy, it is.
         self._cadence.paid(seconds)
         self._failures = 0
+        for finding in changed:
+            if finding.open:
+                self._tell(finding)
+
+    @_contained
+    def _tell(self, finding: Finding) -> None:
         if self._options.on_finding is not None:
-            for finding in changed:
-                if finding.open:
-                    self._options.on_finding(finding)
+            self._options.on_finding(finding)
 
     def _settled(self) -> Recorder | None:
         """The newest run's recorder, with all that was sampled so far in it."""
@@ -373,6 +387,7 @@ class LayerMonitor(keras.callbacks.Callback):
         else:
             log.warning("The monitor failed, training goes on without this sample. %s", text)
         log.debug("Where it failed", exc_info=error)
-        if self._recorder is not None:
+        recorder = self._settled()
+        if recorder is not None:
             with contextlib.suppress(Exception):
-                self._recorder.notice("error", "monitor-failed", text)
+                recorder.notice("error", "monitor-failed", text)

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from gainstage.contractions import Axes
+from gainstage.isolation import either
 
 Array = Any
 # Keras declares what its operations return too narrowly and too widely at once.
@@ -74,8 +75,10 @@ class Parts:
             size = math.prod(weight.shape)
             if size > COORDINATES:
                 places = np.arange(COORDINATES) * GOLDEN % 1 * size
+                # Of int64 Keras makes floats on JAX, where it computes in bfloat16.
+                whole = np.int32 if size < 2**31 else np.int64
                 flat = ops.reshape(weight, (-1,))
-                weight = ops.take(flat, np.unique(places.astype(np.int64)), axis=0)
+                weight = ops.take(flat, np.unique(places.astype(whole)), axis=0)
             part = self._drawn[key] = self.whole(weight)
         return part
 
@@ -164,8 +167,8 @@ class Parts:
         small = {key: it for key, it in weights.items() if key not in large}
         sums = dict(zip(small, summed(small.values()), strict=True))
         if large:
-            nothing = [ops.zeros(())] * len(large)
-            found = ops.cond(fine, lambda: nothing, lambda: summed(large.values()))
+            nothing = [ops.zeros((), "float32")] * len(large)
+            found = either(fine, lambda: nothing, lambda: summed(large.values()))
             sums |= zip(large, found, strict=True)
         return {
             part: sum((sums[id(weight)] for weight in total[1:]), sums[id(total[0])])

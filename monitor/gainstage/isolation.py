@@ -86,6 +86,23 @@ class Isolated:
             return self._function(*tensors)
 
 
+def either(condition: Any, this: Callable[[], Any], that: Callable[[], Any]) -> Any:
+    """What `this` returns where the `condition` holds, else what `that` does; only one is run.
+
+    `keras.ops.cond` would take one of the names that Keras numbers for the user's operations.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.cond(condition, this, that)
+    if backend == "jax":
+        import jax
+
+        return jax.lax.cond(condition, this, that)
+    return this() if condition else that()
+
+
 @contextmanager
 def _losses_kept(model: Any) -> Generator[None]:
     # A call clears the losses that the layers keep of the last one, which a training loop written

@@ -117,6 +117,22 @@ def arm(
     setattr(model, name, peeking)
 
 
+def kept(model: Any, logs: Logs) -> Logs:
+    """The logs as they are now, whatever the next step does.
+
+    Where the step is not compiled, they may be the very memory that a metric counts in.
+    """
+    if keras.backend.backend() != "torch" and not model.run_eagerly:
+        return logs
+
+    def copy(value: Any) -> Any:
+        mutable = isinstance(value, keras.Variable) or keras.ops.is_tensor(value)
+        return keras.ops.copy(value) if mutable else value
+
+    copied: Any = keras.tree.map_structure(copy, logs)
+    return copied
+
+
 def numbers(logs: Logs) -> dict[str, float]:
     """The single numbers among `logs`, those in a dictionary of it included; waits for them."""
     found: dict[str, float] = {}

@@ -396,6 +396,32 @@ def test_evaluation_and_prediction_open_no_run() -> None:
     assert monitor.frames == 0
 
 
+def test_after_fit_nothing_is_sampled(tmp_path: Path, closed: str) -> None:
+    monitor = LayerMonitor(closed, every=1, spool=tmp_path)
+    model = fit(monitor)
+    frames, threads = monitor.frames, set(threading.enumerate())
+
+    model.evaluate(X, Y, batch_size=BATCH, verbose=0, callbacks=[monitor])
+
+    assert monitor.frames == frames
+    assert set(threading.enumerate()) <= threads
+    with pytest.raises(RuntimeError, match="call `on_train_begin` first"):
+        monitor.sample(X)
+
+
+def test_batch_that_is_smaller_than_others_is_sampled_if_it_holds_as_many_as_are_read() -> None:
+    few, as_many = (
+        LayerMonitor(False, every=1, examples=BATCH),
+        LayerMonitor(False, every=1, examples=BATCH // 2),
+    )
+
+    for monitor in (few, as_many):
+        model = build()
+        model.fit(X[:-4], Y[:-4], batch_size=BATCH, verbose=0, callbacks=[monitor])
+
+    assert (few.frames, as_many.frames) == (STEPS - 2, STEPS - 1)
+
+
 def test_run_has_the_name_it_was_given_or_one_made_from_the_time() -> None:
     named, unnamed = LayerMonitor(False, run="mine"), LayerMonitor(False)
 

@@ -49,5 +49,5 @@ def test_no_operation_joins_more_tensors_than_tensorflow_bears() -> None:
     values, counts = parts.packed()
 
     assert [len(value) for value in values] == [2 * MOST_JOINED, 2 * MOST_JOINED, 2]
-    read = parts.unpacked(list(map(array, values)), array(counts))
+    read = parts.unpacked(list(map(array, values)), list(map(array, counts)))
     assert np.array_equal(read, vectors)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from gainstage import LayerMonitor
+from gainstage import LayerMonitor, peek
 
 from .models import array
 from .twins import BACKEND, bits, complaints, fresh
@@ -209,3 +209,16 @@ if BACKEND == "torch":
         assert steps == list(range(STEPS))
         assert [found.verdict for found in monitor.findings()] == ["kernel"]
         assert complaints(caplog) == []
+
+
+def test_logs_are_those_of_the_step_though_the_metric_counts_on() -> None:
+    model = build()
+    model.compile("sgd", "mse", run_eagerly=True)
+    metric = keras.metrics.Sum()
+    metric.update_state([2.0])
+    logs = {"sum": metric.total if BACKEND == "tensorflow" else metric.result()}
+
+    kept = peek.kept(model, logs)
+    metric.update_state([5.0])
+
+    assert peek.numbers(kept) == {"sum": 2.0}

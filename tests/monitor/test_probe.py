@@ -222,6 +222,24 @@ def test_large_weights_are_looked_at_whole_only_where_something_is_not_finite() 
     assert [it.nonfinite_weights for it in read] == [0.0, 1 / table.size]
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # JAX's own
+@pytest.mark.parametrize("floats", ["float64", "bfloat16"])
+def test_large_weights_are_read_whatever_keras_computes_in(
+    floats: str,
+) -> None:
+    usual = keras.config.floatx()
+    keras.config.set_floatx(floats)
+    try:
+        model = sequential(layers.Dense(100, name="hidden"), shape=(300,))
+        read = reading(Probe(model)(batch(300)), "hidden")
+    finally:
+        keras.config.set_floatx(usual)
+
+    assert read.nonfinite_weights == 0.0
+    assert read.kernel is not None
+    assert read.kernel.dtype == np.float32
+
+
 def test_masked_scores_of_an_attention_are_nothing_that_is_not_finite() -> None:
     inputs = keras.Input((4, 6))
     wide = layers.Dense(1_000, name="wide")

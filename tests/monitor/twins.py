@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf  # for its pipelines, which all backends take
+from keras.src.backend.common.global_state import get_global_attribute
 
 from gainstage import LayerMonitor
 
@@ -204,7 +205,8 @@ def _next_model() -> Outcome:
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Dense(2)(layers.Dropout(0.5)(inputs)))
     optimizer = keras.optimizers.SGD()
-    names = [model.name, optimizer.name, keras.Sequential().name, inputs.name]
+    names: list[Any] = [model.name, optimizer.name, keras.Sequential().name, inputs.name]
+    names.append(dict(get_global_attribute("object_name_uids")))  # of all kinds of operations
     return {
         "names": names + [layer.name for layer in model.layers],
         "next weights": [bits(weight) for weight in model.variables],
@@ -227,7 +229,8 @@ def mlp() -> Any:
     inputs = keras.Input((6,))
     x = layers.Dense(16, activation="tanh", kernel_regularizer="l2")(inputs)
     x = layers.Dropout(0.3)(x)
-    x = layers.Dense(12, activity_regularizer="l2")(x)
+    # Wide enough that its kernel is not read whole.
+    x = layers.Dense(300, activity_regularizer="l2")(x)
     x = layers.Activation("sigmoid")(x)
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
 
