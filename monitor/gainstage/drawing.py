@@ -75,10 +75,8 @@ class Parts:
             size = math.prod(weight.shape)
             if size > COORDINATES:
                 places = np.arange(COORDINATES) * GOLDEN % 1 * size
-                # Of int64 Keras makes floats on JAX, where it computes in bfloat16.
-                whole = np.int32 if size < 2**31 else np.int64
-                flat = ops.reshape(weight, (-1,))
-                weight = ops.take(flat, np.unique(places.astype(whole)), axis=0)
+                wide = np.int32 if size < 2**31 else np.int64  # which JAX does not have
+                weight = _taken(ops.reshape(weight, (-1,)), np.unique(places.astype(wide)))
             part = self._drawn[key] = self.whole(weight)
         return part
 
@@ -121,12 +119,12 @@ class Parts:
             counting = _over(mask, ops.shape(tensor)[: len(axes.positions)])
             counting = ops.cast(ops.reshape(counting, (-1,)), "int32")
             count = ops.sum(counting)
-            drawn = ops.take(ops.argsort(-counting), spread(count, most), axis=0)
+            drawn = _taken(ops.argsort(-counting), spread(count, most))
         else:
             count = math.prod(positions) if known else ops.shape(flat)[0]
             drawn = spread(count, most)
         count = most if known and mask is None else ops.minimum(count, most)
-        return self._add(ops.take(flat, drawn, axis=0), (most, units), count)
+        return self._add(_taken(flat, drawn), (most, units), count)
 
     def _add(self, tensor: Any, shape: tuple[int, ...], count: Any) -> int:
         if len(tensor.shape) != 1:
@@ -201,6 +199,14 @@ class Parts:
         self._tensors, self._finite, self._kept, self._drawn = [], [], [], {}
         self._totals = {part: [] for part in self._totals}
         self._counts = [count if isinstance(count, int) else None for count in self._counts]
+
+
+def _taken(tensor: Any, places: Any) -> Any:
+    """Of the first axis, what is at `places`."""
+    # Where Keras computes in bfloat16 it makes floats on JAX of numbers that come without a type.
+    if not ops.is_tensor(places):
+        places = ops.convert_to_tensor(places, str(places.dtype))
+    return ops.take(tensor, places, axis=0)
 
 
 def _joined(tensors: Sequence[Any]) -> list[Any]:
