@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from gainstage.contractions import Axes
-from gainstage.isolation import either
 
 Array = Any
 # Keras declares what its operations return too narrowly and too widely at once.
@@ -166,7 +165,7 @@ class Parts:
         sums = dict(zip(small, summed(small.values()), strict=True))
         if large:
             nothing = [ops.zeros((), "float32")] * len(large)
-            found = either(fine, lambda: nothing, lambda: summed(large.values()))
+            found = ops.cond(fine, lambda: nothing, lambda: summed(large.values()))
             sums |= zip(large, found, strict=True)
         return {
             part: sum((sums[id(weight)] for weight in total[1:]), sums[id(total[0])])

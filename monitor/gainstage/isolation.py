@@ -8,11 +8,15 @@ from a generator that the scope does not know.
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import keras
 
 from gainstage.peek import Current, here
+
+# Keras has no public name for where it keeps the numbers of its automatic names.
+_STATE = import_module("keras.src.backend.common.global_state")
 
 
 class Isolated:
@@ -82,25 +86,24 @@ class Isolated:
         with (
             keras.StatelessScope(state_mapping=mapping, collect_losses=True),
             _losses_kept(self._model),
+            _names_kept(),
         ):
             return self._function(*tensors)
 
 
-def either(condition: Any, this: Callable[[], Any], that: Callable[[], Any]) -> Any:
-    """What `this` returns where the `condition` holds, else what `that` does; only one is run.
-
-    `keras.ops.cond` would take one of the names that Keras numbers for the user's operations.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.cond(condition, this, that)
-    if backend == "jax":
-        import jax
-
-        return jax.lax.cond(condition, this, that)
-    return this() if condition else that()
+@contextmanager
+def _names_kept() -> Generator[None]:
+    # Operations are numbered as they are made, also those that a user's `call` makes anew in each
+    # pass: the next model's would be called otherwise.
+    numbers = _STATE.get_global_attribute("object_name_uids")
+    before = dict(numbers or {})
+    try:
+        yield
+    finally:
+        numbers = _STATE.get_global_attribute("object_name_uids")
+        if numbers is not None:
+            numbers.clear()
+            numbers.update(before)
 
 
 @contextmanager
