@@ -240,7 +240,7 @@ class LayerMonitor(keras.callbacks.Callback):
     @_contained
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Notes that a validation begins."""
-        self._validating = self._sampler is not None
+        self._validating = self._open and self._sampler is not None
 
     @_contained
     def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -255,7 +255,7 @@ class LayerMonitor(keras.callbacks.Callback):
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Closes the run, sends what waits, and prints what was found."""
         self._rest()
-        self._open, self._sampler = False, None
+        self._open = False
         recorder = self._recorder
         if recorder is None:
             return
