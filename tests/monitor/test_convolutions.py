@@ -63,27 +63,20 @@ def test_convolution_sums_what_it_counts(rank: int, groups: int, data: st.DataOb
     assert fan_in(layer, *shape) == pytest.approx(counted(layer, *shape))
 
 
-@pytest.mark.parametrize("rank", DEPTHWISE)
+@pytest.mark.parametrize(
+    ("kinds", "filters", "rank"),
+    [
+        *((DEPTHWISE, {}, rank) for rank in DEPTHWISE),
+        *((SEPARABLE, {"filters": 5}, rank) for rank in SEPARABLE),
+    ],
+)
 @few
 @given(data=st.data(), padding=PADDINGS, multiplier=st.integers(1, 3))
-def test_depthwise_convolution_sums_one_channel(
-    rank: int, padding: str, multiplier: int, data: st.DataObject
+def test_convolution_of_channels_one_by_one_sums_taps_and_then_what_it_mixes(
+    kinds: Any, filters: dict[str, int], rank: int, padding: str, multiplier: int, data: Any
 ) -> None:
     arranged = data.draw(arrangements(rank=rank, alike=True))
-    layer = DEPTHWISE[rank](depth_multiplier=multiplier, padding=padding, **arranged)
-    shape = shape_of(data.draw(sizes_for(rank)), 4, arranged["data_format"])
-
-    assert fan_in(layer, *shape) == pytest.approx(counted(layer, *shape))
-
-
-@pytest.mark.parametrize("rank", SEPARABLE)
-@few
-@given(data=st.data(), padding=PADDINGS, multiplier=st.integers(1, 3))
-def test_separable_convolution_sums_taps_and_then_channels(
-    rank: int, padding: str, multiplier: int, data: st.DataObject
-) -> None:
-    arranged = data.draw(arrangements(rank=rank, alike=True))
-    layer = SEPARABLE[rank](5, depth_multiplier=multiplier, padding=padding, **arranged)
+    layer = kinds[rank](**filters, depth_multiplier=multiplier, padding=padding, **arranged)
     shape = shape_of(data.draw(sizes_for(rank)), 4, arranged["data_format"])
 
     assert fan_in(layer, *shape) == pytest.approx(counted(layer, *shape))

@@ -3,14 +3,18 @@
 Usage: worker.py NUMBER PORT OTHER_PORT URL SPOOL, with $KERAS_BACKEND as the training is to run.
 """
 
-# ruff: noqa: E402 (a process says which one it is before Keras is imported)
-
 import json
 import logging
 import os
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+import keras
+import tensorflow as tf
+import twins
+
+from gainstage import LayerMonitor
 
 NUMBER, PORTS, URL, SPOOL = int(sys.argv[1]), sys.argv[2:4], sys.argv[4], sys.argv[5]
 BACKEND = os.environ["KERAS_BACKEND"]
@@ -24,8 +28,6 @@ if BACKEND == "tensorflow":
             "task": {"type": "worker", "index": NUMBER},
         }
     )
-    import tensorflow as tf
-
     STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()  # before anything is computed
 elif BACKEND == "torch":
     from torch import distributed
@@ -35,15 +37,8 @@ elif BACKEND == "torch":
         "gloo", init_method=f"tcp://127.0.0.1:{PORTS[0]}", rank=NUMBER, world_size=2
     )
 
-import keras
-
-if BACKEND == "jax":
+else:
     keras.distribution.initialize(f"127.0.0.1:{PORTS[0]}", 2, NUMBER)
-
-import tensorflow as tf
-import twins
-
-from gainstage import LayerMonitor
 
 
 def by_pipeline(training: twins.Training) -> Mapping[str, Any]:
