@@ -175,7 +175,7 @@ class Recorder:
         self._append(end)
         if self._spool is None or self._uplink is None:
             return 0
-        if self._uplink.met:  # nobody waits for a server that was never there
+        if self._uplink.meets(patience):  # nobody waits for a server that was never there
             self._uplink.drain(patience)
         self._uplink.close()
         left = len(self._spool)

@@ -121,7 +121,7 @@ class Uplink:
         self._url, self._address = url, ingest_url(url)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._wake, self._stop = threading.Event(), threading.Event()
-        self._met = False
+        self._tried, self._met = threading.Event(), False
         self._warned: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="gainstage-uplink", daemon=True)
         self._thread.start()
@@ -133,6 +133,11 @@ class Uplink:
     @property
     def met(self) -> bool:
         """Whether there ever was a connection."""
+        return self._met
+
+    def meets(self, patience: float) -> bool:
+        """Like `met`, after the first attempt; waits at most `patience` seconds for its end."""
+        self._tried.wait(patience)
         return self._met
 
     def drain(self, patience: float) -> None:
@@ -158,6 +163,7 @@ class Uplink:
                 with self._connection() as connection:
                     self.delivery.connected()
                     self._met = True
+                    self._tried.set()
                     self._talk(connection)
             except InvalidStatus as error:
                 self._warn(
@@ -174,6 +180,7 @@ class Uplink:
                         f"No server at {self._url}: statistics wait in "
                         f"{self.delivery.spool.path.parent}. {then}"
                     )
+            self._tried.set()
             self.delivery.lost(time.monotonic())
 
     def _connection(self) -> ClientConnection:

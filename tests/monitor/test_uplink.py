@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.sync.server import serve
 
 from gainstage import wire
 from gainstage.spool import Spool
@@ -332,3 +333,18 @@ def test_uplink_without_a_server_says_so_once_and_keeps_the_messages(spool: Spoo
     assert [text.split(":")[0] for text in heard.texts] == ["No server at http"]
     assert not uplink.met
     assert len(spool) == 1
+
+
+def test_first_attempt_to_connect_is_waited_for(spool: Spool) -> None:
+    """A training of a few milliseconds is over before a server that is there has answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        uplink = Uplink(spool, f"http://127.0.0.1:{listening.getsockname()[1]}", token=None)
+        assert not uplink.meets(0.05)
+
+        with serve(lambda connection: connection.recv(), sock=listening) as server:
+            answering = threading.Thread(target=server.serve_forever)
+            answering.start()
+            assert uplink.meets(60)
+            uplink.close()
+            server.shutdown()
+            answering.join()
