@@ -1,12 +1,13 @@
 """The probe's gradient: what the loss of the sampled examples says to each layer's weights.
 
 It is not the gradient that the optimizer gets, but one of a few examples of the same batch, taken
-beside the training: its noise is that of a batch of that size. Nothing is updated by it.
+beside the training: its noise is that of a batch of that size. Nothing is updated by it. The part
+that penalties have in it is told apart: they ask the same whatever the examples are.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,6 +18,14 @@ from gainstage.peek import Current
 
 # Keras declares what its operations return too narrowly and too widely at once.
 ops: Any = keras.ops
+
+
+class Slopes(NamedTuple):
+    """Rms of what is asked of a layer's trainable weights: by the loss, and by each part of it."""
+
+    loss: float
+    data: float
+    penalties: float
 
 
 class Gradients:
@@ -46,7 +55,7 @@ class Gradients:
         """How often it was compiled; 0 where the model runs eagerly."""
         return self._pass.traces
 
-    def __call__(self, batch: tuple[Any, ...], current: Current) -> dict[int, float]:
+    def __call__(self, batch: tuple[Any, ...], current: Current) -> dict[int, Slopes]:
         """Layer, by its `id` -> rms of the gradient over its trainable weights.
 
         `batch` is inputs, targets and the examples' weights. Layers without weights are left out.
@@ -54,13 +63,13 @@ class Gradients:
         squares = np.asarray(ops.convert_to_numpy(self._pass(current, *batch)), np.float64)
         sums = squares * self._sizes
         return {
-            layer: math.sqrt(sums[weights].sum() / self._sizes[weights].sum())
+            layer: Slopes(*np.sqrt(sums[:, weights].sum(axis=1) / self._sizes[weights].sum()))
             for layer, weights in self._weights.items()
             if weights
         }
 
     def _mean_squares(self, x: Any, y: Any, weights: Any) -> Any:
-        """[variables]: mean square of the gradient; runs in Python while it is traced."""
+        """[`Slopes`, variables]: mean squares; runs in Python while it is traced."""
         model = self._model
         scale = 1.0
         if model.optimizer is not None:  # which scales losses that float16 could not hold
@@ -68,18 +77,26 @@ class Gradients:
         # A scope hides the one around it, so the inner one holds all that the pass needs.
         everything = [(variable, variable.value) for variable in model.variables]
 
-        def loss(values: list[Any]) -> Any:
+        def losses(values: list[Any]) -> list[Any]:
             mapping = [*everything, *zip(self._variables, values, strict=True)]
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
                 outputs = model(x, training=True) if _knows_training(model) else model(x)
                 found = model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=weights)
-                return ops.cast(found, "float32") * scale
+                penalties = [ops.sum(ops.cast(one, "float32")) for one in model.losses]
+                parts = [ops.cast(found, "float32"), *([sum(penalties)] if penalties else [])]
+                return [part * scale for part in parts]
 
-        gradients = self._gradient(loss, [variable.value for variable in self._variables])
+        values = [variable.value for variable in self._variables]
+        slopes = [
+            [0.0 if one is None else _float(one) / scale for one in slope]
+            for slope in self._gradient(losses, values)
+        ]
+        of_loss, of_penalties = slopes[0], slopes[1] if len(slopes) > 1 else [0.0] * len(values)
+        of_data = [whole - part for whole, part in zip(of_loss, of_penalties, strict=True)]
         return ops.stack(
             [
-                ops.zeros(()) if one is None else ops.mean(ops.square(_float(one) / scale))
-                for one in gradients
+                ops.stack([ops.mean(ops.square(one)) for one in slope])
+                for slope in (of_loss, of_data, of_penalties)
             ]
         )
 
@@ -92,27 +109,36 @@ def _float(gradient: Any) -> Any:
     return ops.cast(ops.convert_to_tensor(gradient), "float32")
 
 
-Loss = Callable[[list[Any]], Any]
+# The losses at values of the variables; each backend's function returns the gradient of each.
+Losses = Callable[[list[Any]], list[Any]]
 
 
-def _tensorflow(loss: Loss, values: list[Any]) -> list[Any]:
+def _tensorflow(losses: Losses, values: list[Any]) -> list[list[Any]]:
     import tensorflow as tf
 
     tensors = [tf.convert_to_tensor(value) for value in values]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(tensors)
-        found = loss(tensors)
-    return tape.gradient(found, tensors)
+        found = losses(tensors)
+    return [tape.gradient(loss, tensors) for loss in found]
 
 
-def _jax(loss: Loss, values: list[Any]) -> list[Any]:
+def _jax(losses: Losses, values: list[Any]) -> list[list[Any]]:
     import jax
 
-    return jax.grad(loss)(values)
+    found, pull = jax.vjp(losses, values)
+    one, none = jax.numpy.ones(()), jax.numpy.zeros(())
+    chosen = [[one if there is loss else none for there in found] for loss in found]
+    return [pull(choice)[0] for choice in chosen]
 
 
-def _torch(loss: Loss, values: list[Any]) -> list[Any]:
+def _torch(losses: Losses, values: list[Any]) -> list[list[Any]]:
     import torch
 
     tensors = [value.detach().requires_grad_() for value in values]
-    return list(torch.autograd.grad(loss(tensors), tensors, allow_unused=True))
+    return [
+        list(torch.autograd.grad(loss, tensors, allow_unused=True, retain_graph=True))
+        if loss.requires_grad
+        else [None] * len(tensors)
+        for loss in losses(tensors)
+    ]

@@ -1,14 +1,14 @@
 """Sampling a model: the probe's pass, at a slower cadence its gradient, and one of validation."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gainstage import peek, wire
-from gainstage.gradients import Gradients
+from gainstage.gradients import Gradients, Slopes
 from gainstage.probe import MOST_TRACES, Probe
 from gainstage.sample import Sample
 from gainstage.submodels import has_call
@@ -82,10 +82,13 @@ class Sampler:
         return replace(sample, gradients=table, traced=sample.traced or gradients.traces > traces)
 
 
-def _table(found: dict[int, float], layers: Sequence[int]) -> wire.FloatBlock:
-    """[rows, gradient's rms and its ratio to the last layer's], NaN where a row has none."""
-    rms = np.array([found.get(layer, np.nan) for layer in layers], np.float32)
-    known = rms[~np.isnan(rms)]
+def _table(found: Mapping[int, Slopes], layers: Sequence[int]) -> wire.FloatBlock:
+    """[rows, `statistics.GRADIENTS`], NaN where a row has none."""
+    none = Slopes(np.nan, np.nan, np.nan)
+    slopes = np.array([found.get(layer, none) for layer in layers], np.float64).reshape(-1, 3)
+    loss, data, penalties = slopes.T
+    known = loss[~np.isnan(loss)]
     with np.errstate(all="ignore"):
-        ratio = rms / (known[-1] if known.size else np.float32(np.nan))
-    return np.stack([rms, ratio], axis=1)
+        ratio = loss / (known[-1] if known.size else np.nan)
+        penalised = np.where(penalties == 0, penalties, penalties / data)
+    return np.stack([loss, ratio, penalised], axis=1).astype(np.float32)

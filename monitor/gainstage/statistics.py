@@ -287,6 +287,15 @@ STATISTICS: tuple[Statistic, ...] = (
         "explode.",
         block="gradients",
     ),
+    Statistic(
+        "penalty_ratio",
+        "Penalties' gradient, against the data's",
+        "ratio",
+        "rms of dP/dW / rms of d(L - P)/dW, P the sum of the model's penalties",
+        "What regularizers ask of the layer's weights, relative to what the data ask. Weight decay "
+        "in the optimizer is not part of it.",
+        block="gradients",
+    ),
 )
 
 # Level -> the statistic that it is the decibels of.
@@ -296,3 +305,5 @@ GRADIENTS = tuple(id for id, statistic in BY_ID.items() if statistic.block == "g
 # The columns of the block "layers", which every sample has.
 IDS = tuple(id for id, statistic in BY_ID.items() if statistic.block == "layers")
 INDEX = {id: position for position, id in enumerate(IDS)}
+# The columns of each block, in the order in which they are sent.
+BLOCKS = {"layers": IDS, "gradients": GRADIENTS}

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from gainstage.gradients import Gradients
+from gainstage.gradients import Gradients, Slopes
 from gainstage.layers import leaves
+from gainstage.training import penalty_per_example
 
 from .models import EXAMPLES, batch, sequential
 from .test_probe_traces import different, everything_of
@@ -23,6 +24,10 @@ def fresh() -> None:
 
 def rms_of(model: Any, x: Any, y: Any, weights: Any = None) -> list[float]:
     """Rms of the gradient of each layer with weights, in their order."""
+    return [slopes.loss for slopes in slopes_of(model, x, y, weights)]
+
+
+def slopes_of(model: Any, x: Any, y: Any, weights: Any = None) -> list[Slopes]:
     return list(Gradients(model, leaves(model, None, ()))((x, y, weights), ()).values())
 
 
@@ -51,10 +56,31 @@ def test_penalties_and_the_weights_of_examples_are_part_of_it() -> None:
     weights = np.linspace(0, 2, EXAMPLES).astype(np.float32)
     model, kernel = linear(x, kernel_regularizer=keras.regularizers.L2(0.5))
 
-    (found,) = rms_of(model, x, y, weights)
+    (found,) = slopes_of(model, x, y, weights)
 
-    by_hand = x.T @ ((x @ kernel - y) * weights[:, None]) / EXAMPLES + kernel
-    assert found == pytest.approx(rms(by_hand), rel=1e-4)
+    of_data = x.T @ ((x @ kernel - y) * weights[:, None]) / EXAMPLES
+    assert found.loss == pytest.approx(rms(of_data + kernel), rel=1e-4)
+    assert found.data == pytest.approx(rms(of_data), rel=1e-4)
+    assert found.penalties == pytest.approx(rms(kernel), rel=1e-4)
+
+
+def test_penalty_on_outputs_is_told_apart_from_the_data_as_well() -> None:
+    x, y = batch(5), np.ones((EXAMPLES, 2), np.float32)
+    model, kernel = linear(x, activity_regularizer=keras.regularizers.L2(0.5))
+
+    (found,) = slopes_of(model, x, y)
+
+    examples = EXAMPLES if penalty_per_example() else 1
+    assert found.data == pytest.approx(rms(x.T @ (x @ kernel - y) / EXAMPLES), rel=1e-4)
+    assert found.penalties == pytest.approx(rms(x.T @ (x @ kernel) / examples), rel=1e-4)
+
+
+def test_without_penalties_all_of_it_comes_from_the_data() -> None:
+    model, _ = linear(x := batch(5))
+
+    (found,) = slopes_of(model, x, np.ones((EXAMPLES, 2), np.float32))
+
+    assert (found.data, found.penalties) == (found.loss, 0.0)
 
 
 def test_gradient_through_saturated_units_vanishes() -> None:
@@ -81,8 +107,8 @@ def test_weights_that_the_loss_does_not_depend_on_have_none() -> None:
     values = found((batch(5), [np.ones((EXAMPLES, 2), np.float32), None], None), ())
 
     named = {leaf.path: values[id(leaf.layer)] for leaf in found_leaves if id(leaf.layer) in values}
-    assert named["unused"] == 0.0
-    assert named["used"] > 0.0
+    assert named["unused"].loss == 0.0
+    assert named["used"].loss > 0.0
 
 
 def test_frozen_layers_have_none_to_tell() -> None:
