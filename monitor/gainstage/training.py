@@ -21,6 +21,7 @@ def describe_training(model: Any, batch_size: int | None, rate: float | None) ->
         optimizer=type(optimizer).__name__ if optimizer is not None else "",
         learning_rate=rate,
         momentum=float(getattr(optimizer, "momentum", 0.0) or 0.0),
+        weight_decay=float(getattr(optimizer, "weight_decay", 0.0) or 0.0),
         loss=loss_name(model),
         batch_size=batch_size,
         penalty_per_example=penalty_per_example(),

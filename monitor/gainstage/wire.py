@@ -103,6 +103,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     optimizer: str = ""
     learning_rate: float | None = None
     momentum: float = 0.0
+    weight_decay: float = 0.0  # that the optimizer takes off beside the loss, times the rate
     loss: str = ""
     batch_size: int | None = None
     # Whether this version of Keras divides an activity penalty by the batch size.

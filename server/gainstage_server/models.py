@@ -87,6 +87,7 @@ class TrainingModel(Answer):
     optimizer: str
     learning_rate: Number
     momentum: Number
+    weight_decay: Number
     loss: str
     batch_size: int | None
     penalty_per_example: bool

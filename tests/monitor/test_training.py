@@ -22,11 +22,12 @@ def model(**settings: object) -> keras.Model:
 
 
 def test_training_is_described_by_optimizer_loss_and_batch() -> None:
-    optimizer = keras.optimizers.SGD(0.25, momentum=0.5)
+    optimizer = keras.optimizers.SGD(0.25, momentum=0.5, weight_decay=0.125)
 
     told = describe_training(model(optimizer=optimizer, loss="mse"), 32, 0.25)
 
     assert (told.optimizer, told.learning_rate, told.momentum) == ("SGD", 0.25, 0.5)
+    assert told.weight_decay == 0.125
     assert (told.loss, told.batch_size) == ("mse", 32)
     assert (told.backend, told.keras) == (keras.backend.backend(), keras.__version__)
 

@@ -686,6 +686,8 @@ export interface components {
             learning_rate: number | ("NaN" | "Infinity" | "-Infinity") | null;
             /** Momentum */
             momentum: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /** Weight Decay */
+            weight_decay: number | ("NaN" | "Infinity" | "-Infinity") | null;
             /** Loss */
             loss: string;
             /** Batch Size */
