@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gainstage.callback import LayerMonitor
     from gainstage.finding import Finding
+    from gainstage.surgery import apply
 
-__all__ = ["Finding", "LayerMonitor"]
+__all__ = ["Finding", "LayerMonitor", "apply"]
 
 # Where the public names live. They are imported when first used, so that `import gainstage` needs
 # no Keras: the server imports the diagnosis, and has none.
-_HOMES = {"Finding": "gainstage.finding", "LayerMonitor": "gainstage.callback"}
+_HOMES = {
+    "Finding": "gainstage.finding",
+    "LayerMonitor": "gainstage.callback",
+    "apply": "gainstage.surgery",
+}
 
 
 def __getattr__(name: str) -> Any:
