@@ -23,7 +23,20 @@ VERDICTS = (
     Verdict("kernel", "The weights are too large for their number: the kernel needs the penalty."),
     Verdict("input", "What enters is too loud: it needs scaling."),
     Verdict("bias", "The bias alone drives the layer out of range."),
+    Verdict(
+        "over_regularized",
+        "Regularizers ask as much of the weights as the data do, and have silenced the layer.",
+    ),
     Verdict("dead", "Units put out the same value whatever comes in."),
+    Verdict(
+        "exploding",
+        "Levels or gradients grow from layer to layer beyond what can be learned from.",
+    ),
+    Verdict(
+        "vanishing",
+        "The gradient is all but gone before it reaches this layer and those before it.",
+    ),
+    Verdict("untrained", "The weights are trainable and hardly move."),
 )
 
 

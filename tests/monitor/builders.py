@@ -1,19 +1,24 @@
 """Messages, schemas and frames for the tests, with every field set that does not matter."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from gainstage import wire
-from gainstage.diagnosis import State, advance
-from gainstage.diagnosis.view import Layout, View
+from gainstage.activations import TABLE
+from gainstage.diagnosis import RULES, State, advance, begin
+from gainstage.diagnosis.fold import seen
+from gainstage.diagnosis.view import View
 from gainstage.finding import Finding
-from gainstage.statistics import BY_ID, IDS, INDEX
+from gainstage.statistics import BLOCKS, BY_ID
 
 IDENTITY = {"run": "run-1", "attempt": "00ff00ff00ff00ff", "seq": 0, "time": 1_700_000_000.0}
-COLUMNS = tuple(wire.Column(id, BY_ID[id].version) for id in IDS)
+COLUMNS = {
+    block: tuple(wire.Column(id, BY_ID[id].version) for id in ids) for block, ids in BLOCKS.items()
+}
 SGD = wire.Training(
     backend="tensorflow",
     keras="3.15.0",
@@ -42,6 +47,12 @@ CALM: Mapping[str, float] = {
     "nonfinite_rate": 0.0,
     "input_nonfinite_rate": 0.0,
     "weight_nonfinite_rate": 0.0,
+    "pre_std": 0.9,
+    "output_std": 0.2,
+    "update_ratio": 1e-3,
+    "gradient_rms": 0.01,
+    "gradient_ratio": 0.5,
+    "penalty_ratio": 0.0,
 }
 # The same layer far beyond it; which term is to blame is for each test to say.
 LOUD: Mapping[str, float] = {**CALM, "pre_db": 30.0, "saturation_rate": 0.9}
@@ -52,7 +63,16 @@ GUILTY: Mapping[str, Mapping[str, float]] = {
     "bias": {**LOUD, "bias_db": 30.0},
     "dead": {**CALM, "dead_units": 0.9},
     "nonfinite": {**CALM, "nonfinite_rate": 0.1},
+    "over_regularized": {**CALM, "pre_std": 0.01, "penalty_ratio": 2.0},
+    "exploding": {**CALM, "gradient_ratio": 1e4},
+    "vanishing": {**CALM, "gradient_ratio": 1e-6},
+    "untrained": {**CALM, "update_ratio": 1e-9},
 }
+
+
+BY_VERDICT = {rule.verdict: rule for rule in RULES}
+# Of the sigmoid.
+HEADROOM = 20 * np.log10(TABLE["sigmoid"].high or np.nan)
 
 
 def row(name: str = "hidden", **fields: Any) -> wire.Row:
@@ -77,27 +97,35 @@ def schema(
 ) -> wire.Schema:
     """A schema of `rows`, one where none are given, in which every statistic exists."""
     rows = tuple(rows) or (row(),)
-    if exists is None:
-        exists = np.ones((len(rows), len(COLUMNS)), bool)
-    mask = np.packbits(np.asarray(exists).ravel(), bitorder="little").tobytes()
-    return wire.Schema(
-        **{**IDENTITY, "seq": 1},
-        rows=rows,
-        blocks={"layers": wire.BlockSchema(COLUMNS, mask)},
-        training=training,
-    )
+    blocks = {
+        name: wire.BlockSchema(columns, _mask(np.ones((len(rows), len(columns)), bool)))
+        for name, columns in COLUMNS.items()
+    }
+    if exists is not None:
+        blocks["layers"] = wire.BlockSchema(COLUMNS["layers"], _mask(np.asarray(exists)))
+    return wire.Schema(**{**IDENTITY, "seq": 1}, rows=rows, blocks=blocks, training=training)
+
+
+def _mask(exists: Any) -> bytes:
+    return np.packbits(exists.ravel(), bitorder="little").tobytes()
 
 
 def sample(
-    step: int, *rows: Mapping[str, float], source: str = "probe"
+    step: int, *rows: Mapping[str, float], source: str = "probe", **logs: float
 ) -> tuple[wire.Frame, dict[str, wire.FloatBlock]]:
-    """A frame at `step` with the statistics of each row; those not named are NaN."""
-    values = np.full((len(rows), len(COLUMNS)), np.nan, np.float32)
-    for line, statistics in zip(values, rows, strict=True):
-        for id, value in statistics.items():
-            line[INDEX[id]] = value
-    frame = wire.Frame(**{**IDENTITY, "seq": 2 + step}, schema=1, step=step, source=source)
-    return frame, {"layers": values}
+    """A frame at `step` with the statistics of each row; those not named are NaN.
+
+    The block of gradients is there where a row has one.
+    """
+    blocks = {
+        name: np.array([[line.get(id, np.nan) for id in ids] for line in rows], np.float32)
+        for name, ids in BLOCKS.items()
+        if name == "layers" or any(id in line for id in ids for line in rows)
+    }
+    frame = wire.Frame(
+        **{**IDENTITY, "seq": 2 + step}, schema=1, step=step, source=source, logs=logs
+    )
+    return frame, blocks
 
 
 def view(
@@ -108,8 +136,16 @@ def view(
 ) -> View:
     """One frame as the rules see it, after `samples` samples; a Dense layer for each row."""
     rows = tuple(rows) or tuple(row(f"layer-{place}") for place in range(len(statistics)))
-    layout = Layout(schema(rows, training))
-    return View(layout, layout.matrix(sample(0, *statistics)[1]), samples)
+    before = begin(schema(rows, training))
+    return seen(replace(before, samples=samples - 1), *sample(0, *statistics))
+
+
+def symptoms(given: View) -> list[list[str]]:
+    """The verdicts whose symptom each row has."""
+    return [
+        [rule.verdict for rule in RULES if rule.symptom(given)[place]]
+        for place in range(len(given.layout.rows))
+    ]
 
 
 def fold(

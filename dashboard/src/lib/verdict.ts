@@ -16,7 +16,11 @@ const LOOKS: ReadonlyMap<string, Look> = new Map<string, Look>([
   ["kernel", { title: "kernel", sign: "◆", tone: "warning" }],
   ["input", { title: "input", sign: "▶", tone: "warning" }],
   ["bias", { title: "bias", sign: "■", tone: "warning" }],
+  ["over_regularized", { title: "over-regularized", sign: "▽", tone: "warning" }],
   ["dead", { title: "dead", sign: "○", tone: "warning" }],
+  ["exploding", { title: "exploding", sign: "↗", tone: "warning" }],
+  ["vanishing", { title: "vanishing", sign: "↘", tone: "warning" }],
+  ["untrained", { title: "untrained", sign: "=", tone: "warning" }],
 ]);
 
 /** The look of a verdict; one that a newer server knows is shown by its own name. */

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.rules import RULES, RULES_VERSION
-from gainstage.diagnosis.view import Layout, View
+from gainstage.diagnosis.view import COLUMNS, SLOWER, Floats, Layout, View
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
 
@@ -28,6 +28,10 @@ class State:
     Attributes:
         layout: The schema, as arrays.
         samples: Frames folded.
+        first_step: Optimizer step of the first of them.
+        step: Optimizer step of the newest of them.
+        slower: [rows, statistics of blocks that not every frame has], as they last were.
+        path: [rows], how far the weights have moved; as in `View`.
         held: [rules, rows], samples in a row with the symptom.
         onset: [rules, rows], step at which the symptom began.
         cleared: Row -> samples in a row without the symptom of its open finding.
@@ -37,6 +41,10 @@ class State:
 
     layout: Layout
     samples: int = 0
+    first_step: int = 0
+    step: int = 0
+    slower: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    path: Floats = field(default_factory=lambda: np.zeros(0))
     held: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     onset: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     cleared: dict[int, int] = field(default_factory=dict)
@@ -69,8 +77,10 @@ def begin(schema: wire.Schema) -> State:
     Raises:
         WireError: The schema contradicts itself.
     """
-    counts = np.zeros((len(RULES), len(schema.rows)), np.int64)
-    return State(Layout(schema), held=counts, onset=counts)
+    rows = len(schema.rows)
+    counts = np.zeros((len(RULES), rows), np.int64)
+    nothing = np.full((rows, len(COLUMNS) - SLOWER), np.nan)
+    return State(Layout(schema), slower=nothing, path=np.zeros(rows), held=counts, onset=counts)
 
 
 def advance(
@@ -79,17 +89,43 @@ def advance(
     """The state after `frame`, and the findings that opened or closed with it."""
     if frame.source != "probe" or "layers" not in blocks:
         return state, []
-    view = View(state.layout, state.layout.matrix(blocks), state.samples + 1)
+    view = seen(state, frame, blocks)
+    state = replace(
+        state,
+        samples=view.samples,
+        first_step=frame.step - view.steps,
+        step=frame.step,
+        slower=view.values[:, SLOWER:],
+        path=view.path,
+    )
     with np.errstate(invalid="ignore"):  # levels of silence and of overflow are infinite
         return _judge(state, view, frame.step)
+
+
+def seen(state: State, frame: wire.Frame, blocks: dict[str, wire.FloatBlock]) -> View:
+    """`frame` as the rules see it after `state`."""
+    values = state.layout.matrix(blocks, state.slower)
+    # The first sample has no step before it, and its rows no ratio.
+    moved = np.nan_to_num(values[:, COLUMNS["update_ratio"]], nan=0.0)
+    return View(
+        state.layout,
+        values,
+        samples=state.samples + 1,
+        steps=frame.step - state.first_step if state.samples else 0,
+        path=state.path + moved * max(0, frame.step - state.step),
+        rate=frame.logs.get("learning_rate", state.layout.schema.training.learning_rate),
+        blocks=frozenset(blocks),
+    )
 
 
 def _judge(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
     symptoms = np.stack([rule.symptom(view) for rule in RULES])
     symptoms &= np.cumsum(symptoms, axis=0) == 1  # precedence: the first rule that applies
-    held = np.where(symptoms, state.held + 1, 0)
-    onset = np.where(held == 1, step, state.onset)
-    state = replace(state, samples=view.samples, held=held, onset=onset)
+    # A rule counts the samples that hold what it judges.
+    told = np.array([[rule.block in view.blocks] for rule in RULES])
+    held = np.where(told, np.where(symptoms, state.held + 1, 0), state.held)
+    onset = np.where(told & (held == 1), step, state.onset)
+    state = replace(state, held=held, onset=onset)
     state, closed = _close(state, view, step)
     state, opened = _open(state, view, step)
     return state, closed + opened
@@ -99,6 +135,8 @@ def _close(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
     cleared, opened, events = dict(state.cleared), dict(state.opened), list[Finding]()
     for row, finding in state.opened.items():
         rule = RULES[PLACES[finding.verdict]]
+        if rule.block not in view.blocks:
+            continue
         cleared[row] = 0 if rule.holds(view)[row] else cleared.get(row, 0) + 1
         if cleared[row] >= rule.closes_after:
             events.append(_ended(opened.pop(row), step))
@@ -176,6 +214,10 @@ class _Version(msgspec.Struct, frozen=True):
 class _Checkpoint(_Version, frozen=True):
     schema: wire.Schema
     samples: int
+    first_step: int
+    step: int
+    slower: list[list[float]]
+    path: list[float]
     held: list[list[int]]
     onset: list[list[int]]
     cleared: dict[int, int]
@@ -190,6 +232,10 @@ def dump_state(state: State) -> bytes:
             RULES_VERSION,
             state.layout.schema,
             state.samples,
+            state.first_step,
+            state.step,
+            state.slower.tolist(),
+            state.path.tolist(),
             state.held.tolist(),
             state.onset.tolist(),
             state.cleared,
@@ -215,6 +261,10 @@ def load_state(data: bytes) -> State:
     return State(
         Layout(saved.schema),
         saved.samples,
+        saved.first_step,
+        saved.step,
+        np.array(saved.slower, np.float64).reshape(-1, len(COLUMNS) - SLOWER),
+        np.array(saved.path, np.float64),
         np.array(saved.held, np.int64).reshape(len(RULES), -1),
         np.array(saved.onset, np.int64).reshape(len(RULES), -1),
         saved.cleared,

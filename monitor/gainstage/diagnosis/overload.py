@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from gainstage.diagnosis.rule import Case, Prescription, Rule
-from gainstage.diagnosis.view import Bools, View
+from gainstage.diagnosis.upstream import source_of
+from gainstage.diagnosis.view import REFERENCE_DB, Bools, View
 
 # A Gaussian pre-activation whose rms stands at the edge of saturation has 32 % of its values
 # beyond it. Above that the level is no longer the work of a few outliers.
@@ -58,12 +59,12 @@ def overload_rule(
     """
 
     def symptom(view: View) -> Bools:
-        return overloaded(view) & (view.cause == verdict)
+        return _blamed(view, overloaded(view)) & (view.cause == verdict)
 
     def holds(view: View) -> Bools:
         others = np.max(list(view.excess.values()), axis=0)
         leads = (view.cause == verdict) | (view.excess[verdict] >= others - TAKEOVER_DB)
-        return still_overloaded(view) & leads
+        return _blamed(view, still_overloaded(view)) & leads
 
     def limits(case: Case) -> dict[str, float | None]:
         references = {
@@ -72,22 +73,18 @@ def overload_rule(
             "coherence_db": 0.0,
             "bias_db": case.headroom_db,
         }
-        shown: dict[str, float | None] = {
-            "pre_db": case.headroom_db,
-            "saturation_rate": SATURATED_SHARE,
-        }
+        shown: dict[str, float | None] = {"output_db": REFERENCE_DB}
+        if np.isfinite(case.headroom_db):
+            shown = {"pre_db": case.headroom_db, "saturation_rate": SATURATED_SHARE}
         for statistic, reference in references.items():
             if np.isfinite(case[statistic]):
                 shown[statistic] = reference if statistic == limit else None
         return shown
 
     def summary(case: Case) -> str:
-        return (
-            f"{case.row.path} runs {case['pre_db'] - case.headroom_db:+.0f} dB over the headroom "
-            f"of its {case.row.activation}, {case['saturation_rate']:.0%} saturated: {guilty} "
-            f"(input {_level(case['input_db'])}, kernel gain {_level(case['gain_db'])}, "
-            f"coherence {_level(case['coherence_db'])}, bias {_level(case['bias_db'])})."
-        )
+        terms = {"input": "input", "kernel gain": "gain", "coherence": "coherence", "bias": "bias"}
+        levels = ", ".join(f"{words} {_level(case[f'{id}_db'])}" for words, id in terms.items())
+        return f"{case.row.path} {_symptom_of(case)}: {guilty} ({levels})."
 
     return Rule(
         verdict=verdict,
@@ -104,3 +101,24 @@ def overload_rule(
 
 def _level(decibels: float) -> str:
     return f"{decibels:+.0f} dB" if np.isfinite(decibels) else "none"
+
+
+def _symptom_of(case: Case) -> str:
+    if np.isfinite(case.headroom_db):
+        return (
+            f"runs {case['pre_db'] - case.headroom_db:+.0f} dB over the headroom of its "
+            f"{case.row.activation}, {case['saturation_rate']:.0%} saturated"
+        )
+    rows, places = case.view.layout.rows, np.flatnonzero(overloaded(case.view)).tolist()
+    behind = (rows[at].path for at in places if source_of(case.view, at) == case.position)
+    return f"puts out {case['output_db']:+.0f} dB and overloads {next(behind, 'what is behind it')}"
+
+
+def _blamed(view: View, loud: Bools) -> Bools:
+    """[rows]: the `loud` ones, or in the place of those that get too much the rows that send it."""
+    blamed = loud.copy()
+    for place in np.flatnonzero(loud & (view.cause == "input")).tolist():
+        source = source_of(view, place)
+        blamed[place] = source == place
+        blamed[source] = True
+    return blamed

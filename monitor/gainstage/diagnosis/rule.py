@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gainstage.diagnosis.view import Bools, View
+import numpy as np
+
+from gainstage.diagnosis.strength import TARGET_DB
+from gainstage.diagnosis.view import REFERENCE_DB, Bools, View
 from gainstage.finding import Severity
 from gainstage.wire import Row, Training
 
@@ -34,6 +37,11 @@ class Case:
 
     def __getitem__(self, statistic: str) -> float:
         return float(self.view[statistic][self.position])
+
+    @property
+    def wanted_db(self) -> float:
+        """Level at which the layer is safe: half its headroom, or unit rms where it has none."""
+        return self.headroom_db + TARGET_DB if np.isfinite(self.headroom_db) else REFERENCE_DB
 
     @property
     def headroom_db(self) -> float:
@@ -74,6 +82,7 @@ class Rule:
         least_steps: ... and steps between the first and the last of them, so that dense sampling
             does not take a transient for a state.
         closes_after: Samples in a row without it before it closes.
+        block: The block of a frame that the symptom is read from; samples without it do not count.
         spreads: Whether the symptom reaches every layer from the first: while a finding is open,
             no other layer is accused.
     """
@@ -91,6 +100,7 @@ class Rule:
     opens_after: int = 3
     least_steps: int = 20
     closes_after: int = 5
+    block: str = "layers"
     spreads: bool = False
 
 

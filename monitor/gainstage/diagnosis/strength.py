@@ -19,6 +19,8 @@ DECAY_STEPS = 50
 # initializer is right: a training's length, so that the features survive it. On the same data,
 # a tenth to five times the strength made no difference, twenty times cost accuracy.
 HOLDING_STEPS = 5_000
+# A factor of e in amplitude.
+NEPER_DB = 20 / math.log(10)
 # The level aimed at stands 6 dB, half, below the headroom: safely inside, where gradients pass.
 TARGET_DB = -6.0
 # The share of the stability bound that is used at most: noise in the input energy is 2 dB.
@@ -57,21 +59,29 @@ def penalty(
     if training.optimizer in ADAPTIVE:
         return ADAPTIVE_GRADIENT * DECAY_STEPS / steps / (2 * target)
     rate = training.learning_rate or USUAL_RATE
-    nepers = max(excess_db, 1.0) * math.log(10) / 20
+    nepers = max(excess_db, 1.0) / NEPER_DB
     wanted = nepers * (1 - training.momentum) / (2 * rate * eigenvalue * steps)
     bound = (1 + training.momentum) / (rate * eigenvalue)
     return min(wanted, STABLE_SHARE * bound)
 
 
 def activity_penalty(
-    row: Row, training: Training, *, excess_db: float, target: float, eigenvalue: float
+    row: Row,
+    training: Training,
+    *,
+    excess_db: float,
+    target: float,
+    eigenvalue: float,
+    steps: int = DECAY_STEPS,
 ) -> float:
     """Lambda for `activity_regularizer=keras.regularizers.L2(...)` in the Keras in hand.
 
     Keras sums the penalty over units and positions; versions before 3.14 sum it over the examples
     of the batch as well.
     """
-    strength = penalty(training, excess_db=excess_db, target=target, eigenvalue=eigenvalue)
+    strength = penalty(
+        training, excess_db=excess_db, target=target, eigenvalue=eigenvalue, steps=steps
+    )
     positions = math.prod(size or 1 for size in row.output_shape[:-1])
     examples = 1 if training.penalty_per_example else training.batch_size or 32
     return strength / (positions * examples)

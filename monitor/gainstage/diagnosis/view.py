@@ -8,12 +8,19 @@ import numpy.typing as npt
 
 from gainstage import wire
 from gainstage.activations import TABLE
-from gainstage.statistics import INDEX
+from gainstage.statistics import BLOCKS
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 LAYERS = "layers"
+LINEAR = {None, "linear"}
+# Unit rms: what a layer is made for.
+REFERENCE_DB = 0.0
+# A statistic's place among the columns of a view: those of every block, one block after the other.
+COLUMNS = {id: place for place, id in enumerate(id for ids in BLOCKS.values() for id in ids)}
+# The first of those of other blocks than LAYERS, which every frame has.
+SLOWER = len(BLOCKS[LAYERS])
 
 
 class Layout:
@@ -30,26 +37,41 @@ class Layout:
             raise wire.WireError(
                 f"A schema has a block {LAYERS!r}. Received: {', '.join(schema.blocks) or 'none'}."
             )
-        block = schema.blocks[LAYERS]
-        self.columns = {column.id: place for place, column in enumerate(block.columns)}
-        self.exists = wire.mask_of(block, len(self.rows))
+        # Of each block: the places of the sent columns that are known, those that they go to, and
+        # [rows, known columns], True where a value exists.
+        self._columns: dict[str, tuple[list[int], list[int], Bools]] = {}
+        for name in BLOCKS.keys() & schema.blocks.keys():
+            block = schema.blocks[name]
+            sent = [at for at, column in enumerate(block.columns) if column.id in COLUMNS]
+            known = [COLUMNS[block.columns[at].id] for at in sent]
+            exists = wire.mask_of(block, len(self.rows))[:, sent]
+            self._columns[name] = (sent, known, exists)
         functions = [TABLE.get(row.activation or "linear") for row in self.rows]
         headrooms = [function.headroom if function else None for function in functions]
         gains = [function.gain if function else 1.0 for function in functions]
+        # Rows that the data enter.
+        self.first: Bools = np.array([not row.inputs for row in self.rows], bool)
+        read = {place for row in self.rows for place in row.inputs}
+        # Rows that no other row is fed by.
+        self.last: Bools = np.array([place not in read for place in range(len(self.rows))], bool)
+        self.trainable: Bools = np.array([row.trainable for row in self.rows], bool)
         self.judged: Bools = np.array([not row.unjudged for row in self.rows], bool)
+        self.nonlinear: Bools = np.array([row.activation not in LINEAR for row in self.rows], bool)
         self.headroom_db: Floats = 20 * np.log10(
             np.array([np.nan if value is None else value for value in headrooms], float)
         )
         self.reference_gain_db: Floats = 20 * np.log10(np.array(gains, float))
 
-    def matrix(self, blocks: dict[str, wire.FloatBlock]) -> Floats:
-        """[rows, statistics] in this program's order of statistics; absent values are NaN."""
-        sent = blocks[LAYERS]
-        values = np.full((len(self.rows), len(INDEX)), np.nan)
-        for id, place in INDEX.items():
-            column = self.columns.get(id)
-            if column is not None:
-                values[:, place] = np.where(self.exists[:, column], sent[:, column], np.nan)
+    def matrix(self, blocks: dict[str, wire.FloatBlock], slower: Floats) -> Floats:
+        """[rows, statistics] in the order of `COLUMNS`; absent values are NaN.
+
+        `slower` is what the blocks last held that not every frame has, from column SLOWER on.
+        """
+        values = np.full((len(self.rows), len(COLUMNS)), np.nan)
+        values[:, SLOWER:] = slower
+        for name, (sent, known, exists) in self._columns.items():
+            if name in blocks:
+                values[:, known] = np.where(exists, blocks[name][:, sent], np.nan)
         return values
 
 
@@ -59,16 +81,25 @@ class View:
 
     Attributes:
         layout: What holds for all frames of the schema.
-        values: [rows, statistics].
+        values: [rows, statistics], of the newest block of each kind.
         samples: Frames of this schema up to and with this one.
+        steps: Optimizer steps since the first sample.
+        path: [rows], how far each row's weights have moved in them, in units of their size: the
+            sum of what they moved between samples.
+        rate: The learning rate; None where it is not known.
+        blocks: The names of the blocks that were sampled this time.
     """
 
     layout: Layout
     values: Floats
     samples: int
+    steps: int
+    path: Floats
+    rate: float | None = None
+    blocks: frozenset[str] = frozenset(BLOCKS)
 
     def __getitem__(self, statistic: str) -> Floats:
-        return self.values[:, INDEX[statistic]]
+        return self.values[:, COLUMNS[statistic]]
 
     @cached_property
     def overload_db(self) -> Floats:
@@ -91,6 +122,11 @@ class View:
             ),
         }
         return {name: np.maximum(np.nan_to_num(term, nan=0.0), 0.0) for name, term in terms.items()}
+
+    @cached_property
+    def decomposed(self) -> Bools:
+        """[rows]: whether it is known what a row's level is made of."""
+        return np.isfinite(self["gain_db"])
 
     @cached_property
     def signal_db(self) -> Floats:

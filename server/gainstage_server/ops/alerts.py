@@ -54,7 +54,7 @@ FINDING_HOLD = "1m"
 def finding_alert(rule: Rule) -> Alert:
     """The alert about layers that have an open finding of `rule`."""
     return Alert(
-        name=f"Gainstage{rule.verdict.capitalize()}Finding",
+        name=f"Gainstage{rule.verdict.title().replace('_', '')}Finding",
         expr=LAYER_FINDING.format(rule.verdict),
         # What a rule says after one sample does not go away by itself, and every step is wasted.
         hold=FINDING_HOLD if rule.opens_after > 1 else "0s",

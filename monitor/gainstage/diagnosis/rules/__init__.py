@@ -1,11 +1,24 @@
 """The rules, in order of precedence: a layer with several symptoms gets the first one's verdict.
 
 What is not finite explains everything behind it. What is saturated is also constant, so overload
-comes before dead units.
+comes before dead units. What a penalty has silenced ends up dead. Saturated and dead layers let no
+gradient pass, so that the rules of gradients come behind them, and weights that do not move for
+none of these reasons come last.
 """
 
 from gainstage.diagnosis.rule import Rule
-from gainstage.diagnosis.rules import activity, bias, dead, input, kernel, nonfinite
+from gainstage.diagnosis.rules import (
+    activity,
+    bias,
+    dead,
+    exploding,
+    input,
+    kernel,
+    nonfinite,
+    over_regularized,
+    untrained,
+    vanishing,
+)
 
 RULES: tuple[Rule, ...] = (
     nonfinite.RULE,
@@ -13,8 +26,12 @@ RULES: tuple[Rule, ...] = (
     activity.RULE,
     kernel.RULE,
     input.RULE,
+    over_regularized.RULE,
     dead.RULE,
+    exploding.RULE,
+    vanishing.RULE,
+    untrained.RULE,
 )
 
 # Changes with any rule, threshold or formula: a checkpoint of another version is folded again.
-RULES_VERSION = 1
+RULES_VERSION = 2

@@ -6,18 +6,17 @@ from typing import Any
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
-from gainstage.diagnosis.strength import ADAPTIVE, TARGET_DB, activity_penalty, amplitude
+from gainstage.diagnosis.strength import ADAPTIVE, activity_penalty, amplitude
 
 
 def prescribe(case: Case) -> Prescription:
     """An activity penalty on the pre-activation, in front of the activation function."""
     row, training = case.row, case.training
-    wanted = case.headroom_db + TARGET_DB
     strength = activity_penalty(
         row,
         training,
-        excess_db=case["pre_db"] - wanted,
-        target=amplitude(wanted),
+        excess_db=case["pre_db"] - case.wanted_db,
+        target=amplitude(case.wanted_db),
         eigenvalue=case["input_eigenvalue"],
     )
     penalised = layer(
@@ -26,7 +25,8 @@ def prescribe(case: Case) -> Prescription:
         activity_regularizer=call("keras.regularizers.L2", l2=float(f"{strength:.2g}")),
     )
     layers = [penalised]
-    remedy = f"Penalise what {row.path} puts out, before its {row.activation}: L2({strength:.2g})."
+    before = f", before its {row.activation}" if row.activation else ""
+    remedy = f"Penalise what {row.path} puts out{before}: L2({strength:.2g})."
     if row.fused:
         layers.append(call("keras.layers.Activation", activation=row.activation))
         remedy += (

@@ -4,13 +4,13 @@ from gainstage.contractions import TABLE
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription
 from gainstage.diagnosis.source import call, layer, replacement
-from gainstage.diagnosis.strength import TARGET_DB, amplitude, penalty
+from gainstage.diagnosis.strength import amplitude, penalty
 
 
 def prescribe(case: Case) -> Prescription:
     """A bias of 0 to begin with, and a penalty that keeps it small."""
     row = case.row
-    wanted = case.headroom_db + TARGET_DB
+    wanted = case.wanted_db
     strength = penalty(case.training, excess_db=case["bias_db"] - wanted, target=amplitude(wanted))
     name = TABLE[row.kind].bias_argument if row.kind in TABLE else "bias"
     regularizer = call("keras.regularizers.L2", l2=float(f"{strength:.2g}"))

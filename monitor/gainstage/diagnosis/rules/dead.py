@@ -17,13 +17,22 @@ CLOSING_SHARE = 0.5
 # unit puts out a hundred times as far: the first ones throw it past its zero for good, and would
 # throw a `leaky_relu` to infinity.
 LOUD_DB = 20.0
-NONLINEAR = {None, "linear"}
+# A hundredth of unit spread: what enters is all but the same for every example, and so is what any
+# unit makes of it. The fault lies before the layer then, where the signal was lost.
+SILENT_DB = -40.0
+
+
+def hears(view: View) -> Bools:
+    """[rows]: whether what enters differs from example to example."""
+    with np.errstate(divide="ignore"):
+        return ~(20 * np.log10(view["input_std"]) < SILENT_DB)
 
 
 def _dead(view: View, share: float) -> Bools:
-    nonlinear = np.array([row.activation not in NONLINEAR for row in view.layout.rows], bool)
-    enough = view.samples >= WINDOW
-    return view.layout.judged & nonlinear & (view["dead_units"] > share) & enough
+    if view.samples < WINDOW:
+        return np.zeros_like(view.layout.judged)
+    constant = view.layout.nonlinear & (view["dead_units"] > share)
+    return view.layout.judged & constant & hears(view)
 
 
 def symptom(view: View) -> Bools:
@@ -100,7 +109,8 @@ RULE = Rule(
     meaning="Units put out the same value whatever comes in.",
     threshold=(
         f"More than {DEAD_SHARE:.0%} of the units are constant over the last {WINDOW} samples; "
-        f"closes at {CLOSING_SHARE:.0%}. About half die harmlessly behind all-positive inputs."
+        f"closes at {CLOSING_SHARE:.0%}. Not where what enters has a spread below "
+        f"{SILENT_DB:g} dB. About half die harmlessly behind all-positive inputs."
     ),
     symptom=symptom,
     holds=holds,

@@ -1,0 +1,154 @@
+"""Penalties that rival the loss and have silenced the layer."""
+
+import math
+
+import numpy as np
+
+from gainstage.diagnosis.carried import penalties
+from gainstage.diagnosis.overload import still_overloaded
+from gainstage.diagnosis.rule import Case, Prescription, Rule
+from gainstage.diagnosis.source import Call, call, layer, replacement
+from gainstage.diagnosis.strength import (
+    HOLDING_STEPS,
+    NEPER_DB,
+    activity_penalty,
+    amplitude,
+    penalty,
+)
+from gainstage.diagnosis.view import Bools, Floats, View
+
+# What penalties ask is then a third of all that is asked of the weights. Where training works they
+# asked for a tenth to a quarter, with L2(0.01) of every kernel.
+RIVALS = 0.5
+# A quarter of unit spread. A layer that a penalty only keeps within its headroom is louder, however
+# large the penalty's part in the gradient is.
+QUIET_DB = -12.0
+CLOSING_DB = -6.0
+
+
+def pressure(view: View) -> Floats:
+    """[rows]: what penalties and decay ask of the weights, relative to what moves them besides."""
+    ratio = np.nan_to_num(view["penalty_ratio"], nan=0.0, posinf=np.inf)
+    decay = view.layout.schema.training.weight_decay * (view.rate or 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_decay = np.nan_to_num(decay / view["update_ratio"], nan=0.0, posinf=np.inf)
+    return np.maximum(ratio, np.where(view.layout.trainable, of_decay, 0.0))
+
+
+def _spread(view: View) -> Floats:
+    """[rows]: of what the layer says, before its activation bounds it.
+
+    Behind a rectifier, which is linear where it passes anything, the quieter side of it.
+    """
+    rectified = np.where(view.layout.reference_gain_db > 0, view["output_std"], np.nan)
+    of_pre = np.fmin(view["pre_std"], rectified)
+    return np.where(np.isnan(of_pre), view["output_std"], of_pre)
+
+
+def _pressed(view: View, quiet_db: float) -> Bools:
+    with np.errstate(divide="ignore"):
+        quiet = 20 * np.log10(_spread(view)) < quiet_db
+    return quiet & (pressure(view) > RIVALS) & ~still_overloaded(view)
+
+
+def symptom(view: View) -> Bools:
+    """[rows]: pressed by a penalty, and all but silent."""
+    return _pressed(view, QUIET_DB)
+
+
+def holds(view: View) -> Bools:
+    """[rows]: still pressed, and not yet audible."""
+    return _pressed(view, CLOSING_DB)
+
+
+def limits(case: Case) -> dict[str, float | None]:
+    """What presses the weights, and how little the layer says."""
+    shown = (id for id in ("pre_std", "output_std", "gain_db") if np.isfinite(case[id]))
+    pressing: dict[str, float | None] = {"penalty_ratio": RIVALS}
+    if not case["penalty_ratio"] > RIVALS:
+        pressing = {"update_ratio": None}
+    return pressing | dict.fromkeys(shown)
+
+
+def summary(case: Case) -> str:
+    """Which penalty, and what it has done."""
+    spread = float(_spread(case.view)[case.position])
+    if case["penalty_ratio"] > RIVALS:
+        names = " and ".join(penalties(case.row)) or "penalties of other layers"
+        what = f"{names} ask {case['penalty_ratio']:.1f} times of its weights what the data ask"
+    else:
+        what = f"the optimizer's weight decay makes up {pressure_of(case):.0%} of what moves it"
+    return f"{case.row.path} is all but silent, with a spread of {spread:.2g}: {what}."
+
+
+def pressure_of(case: Case) -> float:
+    """Of one layer, as `pressure`."""
+    return float(pressure(case.view)[case.position])
+
+
+def _usual_rms(case: Case) -> float:
+    """Of weights at the variance-preserving gain."""
+    gain = amplitude(float(case.view.layout.reference_gain_db[case.position]))
+    return gain / math.sqrt(case.row.fan_in or 1.0)
+
+
+def prescribe(case: Case) -> Prescription:
+    """The same penalties, as weak as one has to be that only keeps weights from growing."""
+    row, training = case.row, case.training
+    if not case["penalty_ratio"] > RIVALS:
+        return Prescription(
+            f"Lower `weight_decay` of {training.optimizer} from {training.weight_decay:g} to "
+            f"{training.weight_decay / (10 * pressure_of(case)):.1g}, a tenth of what then moves "
+            "the weights, and begin again: what is gone does not come back by itself."
+        )
+    carried = penalties(row)
+    weaker: dict[str, Call] = {}
+    for name in carried:
+        if name == "activity_regularizer":
+            strength = activity_penalty(
+                row,
+                training,
+                excess_db=NEPER_DB,
+                target=1.0,
+                eigenvalue=case["input_eigenvalue"],
+                steps=HOLDING_STEPS,
+            )
+        else:
+            usual = _usual_rms(case)
+            strength = penalty(training, excess_db=NEPER_DB, target=usual, steps=HOLDING_STEPS)
+        weaker[name] = call("keras.regularizers.L2", l2=float(f"{strength:.1g}"))
+    if not weaker:
+        return Prescription(
+            "The penalty is none of this layer's arguments: look for `add_loss` and for the "
+            "penalties on outputs of the layers behind it, and weaken them tenfold."
+        )
+    given = ", ".join(f"{name}=L2({one['arguments']['l2']:g})" for name, one in weaker.items())
+    return Prescription(
+        f"Weaken what {row.path} carries: {given}. That takes a factor e off weights which no data "
+        f"hold against it in {HOLDING_STEPS:,} steps, a training's length, where it now outweighs "
+        "the data in each. Begin again rather than go on: what is gone does not come back by "
+        "itself.",
+        replacement(row, layer(row, **weaker)),
+    )
+
+
+RULE = Rule(
+    verdict="over_regularized",
+    title="Penalties that rival the loss",
+    meaning="Regularizers ask as much of the weights as the data do, and have silenced the layer.",
+    threshold=(
+        f"The penalties' gradient is above {RIVALS:g} of the data's, or weight decay above that "
+        f"share of what moves the weights, and the spread of the pre-activation is below "
+        f"{QUIET_DB:g} dB, in 2 samples of the gradient in a row; closes above {CLOSING_DB:g} dB. "
+        "Not before the layer is back inside its headroom: a saturated layer has hardly any "
+        "gradient of the data, and a penalty that is right outweighs it."
+    ),
+    symptom=symptom,
+    holds=holds,
+    limits=limits,
+    summary=summary,
+    prescribe=prescribe,
+    opens_after=2,
+    closes_after=2,
+    block="gradients",
+)

@@ -1,0 +1,93 @@
+"""Weights that do not move, though they should."""
+
+import numpy as np
+
+from gainstage.diagnosis.blocking import blocking
+from gainstage.diagnosis.rule import Case, Prescription, Rule
+from gainstage.diagnosis.rules import vanishing
+from gainstage.diagnosis.view import Bools, Floats, View
+from gainstage.windows import WINDOW
+
+# At a millionth of their size a step, weights have moved by a tenth of it in 100,000 steps. Slow
+# but successful trainings move them by 1e-4 a step and more.
+STILL = 1e-6
+CLOSING = 1e-5
+
+
+def _still(view: View, limit: float) -> Bools:
+    """[rows]: trainable weights which move less than that a step, and never have moved faster.
+
+    Late in a training they stand still because they have arrived. While the rate is 0, in a
+    warm-up, nothing is expected of them, nor where the gradient vanishes on its way.
+    """
+    expected = view.layout.trainable & (view.rate is None or view.rate > 0)
+    expected &= not (blocking(view) | vanishing.symptom(view)).any()
+    slow = (view["update_ratio"] < limit) & (view.path <= limit * view.steps)
+    return expected & slow & (view.samples >= WINDOW)
+
+
+def symptom(view: View) -> Bools:
+    """[rows]: weights that hardly move."""
+    return _still(view, STILL)
+
+
+def holds(view: View) -> Bools:
+    """[rows]: weights that do not move ten times as fast yet."""
+    return _still(view, CLOSING)
+
+
+def limits(case: Case) -> dict[str, float | None]:
+    """How far the weights move a step, and what the loss asks of them."""
+    shown = (id for id in ("gradient_rms", "kernel_rms") if np.isfinite(case[id]))
+    return {"update_ratio": STILL, **dict.fromkeys(shown)}
+
+
+def summary(case: Case) -> str:
+    """How little it moves."""
+    ratio = case["update_ratio"]
+    return f"The weights of {case.row.path} move by {ratio:.1g} of their size a step: not at all."
+
+
+def _others_move(case: Case) -> bool:
+    ratios: Floats = case.view["update_ratio"]
+    return bool(np.any(ratios[case.view.layout.trainable] > CLOSING))
+
+
+def prescribe(case: Case) -> Prescription:
+    """Where to look: no change of the layer helps."""
+    row, rate = case.row, case.view.rate
+    if case["gradient_rms"] == 0:
+        return Prescription(
+            f"No gradient reaches {row.path}. Look behind it for `stop_gradient`, for rounding, "
+            "comparisons and `argmax`, which have none, for frozen weights of 0, and whether its "
+            "output enters the loss at all."
+        )
+    if _others_move(case):
+        return Prescription(
+            f"Other layers do move. What reaches {row.path} is small beside the size of its "
+            f"weights ({case['kernel_rms']:.2g}): begin it from the default initializer, and see "
+            "whether what stands behind it lets its gradient pass."
+        )
+    told = "" if rate is None else f", now {rate:.1g},"
+    return Prescription(
+        f"No layer moves: the learning rate{told} is too small for gradients of this size, or "
+        "`clipnorm`, `clipvalue` or the loss's scale make them so. Raise it tenfold until the loss "
+        "falls. No regularizer helps."
+    )
+
+
+RULE = Rule(
+    verdict="untrained",
+    title="Weights that do not move",
+    meaning="The weights are trainable and hardly move.",
+    threshold=(
+        f"Trainable weights have moved by less than {STILL:g} of their size a step in each of at "
+        f"least {WINDOW} samples and since the first one, at a learning rate above 0, in 3 samples "
+        f"in a row; closes above {CLOSING:g}."
+    ),
+    symptom=symptom,
+    holds=holds,
+    limits=limits,
+    summary=summary,
+    prescribe=prescribe,
+)

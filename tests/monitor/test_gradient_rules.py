@@ -1,0 +1,100 @@
+"""The rules about gradients, penalties and movement: where they trip, and what explains it away."""
+
+import msgspec
+import pytest
+
+from gainstage.diagnosis import begin
+from gainstage.diagnosis.fold import seen
+from gainstage.diagnosis.rule import Case
+
+from .builders import (
+    BY_VERDICT,
+    CALM,
+    GUILTY,
+    LOUD,
+    SGD,
+    fold,
+    row,
+    sample,
+    schema,
+    symptoms,
+    view,
+)
+
+
+@pytest.mark.parametrize("blocked", ["dead", "activity", "nonfinite"])
+@pytest.mark.parametrize("verdict", ["vanishing", "exploding", "untrained"])
+def test_layer_that_lets_no_gradient_pass_explains_what_others_lack(
+    verdict: str, blocked: str
+) -> None:
+    alone = symptoms(view(GUILTY[verdict], CALM))
+    behind = symptoms(view(GUILTY[verdict], GUILTY[blocked]))
+
+    assert (alone, behind) == ([[verdict], []], [[], [blocked]])
+
+
+def test_gradient_that_ends_at_once_has_not_vanished_on_its_way() -> None:
+    none = {**CALM, "gradient_ratio": 0.0, "gradient_rms": 0.0, "update_ratio": 0.0}
+    seen = view(none, CALM)
+
+    assert symptoms(seen) == [["untrained"], []]
+    assert BY_VERDICT["untrained"].prescribe(Case(seen, 0)).remedy.startswith("No gradient reaches")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"trainable": False}, {}], ids=["it is frozen", "the rate is 0"]
+)
+def test_weights_that_are_to_stand_still_are_not_untrained(fields: dict[str, bool]) -> None:
+    rate = 0.05 if fields else 0.0
+    training = msgspec.structs.replace(SGD, learning_rate=rate)
+
+    found = symptoms(view(GUILTY["untrained"], rows=[row(**fields)], training=training))
+
+    assert found == [[]]
+
+
+def test_weights_that_have_moved_before_are_not_untrained() -> None:
+    moving, still = sample(100, CALM), sample(200, GUILTY["untrained"])
+    state, _ = fold(begin(schema()), *[sample(step, CALM) for step in range(16)], moving)
+
+    assert symptoms(seen(state, *still)) == [[]]
+
+
+def test_penalty_is_no_fault_while_the_layer_is_saturated_or_audible() -> None:
+    pressed = {**GUILTY["over_regularized"], "penalty_ratio": 100.0}
+
+    assert symptoms(view({**pressed, "pre_std": 0.3})) == [[]]
+    assert (
+        "over_regularized"
+        not in symptoms(
+            view(
+                {
+                    **LOUD,
+                    "coherence_db": 30.0,
+                    **{id: pressed[id] for id in ("pre_std", "penalty_ratio")},
+                }
+            )
+        )[0]
+    )
+
+
+def test_weight_decay_presses_as_a_penalty_does() -> None:
+    training = msgspec.structs.replace(SGD, optimizer="AdamW", weight_decay=1.0)
+    quiet = {**CALM, "pre_std": 0.01, "update_ratio": 0.06}
+
+    assert symptoms(view(quiet, training=training)) == [["over_regularized"]]
+    assert symptoms(view({**quiet, "update_ratio": 0.5}, training=training)) == [[]]
+    remedy = (
+        BY_VERDICT["over_regularized"].prescribe(Case(view(quiet, training=training), 0)).remedy
+    )
+    assert remedy.startswith("Lower `weight_decay` of AdamW from 1 to ")
+
+
+def test_output_that_has_to_be_large_is_no_explosion() -> None:
+    rows = [row("a", activation="relu"), row("b", activation=None, inputs=(0,))]
+    large = {**CALM, "pre_db": 100.0}
+
+    assert symptoms(view(CALM, large, rows=rows)) == [[], []]
+    assert symptoms(view({**CALM, "pre_db": 45.0}, large, rows=rows)) == [["exploding"], []]
+    loud_data = {**CALM, "input_db": 50.0, "pre_db": 50.0}
+    assert symptoms(view(loud_data, {**large, "pre_db": 80.0}, rows=rows)) == [[], []]
