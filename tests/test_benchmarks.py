@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from benchmarks import diagnosis, ingest, overhead
+from benchmarks.diagnosis import score
 from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
 from benchmarks.overhead.fits import Block, Watch
 from benchmarks.overhead.workloads import workloads
@@ -186,18 +187,84 @@ def test_memory_of_a_watched_training_is_printed(capsys: pytest.CaptureFixture[s
     assert [claim["about"] for claim in found["claims"]] == ["memory"]
 
 
-def test_diagnosis_is_held_against_the_verdict_that_fits(
-    capsys: pytest.CaptureFixture[str],
+def test_diagnosis_is_held_against_the_fault_that_was_put_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    diagnosis.main(["--data", "wine", "--cases", "canonical", "healthy", "--json"])
+    short = ["--seeds", "1", "--kept", str(tmp_path), "--json", "--families"]
+
+    diagnosis.main([*short, "large bias", "ReLU"])
 
     found = printed(capsys)
-    assert [(row["expected"], row["found"]) for row in found["rows"]] == [
-        ("activity", ["activity"]),
-        ("healthy", []),
+    rows = found["rows"]
+    assert [(row["expected"], row["found"], row["layer"]) for row in rows] == [
+        ("bias", "bias", "faulty"),
+        ("healthy", "healthy", ""),
     ]
-    assert found["rows"][0]["patched"] > found["rows"][0]["accuracy"]
-    assert (found["right"], found["of"], found["false alarms"]) == (2, 2, 0)
+    assert rows[0]["cured"]
+    assert rows[0]["patched"] > rows[0]["quality"] + 0.2
+    assert found["chosen on"]["macro-F1 of the cause"] == "1.000 [1.000, 1.000]"
+    assert found["reported"] == {}
+
+
+def test_recordings_that_are_kept_are_not_made_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["--seeds", "1", "--kept", str(tmp_path), "--json", "--families", "values"]
+    diagnosis.main(command)
+    first = printed(capsys)
+    monkeypatch.setattr(keras.Model, "fit", None)
+
+    diagnosis.main(command)
+
+    assert printed(capsys) == first
+
+
+def scored(family: str, expected: str, found: str, *, right: bool | None = None) -> score.Row:
+    return score.Row(
+        family=family,
+        reported=True,
+        expected=expected,
+        seed=0,
+        found=found,
+        layer="",
+        right=expected == found if right is None else right,
+        samples=2,
+        quality=0.5,
+    )
+
+
+def test_verdict_of_another_layer_than_the_one_at_fault_counts_as_wrong() -> None:
+    rows = [scored("a", "dead", "dead"), scored("b", "bias", "bias", right=False)]
+
+    assert score.macro_f1(rows[:1]) == 1.0
+    assert score.macro_f1(rows) == 0.5
+
+
+def test_bounds_are_of_families_and_not_of_cases() -> None:
+    bad = [scored("bad", "dead", "healthy")] * 50
+    rows = [*bad, *[scored("good", "dead", "dead")] * 50]
+
+    of_two = score.by_family(rows, score.macro_f1)
+
+    assert (of_two.low, of_two.high) == (0.0, 1.0)
+
+
+def test_alarms_in_healthy_trainings_have_the_interval_of_wilson() -> None:
+    rows = [scored("a", "healthy", "healthy")] * 499 + [scored("a", "healthy", "dead")]
+
+    figure = score.false_alarms(rows)
+
+    # (1 + z^2/2 -+ z sqrt(1 - 1/500 + z^2/4)) / (500 + z^2) with z = 1.96
+    assert figure.value == 0.002
+    assert (figure.low, figure.high) == pytest.approx((0.00035, 0.0112), abs=5e-5)
+
+
+def test_patch_that_costs_accuracy_or_leaves_the_finding_has_not_helped() -> None:
+    row = replace(scored("a", "bias", "bias"), patched=0.6, cured=True)
+    untried = replace(row, patched=None, cured=None)
+    rows = [row, replace(row, patched=0.4), replace(row, cured=False), untried]
+
+    assert score.helped(rows).value == pytest.approx(1 / 3)
 
 
 def test_ingest_is_measured_against_a_real_server(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,112 @@
+"""The command line: trains, judges, prints."""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import benchmarks.diagnosis
+from benchmarks.diagnosis.families import Family
+from benchmarks.diagnosis.faults import FAULTS
+from benchmarks.diagnosis.healthy import FAMILIES as HEALTHY_FAMILIES
+from benchmarks.diagnosis.judge import HEALTHY, judge, right
+from benchmarks.diagnosis.record import record
+from benchmarks.diagnosis.score import Row, by_family, delay, false_alarms, helped, macro_f1
+
+FAMILIES: dict[str, tuple[str, Family]] = {
+    family.name: (verdict, family)
+    for verdict, families in {**FAULTS, HEALTHY: HEALTHY_FAMILIES}.items()
+    for family in families
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Trains, judges and prints."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.diagnosis",
+        description=(benchmarks.diagnosis.__doc__ or "").partition("\n")[0],
+    )
+    parser.add_argument(
+        "--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), metavar="NAME"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="cases of each family")
+    parser.add_argument("--kept", type=Path, help="folder of the recordings")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    given = parser.parse_args(arguments)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        kept = given.kept or Path(folder)
+        kept.mkdir(parents=True, exist_ok=True)
+        for name in given.families:
+            for seed in range(given.seeds):
+                rows.append(judged(name, seed, kept))
+                if not given.json:
+                    print(line(rows[-1]), flush=True)
+    halves = {
+        "reported": summary([row for row in rows if row.reported]),
+        "chosen on": summary([row for row in rows if not row.reported]),
+    }
+    if given.json:
+        print(json.dumps({"rows": [asdict(row) for row in rows], **halves}))
+        return
+    for half, told in halves.items():
+        print(f"families that are {half}")
+        for what, figure in told.items():
+            print(f"    {what}: {figure}")
+
+
+def judged(name: str, seed: int, kept: Path) -> Row:
+    """One case of the family of that name, and of what its patch does."""
+    verdict, family = FAMILIES[name]
+    recording = record(family, seed, kept)
+    found = judge(recording)
+    cured, quality = None, None
+    if found.first is not None and found.first.code:
+        patched = record(family, seed, kept, found.first)
+        cured = all(one.verdict != found.verdict for one in judge(patched).open)
+        quality = patched.quality
+    return Row(
+        family=name,
+        reported=family.reported,
+        expected=verdict,
+        seed=seed,
+        found=found.verdict,
+        layer=found.layer,
+        right=right(found, verdict, recording.layers),
+        samples=found.samples,
+        quality=recording.quality,
+        patched=quality,
+        cured=cured,
+    )
+
+
+def summary(rows: Sequence[Row]) -> dict[str, str]:
+    """What is claimed, of rows of one half."""
+    told: dict[str, str] = {}
+    if any(row.expected != HEALTHY for row in rows):
+        told["macro-F1 of the cause"] = str(by_family(rows, macro_f1))
+        told["samples to a right finding, median"] = f"{delay(rows):g}"
+    if any(row.cured is not None for row in rows):
+        told["patches that end the finding and cost nothing"] = str(helped(rows))
+    if any(row.expected == HEALTHY for row in rows):
+        told["healthy trainings with an alarm"] = str(false_alarms(rows))
+    return told
+
+
+def line(row: Row) -> str:
+    """A row as people read it."""
+    mark = " " if row.right else "!"
+    after = "" if row.samples is None else f"after {row.samples}"
+    patch = ""
+    if row.cured is not None:
+        patch = f" -> {_number(row.patched)}{'' if row.cured else ', finding stays'}"
+    return (
+        f"{mark} {row.expected:17}{row.family:27}{row.seed:2}  {row.found:17}{row.layer:14}"
+        f"{after:9}{_number(row.quality)}{patch}"
+    )
+
+
+def _number(quality: float | None) -> str:
+    return f"{'-' if quality is None else f'{quality:.3f}':>6}"

@@ -1,0 +1,103 @@
+"""Training a case with a monitor, and what was recorded of it, kept from one run to the next."""
+
+import logging
+import math
+import zlib
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import msgspec
+import numpy as np
+
+from benchmarks.diagnosis.families import Family
+from gainstage import Finding, LayerMonitor, apply, wire
+from gainstage.spool import SUFFIX, Spool
+
+BATCH = 32
+EVERY = 10
+# 30 samples: what is found later than that was not found early.
+STEPS = 300
+# Nobody listens there: what is recorded stays in the spool.
+NOWHERE = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The messages of one training, as the monitor made them, and how the training ended.
+
+    Attributes:
+        layers: Names of the model's layers.
+    """
+
+    spool: Path
+    loss: float | None
+    accuracy: float | None
+    layers: frozenset[str]
+
+    @property
+    def quality(self) -> float | None:
+        """The accuracy on held-out examples, or the loss with its sign turned: more is better.
+
+        None where the loss is not finite.
+        """
+        return self.accuracy if self.loss is None or self.accuracy is not None else -self.loss
+
+    def frames(self) -> Iterator[tuple[wire.AnyMessage, dict[str, wire.FloatBlock]]]:
+        """Messages and their blocks, in order."""
+        spool = Spool(self.spool)
+        try:
+            for _, body in spool.after(-1, 10**9):
+                yield wire.decode(body)
+        finally:
+            spool.close()
+
+
+class _End(msgspec.Struct):
+    loss: float | None  # on held-out examples; None: not finite
+    accuracy: float | None
+    layers: list[str]
+
+
+def record(family: Family, seed: int, folder: Path, patch: Finding | None = None) -> Recording:
+    """The recording of the `seed`-th case of `family`, made where `folder` does not hold it.
+
+    With `patch`, the case is trained with the finding's code in place of its layer.
+    """
+    name = f"{family.name}-{seed}".replace(" ", "-").replace(",", "")
+    if patch is not None:
+        name = f"{name}-{patch.id}"
+    end = folder / f"{name}.json"
+    if not end.exists():
+        for rest in folder.glob(f"{name}.0.*{SUFFIX}*"):  # of a training that was interrupted
+            rest.unlink()
+        end.write_bytes(msgspec.json.encode(_train(family, seed, name, folder, patch)))
+    (spool,) = folder.glob(f"{name}.0.*{SUFFIX}")
+    made = msgspec.json.decode(end.read_bytes(), type=_End)
+    return Recording(spool, made.loss, made.accuracy, frozenset(made.layers))
+
+
+def _train(family: Family, seed: int, name: str, folder: Path, patch: Finding | None) -> _End:
+    logging.getLogger("gainstage").setLevel(logging.ERROR)  # there is no server, as intended
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    case = family.make(np.random.default_rng([zlib.crc32(family.name.encode()), seed]))
+    model = case.model if patch is None else apply(patch, case.model)
+    monitor: Any = LayerMonitor(NOWHERE, run=name, every=EVERY, spool=folder)
+    task = case.task
+    with redirect_stdout(None):
+        model.fit(
+            task.x,
+            task.y,
+            batch_size=BATCH,
+            epochs=math.ceil(STEPS / math.ceil(len(task.x) / BATCH)),
+            verbose=0,
+            callbacks=[monitor],
+        )
+    found = model.evaluate(task.test_x, task.test_y, verbose=0, return_dict=True)
+    loss = float(found["loss"])
+    names = [layer.name for layer in model.layers]
+    return _End(loss if math.isfinite(loss) else None, found.get("accuracy"), names)
