@@ -203,7 +203,7 @@ def test_finding_that_does_not_spread_leaves_the_other_layers_healthy() -> None:
 
 def test_remedy_names_the_initializer_where_the_symptom_was_there_from_the_first_sample() -> None:
     given = {"class": "keras.initializers.RandomNormal", "arguments": {"mean": 0.3}}
-    rows = [row("a", arguments={"kernel_initializer": given}), row("b")]
+    rows = [row("a", arguments={"name": "a", "kernel_initializer": given}), row("b")]
     loud = frames(9, GUILTY["activity"], GUILTY["activity"], start=100)
 
     from_the_first, _ = fold(begin(schema(rows)), *loud)

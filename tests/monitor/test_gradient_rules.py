@@ -98,3 +98,22 @@ def test_output_that_has_to_be_large_is_no_explosion() -> None:
     assert symptoms(view({**CALM, "pre_db": 45.0}, large, rows=rows)) == [["exploding"], []]
     loud_data = {**CALM, "input_db": 50.0, "pre_db": 50.0}
     assert symptoms(view(loud_data, {**large, "pre_db": 80.0}, rows=rows)) == [[], []]
+
+
+def test_patch_of_an_explosion_is_of_the_whole_layer_whose_part_it_is() -> None:
+    name, gain = "recurrent", {"recurrent_gain_db": 12.0, "gradient_ratio": 1e4}
+    given = {"name": name, "units": 8, "recurrent_initializer": "orthogonal", "go_backwards": True}
+    rows = [
+        row(name, kind="SimpleRNN", arguments=given),
+        row(f"{name}/hidden", kind="SimpleRNN", arguments={}),
+    ]
+
+    prescribed = BY_VERDICT["exploding"].prescribe(Case(view(CALM, {**CALM, **gain}, rows=rows), 1))
+
+    assert "keras.layers.SimpleRNN(units=8, go_backwards=True, name='recurrent')" in prescribed.code
+
+
+def test_part_of_a_layer_has_no_patch_of_its_own() -> None:
+    loud = view(GUILTY["kernel"], rows=[row(arguments={})])
+
+    assert BY_VERDICT["kernel"].prescribe(Case(loud, 0)).code == ""

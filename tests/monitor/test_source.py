@@ -220,7 +220,7 @@ def _harmless(name: str, node: ast.Call) -> bool:
 def test_names_from_a_trainer_bring_no_code_into_the_source(
     path: str, kind: str, given_arguments: dict[str, Any]
 ) -> None:
-    row = builders.row(path=path, kind=kind, arguments=given_arguments)
+    row = builders.row(path=path, kind=kind, arguments={"name": "n", **given_arguments})
 
     source = replacement(row, layer(row))
 
@@ -244,7 +244,7 @@ def test_search_for_intruders_finds_them(source: str) -> None:
 
 
 def test_class_that_is_not_keras_own_is_called_by_no_name() -> None:
-    row = builders.row(arguments={"units": 3, "kernel_initializer": call("mine.Init", scale=2.0)})
+    row = builders.row(arguments={"name": "n", "kernel_initializer": call("mine.Init", scale=2.0)})
 
     assert "kernel_initializer=UnknownName(scale=2.0)" in replacement(row, layer(row))
 

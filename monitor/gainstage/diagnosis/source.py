@@ -35,7 +35,12 @@ def layer(row: Row, /, **changes: Any) -> Call:
 
 
 def replacement(row: Row, *layers: Call) -> str:
-    """Python that assigns `replacement`, the list of layers to put in the place of `row`."""
+    """Python that assigns `replacement`, the list of layers to put in the place of `row`.
+
+    Empty for a part of a layer, and for a layer that cannot tell its arguments: they have no names.
+    """
+    if "name" not in row.arguments:
+        return ""
     lines = "".join(f"{_layer_source(one)},\n" for one in layers)
     return f"# In the place of {row.path!r}:\nreplacement = [\n{lines}]\n"
 

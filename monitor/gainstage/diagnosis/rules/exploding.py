@@ -1,5 +1,7 @@
 """Levels, or gradients, that grow from layer to layer until nothing can be learned from them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gainstage.contractions import TABLE
@@ -7,6 +9,7 @@ from gainstage.diagnosis.blocking import first
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, Floats, View
+from gainstage.wire import Row
 
 # A hundredfold of what the data and unit rms account for. Networks that start from
 # variance-preserving weights stayed within 15 dB of it; from weights half again as large, twelve
@@ -79,6 +82,12 @@ def _excess(view: View) -> Floats:
     return np.fmax(own, view["recurrent_gain_db"])
 
 
+def _whole(rows: Sequence[Row], row: Row) -> Row:
+    """The layer that `row` is a part of, or `row`."""
+    wholes = (one for one in rows if one.kind == row.kind and row.path.startswith(f"{one.path}/"))
+    return next(wholes, row)
+
+
 def prescribe(case: Case) -> Prescription:
     """Weights of the size that keeps the variance; where they are, a shorter step."""
     excess = _excess(case.view)
@@ -99,7 +108,7 @@ def prescribe(case: Case) -> Prescription:
     )
     if large.size > 1:
         return Prescription(remedy)
-    row = rows[int(large[0])]
+    row = _whole(rows, rows[int(large[0])])
     names = TABLE[row.kind].arguments if row.kind in TABLE else ("kernel", "recurrent")
     changes = {f"{name}_initializer": None for name in names}
     return Prescription(remedy, replacement(row, layer(row, **changes)))
