@@ -84,6 +84,7 @@ def _like(layer: Any, replacement: Sequence[Any]) -> Any:
 def _keep_weights(layer: Any, copy: Any) -> None:
     before, after = layer.get_config(), copy.get_config()
     for weight, fresh in zip(layer.weights, copy.weights, strict=True):
-        setting = f"{weight.name}{INITIALIZER}"
+        # That of a "recurrent_kernel" is the "recurrent_initializer"; of a "depthwise_kernel", too.
+        setting = f"{weight.name.removesuffix('_kernel')}{INITIALIZER}"
         if before.get(setting) == after.get(setting):
             fresh.assign(weight)

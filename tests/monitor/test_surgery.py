@@ -96,6 +96,22 @@ def test_weights_that_the_patch_begins_anew_are_the_only_ones_that_change(make: 
     assert differing == [("bias", "bias")]
 
 
+def test_recurrent_kernel_that_the_patch_begins_anew_is_drawn_again() -> None:
+    orthogonal: Any = keras.initializers.Orthogonal(3.0)
+    cell = layers.SimpleRNN(4, recurrent_initializer=orthogonal, name="hidden")
+    model = keras.Sequential([layers.Input((6, 3)), cell])
+
+    changed = apply(
+        finding(model, 'replacement = [keras.layers.SimpleRNN(units=4, name="hidden")]'), model
+    )
+
+    kernel, recurrent, bias = (
+        np.array_equal(*map(keras.ops.convert_to_numpy, pair))
+        for pair in zip(model.weights, changed.weights, strict=True)
+    )
+    assert (kernel, recurrent, bias) == (True, False, True)
+
+
 def test_copy_is_compiled_as_the_model_was_and_trains() -> None:
     model = sequential(hidden())
     model.compile(keras.optimizers.SGD(0.125, momentum=0.5), "mse")
