@@ -141,6 +141,19 @@ def test_dead_patch_gives_the_units_a_slope_on_both_sides() -> None:
     assert settings_of(layer, *changed) == settings_of(HIDDEN, *changed)
 
 
+@pytest.mark.parametrize(("given", "patched"), [({}, False), ({"kernel_initializer": "x"}, True)])
+def test_dead_layer_whose_weights_have_grown_needs_a_shorter_step(
+    given: dict[str, str], patched: bool
+) -> None:
+    grown = {**GUILTY["dead"], "gain_db": 25.0}
+    rows = [row(activation="relu", arguments={"name": "hidden", "units": 8, **given})]
+
+    prescription = BY_VERDICT["dead"].prescribe(Case(view(grown, rows=rows), 0))
+
+    assert bool(prescription.code) == patched
+    assert prescription.remedy.startswith("Lower the learning rate") != patched
+
+
 LOUD = {"input_db": 40.0, "input_rms": 100.0, "input_mean": 40.0, "input_std": 90.0}
 
 

@@ -19,10 +19,13 @@ def prescribe(case: Case) -> Prescription:
         target=amplitude(case.wanted_db),
         eigenvalue=case["input_eigenvalue"],
     )
+    initializer = row.arguments.get("kernel_initializer") if case.from_the_first else None
+    changes: dict[str, Any] = {} if initializer is None else {"kernel_initializer": None}
     penalised = layer(
         row,
         activation=None,
         activity_regularizer=call("keras.regularizers.L2", l2=float(f"{strength:.2g}")),
+        **changes,
     )
     layers = [penalised]
     before = f", before its {row.activation}" if row.activation else ""
@@ -39,12 +42,13 @@ def prescribe(case: Case) -> Prescription:
         f"size {gain:.0f} dB: a kernel penalty would have to shrink every weight for both, "
         "features and all. The strength is a first guess; whether it is right, a trial decides."
     )
-    initializer = row.arguments.get("kernel_initializer")
-    if initializer is not None and case.from_the_first:
+    if initializer is not None:
         remedy += (
             f" It has been so since the first sample: {_name(initializer)}, the initializer of the "
-            "kernel, put it there, unless the weights were loaded. Beginning from the default "
-            "initializer may make the penalty unnecessary."
+            "kernel, put it there. The patch begins from the default one as well, so that the "
+            "penalty has only to keep the level where it is; by itself it has to undo the weights "
+            "first, and may silence a layer in front meanwhile. If the weights were loaded, leave "
+            "the initializer alone."
         )
     if case["common_mode"] > case["aligned"]:
         remedy += (

@@ -20,6 +20,9 @@ LOUD_DB = 20.0
 # A hundredth of unit spread: what enters is all but the same for every example, and so is what any
 # unit makes of it. The fault lies before the layer then, where the signal was lost.
 SILENT_DB = -40.0
+# Weights that were begun at the variance-preserving size and have doubled it within the samples
+# that a verdict takes were thrown there: the step is too long, and no change of the layer helps.
+THROWN_DB = 6.0
 
 
 def hears(view: View) -> Bools:
@@ -83,11 +86,24 @@ def prescribe(case: Case) -> Prescription:
             f"kill a unit, and the units below would diverge. {remedy}"
         )
         front = [scaling]
+    if _thrown(case) and not front:
+        return Prescription(
+            f"Lower the learning rate tenfold, and begin again. {row.path} began with weights of "
+            f"the usual size, and they stand {case['gain_db']:+.0f} dB above unit gain now: a step "
+            "threw its units past their zero. Others would die of the same step, whatever their "
+            "activation, and a penalty cannot revive a unit through which no gradient passes."
+        )
     if not row.fused and not front:
         return Prescription(remedy)
     changes = {"activation": "leaky_relu"} if row.fused else {}
     revived = layer(row, **changes, kernel_initializer="he_normal", bias_initializer=None)
     return Prescription(remedy, replacement(row, *front, revived))
+
+
+def _thrown(case: Case) -> bool:
+    """Whether steps, and not what it began with, made the layer's weights that large."""
+    grown = float(case.view.excess["kernel"][case.position]) > THROWN_DB
+    return grown and "kernel_initializer" not in case.row.arguments
 
 
 def _loud_before(case: Case) -> str:
