@@ -69,7 +69,7 @@ def record(family: Family, seed: int, folder: Path, patch: Finding | None = None
     """
     name = f"{family.name}-{seed}".replace(" ", "-").replace(",", "")
     if patch is not None:
-        name = f"{name}-{patch.id}"
+        name = f"{name}-{zlib.crc32(patch.code.encode()):08x}"
     end = folder / f"{name}.json"
     if not end.exists():
         for rest in folder.glob(f"{name}.0.*{SUFFIX}*"):  # of a training that was interrupted
