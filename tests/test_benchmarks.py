@@ -10,10 +10,14 @@ import keras
 import numpy as np
 import pytest
 from benchmarks import diagnosis, ingest, overhead
-from benchmarks.diagnosis import score
+from benchmarks.diagnosis import neighbours, score
 from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
 from benchmarks.overhead.fits import Block, Watch
 from benchmarks.overhead.workloads import workloads
+
+from gainstage.statistics import QUANTILE_IDS, QUANTILES
+
+from .monitor.builders import row, view
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -257,6 +261,52 @@ def test_alarms_in_healthy_trainings_have_the_interval_of_wilson() -> None:
     # (1 + z^2/2 -+ z sqrt(1 - 1/500 + z^2/4)) / (500 + z^2) with z = 1.96
     assert figure.value == 0.002
     assert (figure.low, figure.high) == pytest.approx((0.00035, 0.0112), abs=5e-5)
+
+
+def test_tool_that_cannot_tell_causes_apart_names_none() -> None:
+    fault = replace(scored("a", "bias", "bias"), peers={"vague": ["bias", "input"], "mute": []})
+    well = replace(scored("b", "healthy", "healthy"), peers={"vague": ["dead"], "mute": []})
+
+    assert score.compared([fault, well]) == {
+        "Gainstage": score.Tool(1.0, 1.0, 0.0),
+        "vague": score.Tool(1.0, 0.0, 1.0),
+        "mute": score.Tool(0.0, 0.0, 0.0),
+    }
+
+
+def quantiles(low: float, high: float) -> dict[str, float]:
+    """Of values that lie evenly between two."""
+    return {id: low + q * (high - low) for id, q in zip(QUANTILE_IDS, QUANTILES, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("statistics", "activation", "tools"),
+    [
+        (quantiles(-30, -20), "sigmoid", {"SageMaker Debugger", "DeepDiagnosis"}),
+        (quantiles(-10, 10), "sigmoid", set()),
+        (quantiles(-22, 22), "sigmoid", {"DeepDiagnosis"}),
+        (quantiles(-22, 22), "tanh", {"SageMaker Debugger", "DeepDiagnosis"}),
+        ({"dead_units": 0.6, "zero_rate": 0.6}, "relu", {"SageMaker Debugger"}),
+        ({"zero_rate": 0.8}, "relu", {"AutoTrainer"}),
+        ({"gradient_ratio": 1e-4}, "relu", {"AutoTrainer"}),
+        ({"gradient_rms": 1e-8}, "relu", {"SageMaker Debugger"}),
+        ({"output_mean": -11.0}, "relu", {"AutoTrainer"}),
+        ({"output_std": 3.0}, "relu", {"TheDeepChecker"}),
+        ({"penalty_ratio": 2.0}, "relu", {"TheDeepChecker"}),
+        ({"nonfinite_rate": 0.1}, "relu", set(neighbours.PEERS)),
+    ],
+)
+def test_rules_of_other_tools_trip_where_their_thresholds_say(
+    statistics: dict[str, float], activation: str, tools: set[str]
+) -> None:
+    rows = [row("first", activation=activation), row("last", activation=None, inputs=(0,))]
+    given = view({"output_std": 1.0, **statistics}, {"gradient_ratio": 1.0}, rows=rows)
+
+    tripped = {
+        name for name, rules in neighbours.PEERS.items() if any(r.alarm(given).any() for r in rules)
+    }
+
+    assert tripped == tools
 
 
 def test_patch_that_costs_accuracy_or_leaves_the_finding_has_not_helped() -> None:

@@ -12,8 +12,17 @@ from benchmarks.diagnosis.families import Family
 from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.healthy import FAMILIES as HEALTHY_FAMILIES
 from benchmarks.diagnosis.judge import HEALTHY, judge, right
+from benchmarks.diagnosis.neighbours import alarms
 from benchmarks.diagnosis.record import record
-from benchmarks.diagnosis.score import Row, by_family, delay, false_alarms, helped, macro_f1
+from benchmarks.diagnosis.score import (
+    Row,
+    by_family,
+    compared,
+    delay,
+    false_alarms,
+    helped,
+    macro_f1,
+)
 
 FAMILIES: dict[str, tuple[str, Family]] = {
     family.name: (verdict, family)
@@ -79,6 +88,7 @@ def judged(name: str, seed: int, kept: Path) -> Row:
         quality=recording.quality,
         patched=quality,
         cured=cured,
+        peers=alarms(recording),
     )
 
 
@@ -90,6 +100,8 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
         told["samples to a right finding, median"] = f"{delay(rows):g}"
     if any(row.cured is not None for row in rows):
         told["patches that end the finding and cost nothing"] = str(helped(rows))
+    if {HEALTHY} < {row.expected for row in rows}:
+        told |= {name: str(tool) for name, tool in compared(rows).items()}
     if any(row.expected == HEALTHY for row in rows):
         told["healthy trainings with an alarm"] = str(false_alarms(rows))
     return told

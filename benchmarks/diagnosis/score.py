@@ -1,7 +1,7 @@
 """From judgements to figures, with what chance makes of them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 
 import numpy as np
@@ -24,6 +24,7 @@ class Row:
         quality: Accuracy on held-out examples, or the loss with its sign turned; None: not finite.
         patched: The same, trained with the finding's patch, if there is one.
         cured: Whether no finding of that verdict is open at the end of that.
+        peers: Tool -> the verdicts that its first alarm could mean; empty: it raised none.
     """
 
     family: str
@@ -37,6 +38,7 @@ class Row:
     quality: float | None
     patched: float | None = None
     cured: bool | None = None
+    peers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,3 +114,47 @@ def _is_no_worse(row: Row) -> bool:
     if row.patched is None:
         return False
     return row.quality is None or row.patched >= row.quality - LOSS
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How one tool does: shares of faulty trainings, and of healthy ones.
+
+    Attributes:
+        detected: Faults of which it says something.
+        cause: Faults of which it names the cause, and no other that it could be.
+        alarms: Healthy trainings of which it says something.
+    """
+
+    detected: float
+    cause: float
+    alarms: float
+
+    def __str__(self) -> str:
+        return (
+            f"says something of {self.detected:.0%} of faults and {self.alarms:.0%} of healthy "
+            f"trainings, names the cause of {self.cause:.0%}"
+        )
+
+
+def compared(rows: Sequence[Row]) -> dict[str, Tool]:
+    """Tool -> how it does, Gainstage first. Whether the right layer is named counts for none."""
+    told = {"Gainstage": [[] if row.found == HEALTHY else [row.found] for row in rows]}
+    told |= {name: [list(row.peers[name]) for row in rows] for name in rows[0].peers}
+    return {name: _tool(rows, means) for name, means in told.items()}
+
+
+def _tool(rows: Sequence[Row], told: Sequence[list[str]]) -> Tool:
+    faulty = [
+        (row, means) for row, means in zip(rows, told, strict=True) if row.expected != HEALTHY
+    ]
+    healthy = [means for row, means in zip(rows, told, strict=True) if row.expected == HEALTHY]
+    return Tool(
+        _mean([bool(means) for _, means in faulty]),
+        _mean([means == [row.expected] for row, means in faulty]),
+        _mean([bool(means) for means in healthy]),
+    )
+
+
+def _mean(facts: Sequence[bool]) -> float:
+    return sum(facts) / len(facts) if facts else float("nan")
