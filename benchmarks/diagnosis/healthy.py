@@ -6,8 +6,10 @@ import keras
 
 from benchmarks.diagnosis import tasks
 from benchmarks.diagnosis.families import (
+    Case,
     Family,
     adam,
+    case,
     chosen,
     conv,
     dense,
@@ -89,6 +91,34 @@ def one_or_two(activation: str) -> Any:
     return stack(1, 2, activation)
 
 
+# What `various` draws from: tasks with layers that fit them, and optimizers.
+KINDS = (
+    (tasks.digits, stack(1, 3, "relu")),
+    (tasks.digits, one_or_two("sigmoid")),
+    (tasks.digits, regularized),
+    (tasks.table, stack(1, 3, "tanh")),
+    (tasks.table, normalised(layers.BatchNormalization, "sigmoid")),
+    (tasks.features, one_or_two("sigmoid")),
+    (tasks.features, normalised(layers.LayerNormalization, "tanh")),
+    (tasks.blobs, stack(2, 6, "gelu")),
+    (tasks.blobs, stack(2, 6, "elu")),
+    (tasks.images, convolutions),
+    (tasks.images, lambda rng: conv(rng, "tanh", separate=True)),
+    (tasks.sequences, recurrent(layers.LSTM)),
+    (tasks.sequences, recurrent(layers.GRU)),
+    (tasks.tokens, attention),
+    (tasks.values, stack(1, 3, "relu", "he_normal")),
+    (tasks.values, one_or_two("tanh")),
+)
+OPTIMIZERS = (sgd, momentum, adam, adamw, rmsprop, rate(keras.optimizers.Nadam, 5e-4, 1e-3))
+
+
+def various(rng: Rng) -> Case:
+    """A training of any kind, by any optimizer."""
+    task, hidden = KINDS[rng.integers(len(KINDS))]
+    return case(task(rng), hidden(rng), OPTIMIZERS[rng.integers(len(OPTIMIZERS))](rng))
+
+
 FAMILIES: tuple[Family, ...] = (
     chosen("ReLU", tasks.digits, one_or_two("relu"), momentum),
     chosen("sigmoid", tasks.digits, one_or_two("sigmoid"), adam),
@@ -110,5 +140,6 @@ FAMILIES: tuple[Family, ...] = (
     reported("frozen", tasks.digits, frozen, momentum),
     reported("penalties, table", tasks.table, regularized, adamw),
     reported("ReLU, values", tasks.values, stack(2, 4, "relu", "he_normal"), rmsprop),
+    Family("various", True, various),
     reported("simple recurrent", tasks.sequences, recurrent(layers.SimpleRNN), adam),
 )
