@@ -33,6 +33,15 @@ def test_layer_that_lets_no_gradient_pass_explains_what_others_lack(
     assert (alone, behind) == ([[verdict], []], [[], [blocked]])
 
 
+def test_gradient_that_is_small_further_on_has_not_vanished_on_its_way() -> None:
+    assert symptoms(view(CALM, GUILTY["vanishing"], CALM)) == [[], [], []]
+    assert symptoms(view(GUILTY["vanishing"], GUILTY["vanishing"], CALM)) == [
+        ["vanishing"],
+        [],
+        [],
+    ]
+
+
 def test_gradient_that_ends_at_once_has_not_vanished_on_its_way() -> None:
     none = {**CALM, "gradient_ratio": 0.0, "gradient_rms": 0.0, "update_ratio": 0.0}
     seen = view(none, CALM)

@@ -14,14 +14,16 @@ SQUASHING = {"sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign"}
 
 
 def symptom(view: View) -> Bools:
-    """[rows]: the first row, in order of data flow, whose gradient has vanished.
+    """[rows]: the first row with a gradient, in order of data flow, where that has vanished.
 
-    A saturated or dead layer lets no gradient pass: it is the fault then, not what lies before.
-    Neither does a layer that has none, such as `stop_gradient`: then there is nothing left at once.
+    A layer further on whose gradient is small has not lost it on the way: the keys of an attention
+    that has learned all it needs are such a one. A saturated or dead layer lets no gradient pass:
+    it is the fault then, not what lies before. Neither does a layer that has none, such as
+    `stop_gradient`: then there is nothing left at once.
     """
     ratio = view["gradient_ratio"]
     fading = (ratio > 0) & (ratio < VANISHED)
-    return first(view, (ratio < VANISHED) & fading.any())
+    return first(view, ~np.isnan(ratio)) & (ratio < VANISHED) & fading.any()
 
 
 def holds(view: View) -> Bools:
@@ -66,9 +68,9 @@ RULE = Rule(
     title="Vanishing gradients",
     meaning="The gradient is all but gone before it reaches this layer and those before it.",
     threshold=(
-        f"The rms of the probe's gradient is below {VANISHED:g} of the last layer's, in 2 samples "
-        "of the gradient in a row, and no layer is saturated or dead; closes above "
-        f"{CLOSING:g}. The first such layer is named."
+        f"The rms of the probe's gradient is below {VANISHED:g} of the last layer's, in the "
+        "first layer that has one and in 2 samples of the gradient in a row, and no layer is "
+        f"saturated or dead; closes above {CLOSING:g}."
     ),
     symptom=symptom,
     holds=holds,
