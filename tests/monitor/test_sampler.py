@@ -42,10 +42,11 @@ def test_every_eighth_sample_has_the_gradient_of_each_row_and_its_ratio_to_the_l
 
     tables = [sample.gradients for sample in samples if sample and sample.gradients is not None]
     assert len(tables) == 2
-    rms, ratio = tables[0].T
+    rms, ratio, penalised = tables[0].T
     assert np.isnan(rms).tolist() == [False, True, False]
     assert rms[0] > 0
     assert ratio.tolist() == pytest.approx([rms[0] / rms[2], np.nan, 1.0], nan_ok=True)
+    assert penalised.tolist() == pytest.approx([0.0, np.nan, 0.0], nan_ok=True)
 
 
 class NoLoss(keras.Sequential):
