@@ -189,9 +189,9 @@ class LayerMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Opens the run."""
         self._rest()
-        if self._recorder is not None:
+        if self._recorder is not None and self._open:
             self._recorder.close("interrupted", 0.0)  # a `fit` that raised
-            self._recorder = None
+        self._open, self._recorder = False, None
         self._begin()
         self._model = self.model  # Keras's, where torch has wrapped it to distribute it
         options, worker = self._options, worker_of(self._model)

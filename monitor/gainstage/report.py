@@ -36,8 +36,8 @@ def print_findings(
     if state is None or table is None:
         console.print("gainstage: no step was sampled.")
         return
-    cost = f"{costs['share']:.1%} of the training time" if "share" in costs else "one sample"
-    head = f"gainstage: {_judged(state)}, up to step {table.step} ({cost})"
+    cost = f" ({costs['share']:.1%} of the training time)" if "share" in costs else ""
+    head = f"gainstage: {_judged(state)}, up to step {table.step}{cost}"
     findings = state.findings
     if not findings:
         console.print(f"{head}: nothing to report.")

@@ -172,7 +172,7 @@ def test_data_that_ends_too_early_ends_the_epoch_as_without_the_monitor() -> Non
     assert monitor.frames == 3
 
 
-@pytest.mark.parametrize("spooled", [False])
+@pytest.mark.parametrize("spooled", [False, True])
 def test_each_fit_is_a_run_of_its_own(
     spooled: bool, closed: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
