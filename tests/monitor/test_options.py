@@ -83,8 +83,10 @@ def test_wrong_argument_is_an_error_that_says_what_was_expected_and_what_came(
 
 
 def test_wrong_token_is_an_error_that_does_not_show_it() -> None:
+    token: Any = b"secret"
+
     with pytest.raises(ValueError, match=r"`token` must be a string. Received: bytes") as error:
-        LayerMonitor(token=b"secret")  # type: ignore[arg-type]
+        LayerMonitor(token=token)
 
     assert "secret" not in str(error.value)
 
