@@ -6,8 +6,9 @@ if TYPE_CHECKING:
     from gainstage.callback import LayerMonitor
     from gainstage.finding import Finding
     from gainstage.surgery import apply
+    from gainstage.trial import run_trial
 
-__all__ = ["Finding", "LayerMonitor", "apply"]
+__all__ = ["Finding", "LayerMonitor", "apply", "run_trial"]
 
 # Where the public names live. They are imported when first used, so that `import gainstage` needs
 # no Keras: the server imports the diagnosis, and has none.
@@ -15,6 +16,7 @@ _HOMES = {
     "Finding": "gainstage.finding",
     "LayerMonitor": "gainstage.callback",
     "apply": "gainstage.surgery",
+    "run_trial": "gainstage.trial",
 }
 
 

@@ -31,8 +31,6 @@ log = logging.getLogger("gainstage")
 
 # A probe that failed this often in a row will not work on this model.
 MOST_FAILURES = 3
-# Seconds that the end of `fit` waits for a server that is listening; the rest stays in the spool.
-DRAIN_SECONDS = 5.0
 
 Parameters = ParamSpec("Parameters")
 Hook = Callable[Concatenate["LayerMonitor", Parameters], None]
@@ -259,7 +257,7 @@ class LayerMonitor(keras.callbacks.Callback):
         recorder = self._recorder
         if recorder is None:
             return
-        left = recorder.close("completed", DRAIN_SECONDS)
+        left = recorder.close("completed")
         if recorder.identity.worker == CHIEF:
             report.print_findings(
                 recorder.state, recorder.newest, self._cadence.costs(), recorder.page

@@ -193,6 +193,72 @@ def sync(
         raise typer.Exit(1)
 
 
+@app.command()
+def trial(
+    model: Annotated[
+        Path, typer.Argument(exists=True, help="A compiled model that Keras has saved, *.keras.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="Arrays that numpy has saved, *.npz: x and y, and x_test and y_test if there are.",
+        ),
+    ],
+    layer: Annotated[
+        str | None,
+        typer.Option(help="Keras's path of the layer; default: that of the run's finding."),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            help="Run whose first open finding names the layer, and to which the result is added."
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Updates of each training.")] = 300,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each contestant.")] = 3,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples of an update.")] = 32,
+    picture: Annotated[
+        Path | None, typer.Option(help="Where to write the courses as a picture: *.png, *.svg.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Train short copies of a model with each remedy for one layer, and compare them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if layer is None and run is not None:
+        findings = _ask(lambda client: client.findings(run), url, token)
+        layer = next((one["layer"] for one in findings if one["closed_step"] is None), None)
+    if layer is None:
+        _stop("A trial is of one layer. Received neither --layer nor a --run with an open finding.")
+    try:
+        from gainstage import run_trial
+        from gainstage.saved import load
+    except ModuleNotFoundError as error:
+        _stop(f"A trial needs Keras and a backend ({error}): {install_command('tensorflow')}")
+    try:
+        loaded, train, test = load(model, data)
+        found = run_trial(
+            loaded,
+            train,
+            validation_data=test,
+            layer=layer,
+            steps=steps,
+            seeds=seeds,
+            batch_size=batch_size,
+            run=run,
+            url=url,
+            token=token,
+        )
+        found.show()
+        if picture is not None:
+            found.figure().savefig(picture)
+            console.print(f"Picture: {picture}")
+    except (ValueError, RuntimeError, OSError) as error:
+        _stop(str(error))
+
+
 def _ask(question: Callable[[Client], Answer], url: str, token: str | None) -> Answer:
     try:
         return question(Client(url, token))

@@ -18,17 +18,37 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """The arguments of `LayerMonitor`, with what the environment adds filled in.
+class Destination:
+    """Where messages go, with what the environment adds filled in.
 
     Attributes:
         url: Address of the server; None: no server.
+        token: The server's token.
         folder: Where spools lie.
     """
 
     url: str | None
     token: str | None
     folder: Path
+
+
+def destination(url: Any, token: Any, spool: Any) -> Destination:
+    """What these arguments of `LayerMonitor` mean.
+
+    Raises:
+        ValueError: One of them is not what `LayerMonitor` describes.
+    """
+    return Destination(
+        url=None if url is False else _address(url),
+        token=_text("token", token) or os.environ.get("GAINSTAGE_TOKEN"),
+        folder=_folder(spool),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Destination):
+    """The arguments of `LayerMonitor`, with what the environment adds filled in."""
+
     project: str
     run: str | None
     tags: tuple[str, ...]
@@ -65,13 +85,11 @@ class Options:
         Raises:
             ValueError: One of them is not what `LayerMonitor` describes.
         """
-        _check_names(run, project)
+        check_names(run, project)
         _check_cadence(every, overhead, examples)
         _check_prometheus_port(prometheus_port)
         return cls(
-            url=None if url is False else _address(url),
-            token=_text("token", token) or os.environ.get("GAINSTAGE_TOKEN"),
-            folder=_folder(spool),
+            **vars(destination(url, token, spool)),
             project=project,
             run=run,
             tags=_words("tags", tags),
@@ -86,7 +104,12 @@ class Options:
         )
 
 
-def _check_names(run: Any, project: Any) -> None:
+def check_names(run: Any, project: Any) -> None:
+    """Refuses what no run and no project may be called.
+
+    Raises:
+        ValueError: One of them is such a name.
+    """
     if run is not None and not (isinstance(run, str) and RUN_NAME.fullmatch(run)):
         raise ValueError(
             "`run` must be 1 to 128 of the characters A-Z a-z 0-9 . _ - and begin with a letter or "

@@ -13,6 +13,7 @@ from gainstage import wire
 from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
 from gainstage.measures import Meters
+from gainstage.outcome import Trial
 from gainstage.sample import Sample
 from gainstage.spool import SUFFIX, Spool
 from gainstage.statistics import BY_ID, GRADIENTS, IDS
@@ -22,6 +23,9 @@ from gainstage.workers import CHIEF
 
 if TYPE_CHECKING:
     from gainstage.exposition import RunFigures
+
+# How long the end of an attempt waits for its messages to be stored; the rest stays in the spool.
+DRAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -168,8 +172,26 @@ class Recorder:
         """Tells whoever looks at the run."""
         self._append(wire.Notice(**self._next(), level=level, code=code, text=text))
 
-    def close(self, status: Literal["completed", "interrupted"], patience: float) -> int:
-        """Ends the attempt; returns how many messages are left in the spool."""
+    def trial(self, trial: Trial) -> None:
+        """Adds what came out of a trial."""
+        message = wire.TrialResult(
+            **self._next(),
+            layer=trial.layer,
+            contestants=trial.contestants,
+            seeds=trial.seeds,
+            steps=trial.steps,
+            columns=trial.columns,
+            interrupted=trial.interrupted,
+        )
+        self._append(message, {wire.OUTCOMES: trial.outcomes})
+
+    def close(
+        self, status: Literal["completed", "interrupted"], patience: float = DRAIN_SECONDS
+    ) -> int:
+        """Ends the attempt; returns how many messages are left in the spool.
+
+        Waits for a server that is listening, `patience` seconds at most.
+        """
         thinned = 0 if self._spool is None else self._spool.thinned
         end = wire.RunEnd(**self._next(), status=status, frames=self.frames, thinned=thinned)
         self._append(end)

@@ -29,6 +29,15 @@ def apply(finding: Finding, model: Any) -> Any:
         ValueError: There is no patch, the layer is not found, or the model cannot be rebuilt from
             its layers.
     """
+    return replaced(model, finding.layer, patch_of(finding))
+
+
+def patch_of(finding: Finding) -> list[Any]:
+    """The layers that the patch of `finding` makes; it is executed.
+
+    Raises:
+        ValueError: There is no patch, or it needs a class of the user's own.
+    """
     if not finding.code:
         raise ValueError(
             f"The finding about {finding.layer} ({finding.verdict}) has no patch: no change of the "
@@ -42,15 +51,29 @@ def apply(finding: Finding, model: Any) -> Any:
             f"Expected a patch of classes of Keras's alone. Received one with {UNKNOWN} in the "
             f"place of a class of your own, which {finding.layer} was given: put it back by hand."
         ) from error
-    replacement: list[Any] = scope["replacement"]
+    return scope["replacement"]
+
+
+def replaced(model: Any, path: str, replacement: Sequence[Any]) -> Any:
+    """A copy of `model` with layers of your own in place of the one at `path`; as `apply`.
+
+    Args:
+        model: Sequential or Functional, and built.
+        path: Keras's path of the layer.
+        replacement: Layers that follow one another, one of them of the same kind, which gets the
+            layer's weights.
+
+    Raises:
+        ValueError: The layer is not found, or the model cannot be rebuilt from its layers.
+    """
     clones: list[tuple[Any, Any]] = []
 
     def clone(layer: Any) -> Any:
-        if layer.path == finding.layer:
-            clones.append((layer, _like(layer, replacement)))
+        if layer.path == path:
+            clones.append((layer, like(layer, replacement)))
             if len(replacement) == 1:
                 return replacement[0]
-            return keras.Sequential(replacement, name=layer.name)
+            return keras.Sequential(list(replacement), name=layer.name)
         copy = type(layer).from_config(layer.get_config())
         clones.append((layer, copy))
         return copy
@@ -59,14 +82,14 @@ def apply(finding: Finding, model: Any) -> Any:
         changed: Any = keras.models.clone_model(model, clone_function=clone, recursive=True)
     except ValueError as error:
         raise ValueError(
-            "A patch is applied to Sequential and Functional models, which are rebuilt from their "
-            f"layers. Received: {type(model).__name__}. Put what `finding.code` assigns in the "
-            f"place of {finding.layer} by hand."
+            "Layers are replaced in Sequential and Functional models, which are rebuilt from their "
+            f"layers. Received: {type(model).__name__}. Put the layers in the place of {path} by "
+            "hand."
         ) from error
-    if not any(layer.path == finding.layer for layer, _ in clones):
+    if not any(layer.path == path for layer, _ in clones):
         paths = ", ".join(layer.path for layer, _ in clones)
         raise ValueError(
-            f"Expected a model with the layer {finding.layer!r}, which is no part of another layer "
+            f"Expected a model with the layer {path!r}, which is no part of another layer "
             f"such as Bidirectional. Received one with: {paths}."
         )
     if not changed.built:
@@ -76,7 +99,7 @@ def apply(finding: Finding, model: Any) -> Any:
     return changed
 
 
-def _like(layer: Any, replacement: Sequence[Any]) -> Any:
+def like(layer: Any, replacement: Sequence[Any]) -> Any:
     """The layer of the patch that does what `layer` did."""
     return next(one for one in replacement if type(one) is type(layer))
 

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gainstage.finding import Finding
+from gainstage.outcome import Contestant
 
 VERSION = 1
 MAGIC = b"GS"
@@ -160,6 +161,21 @@ class Notice(Message, tag="notice", frozen=True, kw_only=True):
     text: str
 
 
+class TrialResult(Message, tag="trial", frozen=True, kw_only=True):
+    """Remedies for one layer side by side, `outcome.Trial`.
+
+    The block "outcomes" is [contestants, seeds, steps, columns].
+    """
+
+    layer: str
+    contestants: tuple[Contestant, ...]
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    columns: tuple[str, ...]
+    interrupted: bool = False
+    blocks: tuple[Block, ...] = ()
+
+
 class RunEnd(Message, tag="run_end", frozen=True, kw_only=True):
     """The last message of an attempt."""
 
@@ -194,10 +210,14 @@ class FindingChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     finding: Finding
 
 
-TrainerMessage = RunStart | Schema | Frame | Notice | RunEnd
+TrainerMessage = RunStart | Schema | Frame | Notice | TrialResult | RunEnd
 ServerMessage = Ack | Refuse
 ViewerMessage = TrainerMessage | FindingChanged
 AnyMessage = TrainerMessage | ServerMessage | FindingChanged
+
+# Those that have blocks.
+Carrier = Frame | TrialResult
+OUTCOMES = "outcomes"
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AnyMessage)
@@ -208,20 +228,22 @@ def _padding(length: int) -> bytes:
 
 
 def encode(message: AnyMessage, blocks: Mapping[str, FloatBlock] | None = None) -> bytes:
-    """The bytes of `message`; the `blocks` field of a `Frame` is filled in from `blocks`.
+    """The bytes of `message`; the `blocks` field of a carrier is filled in from `blocks`.
 
     Raises:
         TypeError: Blocks came with a message that carries none.
     """
-    if blocks and not isinstance(message, Frame):
-        raise TypeError(f"Only a Frame carries blocks. Received: {type(message).__name__}.")
+    if blocks and not isinstance(message, Carrier):
+        raise TypeError(
+            f"Only a Frame and a TrialResult carry blocks. Received: {type(message).__name__}."
+        )
     places: list[Block] = []
     body = bytearray()
     for name, array in (blocks or {}).items():
         places.append(Block(name, array.shape, len(body)))
         body += np.ascontiguousarray(array, dtype="<f4").tobytes()
         body += _padding(len(body))
-    if isinstance(message, Frame):
+    if isinstance(message, Carrier):
         message = msgspec.structs.replace(message, blocks=tuple(places))
     header = _encoder.encode(message)
     start = PREFIX.pack(MAGIC, VERSION, len(header)) + header
@@ -255,7 +277,7 @@ def decode(data: bytes) -> tuple[AnyMessage, dict[str, FloatBlock]]:
         message = _decoder.decode(memoryview(data)[PREFIX.size : end])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"The header cannot be read: {error}") from error
-    places = message.blocks if isinstance(message, Frame) else ()
+    places = message.blocks if isinstance(message, Carrier) else ()
     start = end + len(_padding(end))
     return message, {place.name: _view(data, start, place) for place in places}
 

@@ -7,6 +7,9 @@ import keras
 
 # The worker whose figures are the run's, and who reports at the end.
 CHIEF = 0
+# Not one of them: who adds to a run what is no training, such as a trial. The run's figures stay
+# the chief's.
+BESIDE = 2**16
 
 
 def worker_of(model: Any) -> int:

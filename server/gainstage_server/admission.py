@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gainstage import wire
+from gainstage.outcome import LOSS
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
@@ -209,6 +210,36 @@ def _check_notice(gate: _Gate, message: wire.Notice, blocks: Blocks) -> None:
         )
 
 
+def _check_trial(gate: _Gate, message: wire.TrialResult, blocks: Blocks) -> None:
+    gate.begun(message)
+    gate.names("A layer", [message.layer])
+    axes = {
+        "contestants": message.contestants,
+        "seeds": message.seeds,
+        "steps": message.steps,
+        "columns": message.columns,
+    }
+    for name, axis in axes.items():
+        _few(f"{name} in a trial", axis, MAX_ENTRIES)
+        if not axis or len(set(axis)) < len(axis):
+            raise _AdmissionError(f"A trial has {name}, each once. Received: {_shown(axis)}.")
+    gate.names("An arm", (one.arm for one in message.contestants))
+    gate.names("A column", message.columns)
+    for number in (*message.seeds, *message.steps):
+        _whole("A seed or step", number)
+    if LOSS not in message.columns:
+        raise _AdmissionError(
+            f"The columns of a trial hold {LOSS!r}. Received: {_shown(message.columns)}."
+        )
+    shape = tuple(map(len, axes.values()))
+    received = {name: block.shape for name, block in blocks.items()}
+    if received != {wire.OUTCOMES: shape}:
+        raise _AdmissionError(
+            f"A trial has one block, {wire.OUTCOMES!r} of shape {shape}. "
+            f"Received: {_shown(received)}."
+        )
+
+
 def _check_run_end(gate: _Gate, message: wire.RunEnd, blocks: Blocks) -> None:
     gate.begun(message)
     _whole("frames", message.frames)
@@ -220,6 +251,7 @@ _CHECKS: Mapping[type[wire.Message], Callable[[_Gate, Any, Blocks], Layout | Non
     wire.Schema: _check_schema,
     wire.Frame: _check_frame,
     wire.Notice: _check_notice,
+    wire.TrialResult: _check_trial,
     wire.RunEnd: _check_run_end,
 }
 

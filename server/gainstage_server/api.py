@@ -22,6 +22,7 @@ KNOWN_SHOWN = 50  # names listed where a name is unknown
 MAX_POINTS = 5_000
 MAX_STATISTICS = 64
 MAX_NOTICES = 200
+MAX_TRIALS = 20
 # Of a heatmap, whose rows are many; it takes 13 bytes each, and in JSON a hundred.
 MAX_CELLS = 2**20
 
@@ -185,6 +186,13 @@ def findings(record: Named, service: Served) -> Response:
         key=lambda finding: (not finding.open, -finding.since_step),
     )
     return _answer({"findings": list(map(views.finding, found))})
+
+
+@router.get("/runs/{run}/trials", response_model=models.Trials, responses=_PROBLEM)
+def trials(record: Named, service: Served) -> Response:
+    """What trials of remedies for the run's layers came to, newest first."""
+    found = service.store.messages(record.run, "trial", newest=MAX_TRIALS)
+    return _answer({"trials": views.trials(found)})
 
 
 @router.get("/rules", response_model=models.Rules)

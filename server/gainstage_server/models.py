@@ -195,6 +195,36 @@ class Findings(Answer):
     findings: list[FindingModel]
 
 
+class ContestantModel(Answer):
+    """One thing that was tried for the layer."""
+
+    arm: str
+    strength: Number = Field(description="Of an L2 penalty; null for other arms.")
+    rank: int | None = Field(description="From 0; null where another strength did better.")
+    outcomes: dict[str, list[list[Number]]] = Field(
+        description="Column -> its course, [seeds][steps]; null where there is no such value."
+    )
+
+
+class TrialModel(Answer):
+    """`outcome.Trial`."""
+
+    time: float
+    layer: str
+    summary: str
+    metric: str = Field(description="The column that contestants are ranked by.")
+    seeds: list[int]
+    steps: list[int]
+    interrupted: bool
+    contestants: list[ContestantModel]
+
+
+class Trials(Answer):
+    """Newest first."""
+
+    trials: list[TrialModel]
+
+
 class RuleModel(Answer):
     """`diagnosis.Rule`."""
 

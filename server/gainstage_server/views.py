@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.finding import Finding
+from gainstage.outcome import Trial
 from gainstage_server.history import Buckets
 from gainstage_server.layout import Layout
 from gainstage_server.runs import Newest, Runs
@@ -84,6 +85,49 @@ def notices(raw: Iterable[bytes]) -> list[Plain]:
         for notice in found
         if isinstance(notice, wire.Notice)
     ]
+
+
+def trials(raw: Iterable[bytes]) -> list[Plain]:
+    """`models.TrialModel`, one for each stored trial, the newest first."""
+    found = [wire.decode(data) for data in raw]
+    return [
+        _trial(message, blocks[wire.OUTCOMES])
+        for message, blocks in reversed(found)
+        if isinstance(message, wire.TrialResult)
+    ]
+
+
+def _trial(message: wire.TrialResult, outcomes: wire.FloatBlock) -> Plain:
+    trial = Trial(
+        message.layer,
+        message.contestants,
+        message.seeds,
+        message.steps,
+        message.columns,
+        outcomes,
+        message.interrupted,
+    )
+    ranking = trial.ranking
+    return {
+        "time": message.time,
+        "layer": trial.layer,
+        "summary": trial.summary,
+        "metric": trial.metric,
+        "seeds": trial.seeds,
+        "steps": trial.steps,
+        "interrupted": trial.interrupted,
+        "contestants": [
+            {
+                "arm": one.arm,
+                "strength": one.strength,
+                "rank": ranking.index(one) if one in ranking else None,
+                "outcomes": {
+                    column: plain(trial.course(one, column).tolist()) for column in trial.columns
+                },
+            }
+            for one in trial.contestants
+        ],
+    }
 
 
 def attempt(record: AttemptRecord) -> Plain:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gainstage import wire
 from gainstage.finding import Evidence, Finding
+from gainstage.outcome import Contestant
 
 FOLDER = Path(__file__).parent
 IDENTITY = {"run": "recorded-run", "attempt": "0123456789abcdef", "worker": 1}
@@ -63,6 +64,7 @@ BLOCKS = {
     "layers": np.array([[0.5, -94.25, np.nan], [np.inf, 1e-38, 0.0]], np.float32),
     "units": np.arange(5, dtype=np.float32) / 4,
 }
+OUTCOMES = np.arange(24, dtype=np.float32).reshape(2, 2, 3, 2) / 8
 FINDING = Finding(
     id="3333333333333333",
     row="1111111111111111",
@@ -127,6 +129,20 @@ MESSAGES: dict[str, tuple[wire.AnyMessage, dict[str, wire.FloatBlock]]] = {
             text="Why.",
         ),
         {},
+    ),
+    "trial": (
+        wire.TrialResult(
+            **IDENTITY,
+            seq=5,
+            time=1_700_000_003.5,
+            layer="sequential/hidden",
+            contestants=(Contestant("nothing"), Contestant("activity", 0.0125)),
+            seeds=(0, 1),
+            steps=(0, 150, 300),
+            columns=("accuracy", "loss"),
+            interrupted=True,
+        ),
+        {"outcomes": OUTCOMES},
     ),
     "run_end": (
         wire.RunEnd(

@@ -21,6 +21,7 @@ RECORDED = (
     "ack.v1",
     "refuse.v1",
     "finding.v1",
+    "trial.v1",
 )
 
 
@@ -47,7 +48,7 @@ def test_recorded_message_says_what_it_said_when_it_was_written(name: str) -> No
 
 
 def _without_blocks(message: Any) -> Any:
-    if isinstance(message, wire.Frame):
+    if isinstance(message, wire.Carrier):
         return msgspec.structs.replace(message, blocks=())
     return message
 

@@ -144,5 +144,5 @@ def test_what_cannot_be_patched_is_refused_with_what_to_do() -> None:
         apply(finding(model, "replacement = [UnknownName()]"), model)
     with pytest.raises(ValueError, match=r"layer 'elsewhere'.*Received one with: .*hidden, "):
         apply(finding(model, SPLIT, "elsewhere"), model)
-    with pytest.raises(ValueError, match=r"Received: Subclassed\. Put what `finding\.code`"):
+    with pytest.raises(ValueError, match=r"Received: Subclassed\. Put the layers"):
         apply(finding(model, SPLIT), other)

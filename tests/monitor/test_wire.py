@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as npst
 
 from gainstage import wire
 from gainstage.finding import Evidence, Finding
+from gainstage.outcome import Contestant
 
 from . import builders
 
@@ -76,6 +77,19 @@ MESSAGES: dict[type, st.SearchStrategy[Any]] = {
         level=st.sampled_from(["info", "warning", "error"]),
         code=NAME,
         text=NAME,
+    ),
+    wire.TrialResult: st.builds(
+        wire.TrialResult,
+        **IDENTITY,
+        layer=NAME,
+        contestants=st.lists(
+            st.builds(Contestant, arm=NAME, strength=st.none() | REAL), max_size=3
+        ).map(tuple),
+        seeds=st.lists(WHOLE, max_size=3).map(tuple),
+        steps=st.lists(WHOLE, max_size=3).map(tuple),
+        columns=st.lists(NAME, max_size=3).map(tuple),
+        interrupted=st.booleans(),
+        blocks=st.just(()),
     ),
     wire.RunEnd: st.builds(
         wire.RunEnd,

@@ -128,6 +128,7 @@ export class RunState {
       case "run_end":
       case "notice":
         return "summary";
+      case "trial":
       case "heatmap":
         return "nothing";
     }

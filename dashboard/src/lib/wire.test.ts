@@ -66,6 +66,7 @@ describe("messages that every release must read", () => {
   it.each([
     ["run_start", { project: "recorded", tags: ["a", "ä"] }],
     ["notice", { level: "error", code: "monitor-failed", text: "Why." }],
+    ["trial", { layer: "sequential/hidden" }],
     ["run_end", { status: "completed", frames: 9, thinned: 2 }],
   ])("reads %s", (name, fields) => {
     expect(decode(contract(name)).message).toMatchObject({ type: name, ...fields });

@@ -90,6 +90,11 @@ export interface Notice extends Sent {
   text: string;
 }
 
+export interface TrialResult extends Sent {
+  type: "trial";
+  layer: string;
+}
+
 export interface RunEnd extends Sent {
   type: "run_end";
   status: "completed" | "interrupted";
@@ -131,13 +136,22 @@ export interface HeatmapAnswer {
   present: boolean[];
 }
 
-export type Message = RunStart | Schema | Frame | Notice | RunEnd | FindingChanged | HeatmapAnswer;
+export type Message =
+  | RunStart
+  | Schema
+  | Frame
+  | Notice
+  | TrialResult
+  | RunEnd
+  | FindingChanged
+  | HeatmapAnswer;
 
 const TYPES: ReadonlySet<string> = new Set<Message["type"]>([
   "run_start",
   "schema",
   "frame",
   "notice",
+  "trial",
   "run_end",
   "finding",
   "heatmap",

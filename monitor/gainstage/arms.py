@@ -1,0 +1,193 @@
+"""The arms of a trial: what each puts in the place of a layer, and what it penalises."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from gainstage import wire
+from gainstage.activations import TABLE
+from gainstage.contractions import contraction_of
+from gainstage.diagnosis.strength import TARGET_DB, activity_penalty, amplitude, penalty
+from gainstage.diagnosis.view import REFERENCE_DB
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The layer that is tried, before anything is changed.
+
+    Attributes:
+        layer: The user's layer.
+        row: What is known of it.
+        training: How the model is trained.
+        levels: Statistic id -> its value on the examples that are held out.
+        input_mean: What enters, on average, [features] along `axis`; None: it is no signal.
+        axis: The axis of features in what enters.
+        patch: Makes the layers of a finding's patch; None without one.
+    """
+
+    layer: Any
+    row: wire.Row
+    training: wire.Training
+    levels: Mapping[str, float]
+    input_mean: npt.NDArray[np.float32] | None
+    axis: int
+    patch: Callable[[], list[Any]] | None = None
+
+    @property
+    def wanted_db(self) -> float:
+        """The level at which the layer is safe: half its headroom, or unit rms without one."""
+        function = TABLE.get(self.row.activation or "linear")
+        if function is None or function.headroom is None:
+            return REFERENCE_DB
+        return 20 * float(np.log10(function.headroom)) + TARGET_DB
+
+    @property
+    def excess_db(self) -> float:
+        """How far the level stands above that; 0 where the layer has no level."""
+        level = self.levels["pre_db"]
+        return level - self.wanted_db if np.isfinite(level) else 0.0
+
+    def copy(self) -> Any:
+        """Another layer like it."""
+        return type(self.layer).from_config(self.layer.get_config())
+
+
+Strength = Callable[[Subject], float]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to treat a layer.
+
+    Attributes:
+        name: What it is called in tables and messages.
+        meaning: What it does, in a few words.
+        layers: What stands in the layer's place, the layer's own copy among it.
+        applies: Whether it can be done to the layer.
+        strength: For a penalty: the L2 strength computed for the layer.
+        penalise: For a penalty: gives it to the copy of the layer, built.
+    """
+
+    name: str
+    meaning: str
+    layers: Callable[[Subject], list[Any]]
+    applies: Callable[[Subject], bool] = lambda _subject: True
+    strength: Strength | None = None
+    penalise: Callable[[Any, Any], None] = lambda _layer, _regularizer: None
+
+    def strengths(self, subject: Subject, multiples: Sequence[float]) -> tuple[float | None, ...]:
+        """What a penalty is tried at; a single None for an arm without one."""
+        if self.strength is None:
+            return (None,)
+        computed = self.strength(subject)
+        return tuple(float(f"{computed * multiple:.2g}") for multiple in multiples)
+
+
+def _alone(subject: Subject) -> list[Any]:
+    return [subject.copy()]
+
+
+def _split(subject: Subject) -> list[Any]:
+    """The layer, its activation behind it: a penalty must not act on what that has bounded."""
+    copy = subject.copy()
+    if not subject.row.fused:
+        return [copy]
+    function, copy.activation = copy.activation, keras.activations.linear
+    return [copy, keras.layers.Activation(function)]
+
+
+def _centred(subject: Subject) -> list[Any]:
+    mean = np.asarray(subject.input_mean)
+    shift = keras.layers.Normalization(axis=subject.axis, mean=mean, variance=np.ones_like(mean))
+    return [shift, subject.copy()]
+
+
+def _scaled(subject: Subject) -> list[Any]:
+    rms = subject.levels["input_rms"]
+    return [keras.layers.Rescaling(1 / rms if rms > 0 else 1.0), subject.copy()]
+
+
+def _normalised(subject: Subject) -> list[Any]:
+    return [keras.layers.BatchNormalization(axis=subject.axis), subject.copy()]
+
+
+def _patched(subject: Subject) -> list[Any]:
+    return subject.patch() if subject.patch is not None else _alone(subject)
+
+
+def _has_kernel(subject: Subject) -> bool:
+    contraction = contraction_of(subject.layer)
+    return contraction is not None and bool(contraction.kernels(subject.layer))
+
+
+def _gets_a_signal(subject: Subject) -> bool:
+    return subject.input_mean is not None
+
+
+def _kernel_strength(subject: Subject) -> float:
+    shrunk = subject.levels["kernel_rms"] * amplitude(-subject.excess_db)
+    return penalty(subject.training, excess_db=subject.excess_db, target=shrunk)
+
+
+def _activity_strength(subject: Subject) -> float:
+    return activity_penalty(
+        subject.row,
+        subject.training,
+        excess_db=subject.excess_db,
+        target=amplitude(subject.wanted_db),
+        eigenvalue=subject.levels["input_eigenvalue"],
+    )
+
+
+def _penalise_kernel(layer: Any, regularizer: Any) -> None:
+    contraction = contraction_of(layer)
+    for kernel in contraction.kernels(layer) if contraction is not None else ():
+        kernel.regularizer = regularizer
+
+
+def _penalise_activity(layer: Any, regularizer: Any) -> None:
+    layer.activity_regularizer = regularizer
+
+
+ARMS = (
+    Arm("nothing", "the model as it is", _alone),
+    Arm("patch", "what the finding proposes", _patched, lambda subject: subject.patch is not None),
+    Arm(
+        "activity",
+        "an L2 penalty on what enters the activation",
+        _split,
+        strength=_activity_strength,
+        penalise=_penalise_activity,
+    ),
+    Arm(
+        "kernel",
+        "an L2 penalty on the kernel",
+        _alone,
+        _has_kernel,
+        _kernel_strength,
+        _penalise_kernel,
+    ),
+    Arm("centred", "the mean of each input taken off it", _centred, _gets_a_signal),
+    Arm("scaled", "the input divided by its rms", _scaled, _gets_a_signal),
+    Arm("normalised", "a BatchNormalization in front", _normalised, _gets_a_signal),
+)
+ARM_NAMES = tuple(arm.name for arm in ARMS)
+
+
+def chosen(names: Sequence[str] | None, subject: Subject) -> tuple[Arm, ...]:
+    """The arms of these names that apply to `subject`, "nothing" always among them.
+
+    Raises:
+        ValueError: There is no such arm.
+    """
+    unknown = set(names or ()) - set(ARM_NAMES)
+    if unknown:
+        raise ValueError(
+            f"`arms` takes names out of {', '.join(ARM_NAMES)}. Received: {', '.join(unknown)}."
+        )
+    wanted = ARM_NAMES if names is None else {"nothing", *names}
+    return tuple(arm for arm in ARMS if arm.name in wanted and arm.applies(subject))

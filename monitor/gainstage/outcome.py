@@ -1,0 +1,193 @@
+"""What came out of a trial, and which arm won."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+# Column -> [steps] of one training.
+Course = Mapping[str, Array]
+
+LOSS = "loss"
+# Statistics of the layer that an outcome holds behind the loss and the metric.
+LEVELS = ("pre_db", "saturation_rate", "gain_db", "coherence_db", "input_db")
+# Metrics of which more is better, by the end of their names; of all others, less is.
+MORE_IS_BETTER = (
+    "accuracy",
+    "acc",
+    "auc",
+    "precision",
+    "recall",
+    "score",
+    "iou",
+    "similarity",
+)
+
+
+def more_is_better(metric: str) -> bool:
+    """Whether more of a metric of that name is better; of the loss, less is."""
+    return metric.endswith(MORE_IS_BETTER)
+
+
+class Contestant(msgspec.Struct, frozen=True):
+    """An arm, and for a penalty the strength that it was given."""
+
+    arm: str
+    strength: float | None = None
+
+    def __str__(self) -> str:
+        return self.arm if self.strength is None else f"{self.arm} L2({self.strength:.2g})"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean over seeds, the least and the most."""
+
+    mean: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Array) -> "Spread":
+        """Of [seeds]."""
+        if not np.isfinite(values).all():
+            return cls(float("nan"), float("nan"), float("nan"))
+        return cls(float(values.mean()), float(values.min()), float(values.max()))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Remedies for one layer side by side, each trained from the same weights on the same batches.
+
+    Attributes:
+        layer: Keras's path of the layer.
+        contestants: What was tried, one for each arm and strength.
+        seeds: One for each order of the batches.
+        steps: Optimizer steps at which was measured.
+        columns: What was measured, on held-out examples: the task's loss without any penalty, the
+            metric if there is one, and `LEVELS` of the layer.
+        outcomes: [contestants, seeds, steps, columns], NaN where there is no such value.
+        interrupted: Whether contestants are missing because the trial was stopped.
+    """
+
+    layer: str
+    contestants: tuple[Contestant, ...]
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    columns: tuple[str, ...]
+    outcomes: Array
+    interrupted: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        layer: str,
+        courses: Mapping[Contestant, Sequence[Course]],
+        steps: Sequence[int],
+        *,
+        interrupted: bool = False,
+    ) -> "Trial":
+        """From each contestant's trainings, one for each seed."""
+        columns = tuple(next(iter(courses.values()))[0])
+        outcomes = [
+            [np.stack([course[name] for name in columns], axis=1) for course in trainings]
+            for trainings in courses.values()
+        ]
+        seeds = tuple(range(len(outcomes[0])))
+        table = np.array(outcomes, np.float32)
+        return cls(layer, tuple(courses), seeds, tuple(steps), columns, table, interrupted)
+
+    @property
+    def metric(self) -> str:
+        """The column by which contestants are ranked: the metric, or else the task's loss."""
+        return next((name for name in self.columns if name not in {LOSS, *LEVELS}), LOSS)
+
+    def course(self, contestant: Contestant, column: str) -> Array:
+        """[seeds, steps] of one column.
+
+        Raises:
+            ValueError: There is no such contestant or column.
+        """
+        place = self.contestants.index(contestant), self.columns.index(column)
+        return self.outcomes[place[0], :, :, place[1]]
+
+    def final(self, contestant: Contestant, column: str) -> Array:
+        """[seeds] of one column, at the end."""
+        return self.course(contestant, column)[:, -1]
+
+    @property
+    def ranking(self) -> tuple[Contestant, ...]:
+        """The best strength of each arm, the best arm first; what diverged is last."""
+        best: dict[str, Contestant] = {}
+        for one in sorted(self.contestants, key=self._merit, reverse=True):
+            best.setdefault(one.arm, one)
+        return tuple(best.values())
+
+    @property
+    def winner(self) -> Contestant:
+        """The first of the ranking."""
+        return self.ranking[0]
+
+    def best(self, arm: str) -> Contestant | None:
+        """The best strength of an arm; None where it was not tried."""
+        return next((one for one in self.ranking if one.arm == arm), None)
+
+    def lead(self, first: Contestant, second: Contestant) -> Spread:
+        """By how much the first is better than the second in the metric, seed by seed."""
+        sign = 1 if more_is_better(self.metric) else -1
+        return Spread.of(sign * (self.final(first, self.metric) - self.final(second, self.metric)))
+
+    @property
+    def summary(self) -> str:
+        """One sentence: who won, by how much, and whether that is more than chance."""
+        winner, *others = self.ranking
+        score = Spread.of(self.final(winner, self.metric))
+        text = f"{winner} is the best for {self.layer}: {self.metric} {_between(score)}"
+        nothing = self.best("nothing")
+        if winner == nothing:
+            text = f"Nothing tried is better for {self.layer} than the model as it is: " + (
+                f"{self.metric} {_between(score)}"
+            )
+        elif nothing is not None:
+            text += f", {_signed(self.lead(winner, nothing).mean)} over nothing"
+        alike = [str(one) for one in others if not self.lead(winner, one).least > 0]
+        if alike:
+            text += f". Not told apart from it over {len(self.seeds)} seeds: {', '.join(alike)}"
+        elif others:
+            text += f", {_signed(self.lead(winner, others[0]).mean)} over the next, {others[0]}"
+        return f"{text}."
+
+    def show(self) -> None:
+        """Prints it as a table."""
+        from gainstage.charts import print_trial
+
+        print_trial(self)
+
+    def figure(self) -> Any:
+        """It as a `matplotlib.figure.Figure`: the course of each arm.
+
+        Raises:
+            RuntimeError: matplotlib is not installed.
+        """
+        from gainstage.charts import figure
+
+        return figure(self)
+
+    def _merit(self, contestant: Contestant) -> float:
+        score = Spread.of(self.final(contestant, self.metric)).mean
+        if not isfinite(score):
+            return -np.inf
+        return score if more_is_better(self.metric) else -score
+
+
+def _between(spread: Spread) -> str:
+    return f"{spread.mean:.3f} ({spread.least:.3f} to {spread.most:.3f})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if isfinite(value) else "beyond measure"

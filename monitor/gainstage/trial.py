@@ -1,0 +1,191 @@
+"""Trials: short copies of a model, one for each remedy, trained side by side.
+
+A verdict is a claim about what a change would do, and this is its test. Every copy starts from the
+model's weights and gets the same batches; what differs is what stands in the place of one layer.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gainstage.arms import Subject, chosen
+from gainstage.examples import Examples, divided, examples_of
+from gainstage.finding import Finding
+from gainstage.isolation import Isolated
+from gainstage.layers import Leaf, leaves
+from gainstage.options import Destination, check_names, destination
+from gainstage.outcome import Contestant, Course, Trial
+from gainstage.places import sync_command
+from gainstage.recorder import Recorder, RunIdentity
+from gainstage.rehearsal import READ, Reader, Rehearsal
+from gainstage.surgery import patch_of
+from gainstage.taps import tapped
+from gainstage.training import describe_training, environment, learning_rate
+from gainstage.workers import BESIDE
+
+log = logging.getLogger("gainstage")
+
+# A penalty is tried at these multiples of the strength that is computed for it.
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0)
+# Measurements during a training, those before and behind it among them.
+MEASUREMENTS = 11
+# Of a run that the server does not know; a known one stays in its own.
+PROJECT = "default"
+# Examples that the mean of the layer's input is taken over.
+CENTRED_ON = 512
+
+
+def run_trial(
+    model: Any,
+    data: Any,
+    *,
+    layer: str | Finding,
+    validation_data: Any = None,
+    arms: Sequence[str] | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+    steps: int = 300,
+    seeds: int = 3,
+    batch_size: int = 32,
+    progress: bool = True,
+    run: str | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    spool: str | os.PathLike[str] | None = None,
+) -> Trial:
+    """Trains copies of `model` with each remedy for one layer, and compares them.
+
+    The model itself is not changed. Ctrl-C ends the trial early, with the arms that are complete.
+
+    Args:
+        model: Sequential or Functional, built and compiled. The copies start from its weights, and
+            from a fresh optimizer of its kind.
+        data: What to train on: (x, y) or (x, y, sample_weight) of arrays, or an iterable of such
+            batches, of which as many as there are steps are held in memory.
+        layer: Keras's path of the layer, or a finding, whose patch is tried as well.
+        validation_data: What to judge by, likewise; default: a fifth of `data`, not trained on.
+        arms: Names of the arms to try, out of `arms.ARM_NAMES`; default: all that can be.
+        strengths: A penalty is tried at these multiples of the strength computed for the layer.
+        steps: Updates of each training.
+        seeds: Trainings of each contestant, which differ in the order of the batches.
+        batch_size: Examples of an update.
+        progress: Whether a bar is shown.
+        run: The run, `LayerMonitor.run`, to which the server adds the result; None: it is not sent.
+        url: As `LayerMonitor` takes it.
+        token: Likewise.
+        spool: Likewise.
+
+    Raises:
+        ValueError: The layer is not found, the model is not compiled or cannot be rebuilt from
+            its layers, or an argument is not what is described here.
+    """
+    check_names(run, PROJECT)
+    goal = destination(url, token, spool)
+    if not getattr(model, "compiled", False):
+        raise ValueError(
+            "A trial trains copies by the model's own loss and optimizer. Expected a model that is "
+            "compiled. Received one that is not: call `model.compile(...)` first."
+        )
+    counts = {"steps": steps, "seeds": seeds, "batch_size": batch_size}
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"`{name}` must be a whole number from 1. Received: {value!r}.")
+    held = None if validation_data is None else examples_of(validation_data, steps)
+    train, held_out = divided(examples_of(data, steps), held)
+    subject = _subject(model, layer, train, held_out, batch_size)
+    entrants = {arm: arm.strengths(subject, strengths) for arm in chosen(arms, subject)}
+    points = sorted({*np.linspace(0, steps, MEASUREMENTS).round().astype(int).tolist()})
+    courses: dict[Contestant, list[Course]] = {}
+    total = seeds * steps * sum(map(len, entrants.values()))
+    interrupted = False
+    try:
+        with _bar(progress) as bar:
+            shown = bar.add_task("Trial", total=total)
+            for arm, given in entrants.items():
+                rehearsal = Rehearsal(model, arm, subject, held_out)
+                for strength in given:
+                    contestant = Contestant(arm.name, strength)
+                    bar.update(shown, description=f"Trial: {contestant}")
+                    rehearsal.penalise(strength)
+                    courses[contestant] = [
+                        rehearsal.run(
+                            train.batches(batch_size, steps, seed),
+                            points,
+                            seed,
+                            lambda: bar.advance(shown),
+                        )
+                        for seed in range(seeds)
+                    ]
+    except KeyboardInterrupt:
+        if not courses:
+            raise
+        interrupted = True
+    trial = Trial.of(subject.row.path, courses, points, interrupted=interrupted)
+    if run is not None:
+        _send(trial, run, goal)
+    return trial
+
+
+def _send(trial: Trial, run: str, goal: Destination) -> None:
+    """To the server, or into the spool while there is none."""
+    recorder = Recorder(RunIdentity(run, PROJECT, (), {}, BESIDE), environment(), **vars(goal))
+    recorder.trial(trial)
+    if recorder.close("completed"):
+        command = sync_command(goal.url or "", goal.folder)
+        log.warning("gainstage: the trial waits in %s. To send it: %s", goal.folder, command)
+
+
+def _bar(shown: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    return Progress(*columns, transient=True, disable=not shown)
+
+
+def _subject(
+    model: Any, layer: str | Finding, train: Examples, held_out: Examples, batch_size: int
+) -> Subject:
+    """What the arms need to know of the layer."""
+    path = layer if isinstance(layer, str) else layer.layer
+    found = {leaf.path: leaf for leaf in leaves(model, None, ())}
+    if path not in found:
+        raise ValueError(
+            f"`layer` must be the path of a layer of the model, or a finding about one. Received: "
+            f"{path!r}. Known: {', '.join(found)}."
+        )
+    leaf = found[path]
+    row, levels = Reader(model, leaf.layer).sample(held_out.at(slice(READ)).x)
+    first = getattr(leaf.layer, "data_format", None) == "channels_first"
+    patch = None
+    if isinstance(layer, Finding) and layer.code:
+        patch = partial(patch_of, layer)
+    return Subject(
+        leaf.layer,
+        row,
+        describe_training(model, batch_size, learning_rate(model)),
+        levels,
+        _input_mean(model, leaf, train.at(slice(CENTRED_ON)).x, axis=1 if first else -1),
+        1 if first else -1,
+        patch,
+    )
+
+
+def _input_mean(model: Any, leaf: Leaf, x: Any, axis: int) -> npt.NDArray[np.float32] | None:
+    """What enters a layer, on average, [features]; None where that is no signal."""
+    contraction = leaf.contraction
+    if contraction is None or contraction.normalised:
+        return None
+
+    def mean(x: Any) -> Any:
+        with tapped(model, [leaf]) as recording:
+            model(x, training=False)
+        entering = recording.calls[0].arguments[0]
+        features = axis % len(entering.shape)
+        others = [place for place in range(len(entering.shape)) if place != features]
+        return keras.ops.mean(keras.ops.cast(entering, "float32"), axis=others)
+
+    return np.asarray(keras.ops.convert_to_numpy(Isolated(model, mean)((), x)))

@@ -1,0 +1,275 @@
+"""Trials on real trainings: what each arm does, and that the user's model is left alone."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from gainstage import Finding, cases, run_trial
+from gainstage.arms import ARM_NAMES
+from gainstage.outcome import Contestant
+from gainstage.rehearsal import Rehearsal
+
+layers = keras.layers
+RNG = np.random.default_rng(0)
+X = RNG.random((160, 64)).astype(np.float32)
+Y = (X[:, :32].sum(axis=1) > X[:, 32:].sum(axis=1)).astype(np.int64)
+
+
+def aligned(*, dropout: bool = False) -> Any:
+    """A sigmoid layer whose positive weights line up with positive inputs."""
+    keras.utils.set_random_seed(0)
+    kernel: Any = keras.initializers.RandomNormal(0.4, 0.4)
+    model = keras.Sequential(
+        [
+            layers.Input((64,)),
+            layers.Dense(8, activation="sigmoid", kernel_initializer=kernel, name="hidden"),
+            *([layers.Dropout(0.5)] if dropout else []),
+            layers.Dense(2, activation="softmax", name="classes"),
+        ],
+        name="model",
+    )
+    model.compile(
+        keras.optimizers.SGD(0.05, momentum=0.9),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def weights(model: Any) -> list[Any]:
+    return [np.array(keras.ops.convert_to_numpy(one)) for one in model.variables]
+
+
+def tried(model: Any, **options: Any) -> Any:
+    given = {"layer": "model/hidden", "steps": 20, "seeds": 2, "progress": False} | options
+    return run_trial(model, (X, Y), **given)
+
+
+@pytest.mark.every_backend
+def test_every_arm_starts_from_the_same_weights_and_leaves_the_model_as_it_was() -> None:
+    model = aligned()
+    before, names = weights(model), [one.name for one in model.layers]
+
+    trial = tried(model, strengths=(1.0,))
+
+    assert [one.arm for one in trial.contestants] == [name for name in ARM_NAMES if name != "patch"]
+    assert trial.outcomes.shape == (6, 2, 11, len(trial.columns))
+    assert np.isfinite(trial.outcomes).all()
+    alike = [trial.best(arm) for arm in ("nothing", "kernel", "activity")]
+    starts = {float(trial.course(one, "loss")[0, 0]) for one in alike if one}
+    assert len(starts) == 1
+    assert all(map(np.array_equal, before, weights(model)))
+    assert [one.name for one in model.layers] == names
+
+
+@pytest.mark.every_backend
+def test_each_arm_does_to_the_levels_what_it_is_for() -> None:
+    trial = tried(aligned(), strengths=(3.0,), steps=60, seeds=1)
+
+    courses = {
+        (one.arm, column): trial.course(one, column)[0]
+        for one in trial.contestants
+        for column in trial.columns
+    }
+    change = {key: float(course[-1] - course[0]) for key, course in courses.items()}
+    start = {key: float(course[0]) for key, course in courses.items()}
+    assert change["activity", "coherence_db"] < -6 < change["activity", "gain_db"]
+    assert change["kernel", "gain_db"] < -6
+    assert start["centred", "coherence_db"] < start["nothing", "coherence_db"] - 6
+    assert start["scaled", "input_db"] == pytest.approx(0, abs=0.2)
+
+
+def test_trial_is_the_same_when_it_is_repeated_whatever_was_drawn_in_between() -> None:
+    model = aligned(dropout=True)
+
+    first = tried(model, arms=["kernel"], strengths=(1.0,))
+    keras.utils.set_random_seed(7)
+    again = tried(model, arms=["kernel"], strengths=(1.0,))
+
+    assert np.array_equal(first.outcomes, again.outcomes)
+    one, other = first.course(Contestant("nothing"), "loss")
+    assert not np.array_equal(one, other)
+
+
+def test_loss_is_the_task_s_alone_whatever_the_penalty() -> None:
+    trial = tried(aligned(), arms=["activity"], strengths=(1.0,), steps=1, seeds=1)
+
+    penalised = trial.best("activity")
+
+    assert penalised is not None
+    assert (
+        trial.course(penalised, "loss")[0, 0] == trial.course(Contestant("nothing"), "loss")[0, 0]
+    )
+
+
+def test_patch_of_a_finding_is_an_arm_of_its_own() -> None:
+    code = """
+replacement = [
+    keras.layers.Dense(8, activity_regularizer=keras.regularizers.L2(0.01), name="hidden"),
+    keras.layers.Activation("sigmoid"),
+]
+"""
+    finding = Finding(
+        id="0",
+        row="0",
+        layer="model/hidden",
+        verdict="activity",
+        severity="warning",
+        since_step=0,
+        last_step=0,
+        code=code,
+    )
+
+    trial = tried(aligned(), layer=finding, arms=["patch"], seeds=1, steps=2)
+
+    assert trial.contestants == (Contestant("nothing"), Contestant("patch"))
+    # The patch begins from the default initializer, whose level is another.
+    first = [trial.course(one, "pre_db")[0, 0] for one in trial.contestants]
+    assert first[1] < first[0] - 10
+
+
+def test_activity_penalty_wins_the_canonical_case_and_keeps_the_weights() -> None:
+    data, case = cases.load("digits"), cases.CANONICAL
+    keras.utils.set_random_seed(0)
+    model = cases.build(data, case, case.hidden())
+
+    trial = run_trial(
+        model,
+        (data.train_x, data.train_y),
+        validation_data=(data.test_x, data.test_y),
+        layer="sequential/hidden",
+        arms=["kernel", "activity"],
+        strengths=(0.3, 3.0),
+        seeds=1,
+        progress=False,
+    )
+
+    assert trial.winner.arm == "activity"
+    kernel = trial.best("kernel")
+    assert kernel is not None
+    assert trial.final(trial.winner, "gain_db") > trial.final(kernel, "gain_db") + 10
+    assert trial.final(Contestant("nothing"), "saturation_rate") == 1
+
+
+def stopped_at(arm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the first training of that arm."""
+    run = Rehearsal.run
+
+    def interrupted(self: Rehearsal, *arguments: Any) -> Any:
+        if self.arm.name == arm:
+            raise KeyboardInterrupt
+        return run(self, *arguments)
+
+    monkeypatch.setattr(Rehearsal, "run", interrupted)
+
+
+def test_ctrl_c_ends_the_trial_with_the_arms_that_are_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped_at("kernel", monkeypatch)
+
+    trial = tried(aligned(), strengths=(1.0,), steps=2)
+
+    assert trial.interrupted
+    assert [one.arm for one in trial.contestants] == ["nothing", "activity"]
+
+
+def test_ctrl_c_before_anything_is_complete_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped_at("nothing", monkeypatch)
+
+    with pytest.raises(KeyboardInterrupt):
+        tried(aligned(), steps=2)
+
+
+def test_models_of_several_inputs_and_convolutions_are_tried() -> None:
+    image, number = layers.Input((6, 6, 2)), layers.Input((3,))
+    seen = layers.Conv2D(4, 3, activation="tanh", name="hidden")(image)
+    joined = layers.Concatenate()([layers.Flatten()(seen), number])
+    model: Any = keras.Model([image, number], layers.Dense(1)(joined), name="model")
+    model.compile("adam", "mse")
+    x = [RNG.random((40, 6, 6, 2)).astype(np.float32), RNG.random((40, 3)).astype(np.float32)]
+
+    trial = run_trial(
+        model,
+        (x, RNG.random((40, 1)).astype(np.float32)),
+        layer="hidden",
+        strengths=(1.0,),
+        steps=4,
+        seeds=1,
+        batch_size=8,
+        progress=False,
+    )
+
+    assert trial.metric == "loss"
+    assert {one.arm for one in trial.contestants} == set(ARM_NAMES) - {"patch"}
+    assert np.isfinite(trial.outcomes).all()
+
+
+def test_embedding_is_tried_without_the_arms_that_need_a_signal() -> None:
+    model = keras.Sequential(
+        [
+            layers.Input((5,), dtype="int32"),
+            layers.Embedding(9, 4, name="hidden"),
+            layers.Flatten(),
+            layers.Dense(1),
+        ],
+        name="model",
+    )
+    model.compile("sgd", "mse")
+    x = RNG.integers(0, 9, (40, 5))
+
+    trial = run_trial(
+        model,
+        (x, x[:, :1].astype(np.float32)),
+        layer="model/hidden",
+        steps=2,
+        seeds=1,
+        strengths=(1.0,),
+        progress=False,
+    )
+
+    assert "centred" not in {one.arm for one in trial.contestants}
+
+
+def test_batches_of_an_iterable_are_taken() -> None:
+    batches = ((X[start : start + 40], Y[start : start + 40]) for start in range(0, 160, 40))
+
+    trial = run_trial(
+        aligned(), batches, layer="model/hidden", arms=[], steps=3, seeds=1, progress=False
+    )
+
+    assert trial.steps == (0, 1, 2, 3)
+
+
+def test_what_cannot_be_tried_is_refused_with_what_to_do() -> None:
+    model = aligned()
+    bare = keras.Sequential([layers.Input((64,)), layers.Dense(1)])
+
+    with pytest.raises(ValueError, match=r"Received: 'nowhere'. Known: model/hidden, model/cla"):
+        tried(model, layer="nowhere")
+    with pytest.raises(ValueError, match=r"compiled\. Received one that is not: call `model\.co"):
+        tried(bare)
+    with pytest.raises(ValueError, match=r"`arms` takes names out of nothing, .*Received: magic"):
+        tried(model, arms=["magic"])
+    with pytest.raises(ValueError, match=r"`steps` must be a whole number from 1\. Received: 0"):
+        tried(model, steps=0)
+    with pytest.raises(ValueError, match=r"same number of examples, two or more\. Received: 5, 16"):
+        run_trial(model, (X, Y[:5]), layer="model/hidden")
+    with pytest.raises(ValueError, match=r"iterable of such batches\. Received: int\."):
+        run_trial(model, 3, layer="model/hidden")
+    with pytest.raises(ValueError, match=r"`run` must be 1 to 128"):
+        tried(model, run="no name")
+
+
+def test_result_waits_in_the_spool_while_there_is_no_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried(
+        aligned(), arms=[], steps=1, seeds=1, run="tried", url="http://127.0.0.1:9", spool=tmp_path
+    )
+
+    assert [path.name.split(".")[0] for path in tmp_path.glob("*.spool")] == ["tried"]
+    assert "the trial waits in" in caplog.text
