@@ -54,6 +54,32 @@ def patch_of(finding: Finding) -> list[Any]:
     return scope["replacement"]
 
 
+def layer_at(model: Any, path: str) -> Any:
+    """The layer of `model` at `path`, or else the only one of that name.
+
+    A model that was loaded or rebuilt calls its layers by other paths.
+
+    Raises:
+        ValueError: There is none, or there are several.
+    """
+    layers = [
+        one
+        for one in model._flatten_layers(include_self=False)
+        if not isinstance(one, keras.layers.InputLayer)
+    ]
+    name = path.rpartition("/")[2]
+    found = [one for one in layers if one.path == path] or [
+        one for one in layers if one.name == name
+    ]
+    if len(found) != 1:
+        paths = ", ".join(one.path for one in layers)
+        raise ValueError(
+            f"Expected the path of a layer of the model. Received: {path!r}, of which there are "
+            f"{len(found)}. Known: {paths}."
+        )
+    return found[0]
+
+
 def replaced(model: Any, path: str, replacement: Sequence[Any]) -> Any:
     """A copy of `model` with layers of your own in place of the one at `path`; as `apply`.
 
@@ -66,10 +92,11 @@ def replaced(model: Any, path: str, replacement: Sequence[Any]) -> Any:
     Raises:
         ValueError: The layer is not found, or the model cannot be rebuilt from its layers.
     """
+    target = layer_at(model, path)
     clones: list[tuple[Any, Any]] = []
 
     def clone(layer: Any) -> Any:
-        if layer.path == path:
+        if layer is target:
             clones.append((layer, like(layer, replacement)))
             if len(replacement) == 1:
                 return replacement[0]
@@ -86,11 +113,11 @@ def replaced(model: Any, path: str, replacement: Sequence[Any]) -> Any:
             f"layers. Received: {type(model).__name__}. Put the layers in the place of {path} by "
             "hand."
         ) from error
-    if not any(layer.path == path for layer, _ in clones):
+    if not any(layer is target for layer, _ in clones):
         paths = ", ".join(layer.path for layer, _ in clones)
         raise ValueError(
-            f"Expected a model with the layer {path!r}, which is no part of another layer "
-            f"such as Bidirectional. Received one with: {paths}."
+            f"Expected a layer that is no part of another one, such as Bidirectional. Received: "
+            f"{path}. Those that can be replaced: {paths}."
         )
     if not changed.built:
         changed.build(model.input_shape)

@@ -25,7 +25,7 @@ from gainstage.outcome import Contestant, Course, Trial
 from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.rehearsal import READ, Reader, Rehearsal
-from gainstage.surgery import patch_of
+from gainstage.surgery import layer_at, patch_of
 from gainstage.taps import tapped
 from gainstage.training import describe_training, environment, learning_rate
 from gainstage.workers import BESIDE
@@ -126,7 +126,8 @@ def run_trial(
         if not courses:
             raise
         interrupted = True
-    trial = Trial.of(subject.row.path, courses, points, interrupted=interrupted)
+    path = layer if isinstance(layer, str) else layer.layer  # as the run calls it
+    trial = Trial.of(path, courses, points, interrupted=interrupted)
     if run is not None:
         _send(trial, run, goal)
     return trial
@@ -150,14 +151,13 @@ def _subject(
     model: Any, layer: str | Finding, train: Examples, held_out: Examples, batch_size: int
 ) -> Subject:
     """What the arms need to know of the layer."""
-    path = layer if isinstance(layer, str) else layer.layer
-    found = {leaf.path: leaf for leaf in leaves(model, None, ())}
-    if path not in found:
+    target = layer_at(model, layer if isinstance(layer, str) else layer.layer)
+    leaf = next((one for one in leaves(model, None, ()) if one.layer is target), None)
+    if leaf is None:
         raise ValueError(
-            f"`layer` must be the path of a layer of the model, or a finding about one. Received: "
-            f"{path!r}. Known: {', '.join(found)}."
+            f"`layer` must be a single layer. Received: {target.path}, which holds others: name "
+            "one of them."
         )
-    leaf = found[path]
     row, levels = Reader(model, leaf.layer).sample(held_out.at(slice(READ)).x)
     first = getattr(leaf.layer, "data_format", None) == "channels_first"
     patch = None

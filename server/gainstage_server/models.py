@@ -202,7 +202,7 @@ class ContestantModel(Answer):
     strength: Number = Field(description="Of an L2 penalty; null for other arms.")
     rank: int | None = Field(description="From 0; null where another strength did better.")
     outcomes: dict[str, list[list[Number]]] = Field(
-        description="Column -> its course, [seeds][steps]; null where there is no such value."
+        description='Column -> its course, [seeds][steps]; "NaN" where there is no such value.'
     )
 
 

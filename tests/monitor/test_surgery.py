@@ -1,5 +1,6 @@
 """Applying a patch: the layer is changed, everything else is as it was."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -142,7 +143,28 @@ def test_what_cannot_be_patched_is_refused_with_what_to_do() -> None:
         apply(finding(model, ""), model)
     with pytest.raises(ValueError, match=r"UnknownName in the place of a class of your own"):
         apply(finding(model, "replacement = [UnknownName()]"), model)
-    with pytest.raises(ValueError, match=r"layer 'elsewhere'.*Received one with: .*hidden, "):
+    with pytest.raises(
+        ValueError, match=r"Received: 'elsewhere', of which there are 0\. Known: .*hidden, "
+    ):
         apply(finding(model, SPLIT, "elsewhere"), model)
     with pytest.raises(ValueError, match=r"Received: Subclassed\. Put the layers"):
         apply(finding(model, SPLIT), other)
+
+
+def test_layer_of_a_model_that_was_loaded_is_found_by_its_name(tmp_path: Path) -> None:
+    model = sequential(layers.Dense(4, activation="sigmoid", name="hidden"))
+    model.save(tmp_path / "model.keras")
+    loaded: Any = keras.saving.load_model(tmp_path / "model.keras")
+
+    changed = apply(finding(model, SPLIT), loaded)
+
+    assert loaded.layers[0].path != model.layers[0].path
+    assert np.array_equal(outputs(changed), outputs(model))
+
+
+def test_name_that_several_layers_have_is_refused() -> None:
+    inner = keras.Sequential([layers.Input((3,)), layers.Dense(3, name="hidden")], name="inner")
+    model = keras.Sequential([layers.Input((3,)), inner, layers.Dense(2, name="hidden")])
+
+    with pytest.raises(ValueError, match=r"Received: 'hidden', of which there are 2\. Known: "):
+        apply(finding(model, SPLIT, "hidden"), model)

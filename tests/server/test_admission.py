@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gainstage import wire
+from gainstage.outcome import Contestant
 from gainstage_server.admission import MAX_ENTRIES, MAX_TEXT, Admitted, admit
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.commit import Committer
@@ -98,6 +99,20 @@ def impossible_shape(trainer: Trainer) -> list[bytes]:
     return [*messages, header(msgspec.structs.replace(frame, blocks=(block,)))]
 
 
+def bad_trial(**changes: object) -> Make:
+    return lambda trainer: [trainer.run_start(), trainer.trial(**changes)]
+
+
+def trial_of_another_shape(trainer: Trainer) -> list[bytes]:
+    message = wire.decode(trainer.trial())[0]
+    outcomes = np.zeros((2, 2, 3, 1), np.float32)
+    return [trainer.run_start(), wire.encode(message, {wire.OUTCOMES: outcomes})]
+
+
+def trial_without_outcomes(trainer: Trainer) -> list[bytes]:
+    return [trainer.run_start(), wire.encode(wire.decode(trainer.trial())[0])]
+
+
 def small_mask(trainer: Trainer) -> list[bytes]:
     block = wire.BlockSchema((wire.Column("pre_db", 1),), b"")
     return [trainer.run_start(), trainer.schema(blocks={"layers": block})]
@@ -156,6 +171,18 @@ BAD = {
     "too many logs": bad_frame(logs={str(index): 0.0 for index in range(MAX_ENTRIES + 1)}),
     "a long notice": lambda trainer: [trainer.run_start(), trainer.notice("n" * (MAX_TEXT + 1))],
     "a long code": lambda trainer: [trainer.run_start(), trainer.notice(code=LONG)],
+    "a trial of an attempt that has not begun": lambda trainer: [trainer.trial()],
+    "a trial of nothing": bad_trial(contestants=()),
+    "a trial without seeds": bad_trial(seeds=()),
+    "one contestant twice": bad_trial(contestants=(Contestant("nothing"),) * 2),
+    "a trial without a loss": bad_trial(columns=("accuracy", "auc")),
+    "a negative step of a trial": bad_trial(steps=(-1, 0, 1)),
+    "too many seeds": bad_trial(seeds=tuple(range(MAX_ENTRIES + 1))),
+    "a long arm": bad_trial(contestants=(Contestant(LONG),)),
+    "a long layer of a trial": bad_trial(layer=LONG),
+    "a long column": bad_trial(columns=("loss", LONG)),
+    "a trial of another shape": trial_of_another_shape,
+    "a trial without outcomes": trial_without_outcomes,
     "negative counts": lambda trainer: [trainer.run_start(), trainer.run_end(frames=-1)],
 }
 
@@ -172,7 +199,8 @@ def test_a_bad_message_is_refused_and_the_store_left_as_it_was(
     assert isinstance(outcomes[-1], wire.Refuse)
     assert len(outcomes[-1].reason) > 20
     stored = [
-        store.messages("canonical", type, newest=9) for type in ("run_start", "schema", "notice")
+        store.messages("canonical", type, newest=9)
+        for type in ("run_start", "schema", "notice", "trial")
     ]
     assert sum(map(len, stored)) == len(before)
     assert store.extents("canonical") == []

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from gainstage import diagnosis, wire
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import STATISTICS, Statistic
+from gainstage.workers import BESIDE
 from gainstage_server import api, messages, models, openapi
 from gainstage_server.ops.alerts import finding_alert, page_url
 from gainstage_server.views import number, numbers, plain
@@ -31,6 +32,9 @@ def canonical(server: Running) -> Running:
     assert send(server.ws, [*opening, *frames, trainer.notice()]) == []
     other = Trainer(run="other", project="vision", time=5_000.0)
     send(server.ws, [*other.opening(), other.quiet(3), other.run_end(frames=1)])
+    beside = Trainer(attempt="trial", worker=BESIDE, time=6_000.0)
+    outcomes = [[[[0.25, 2.0]]], [[[0.75, np.nan]]]]
+    assert send(server.ws, [beside.run_start(), beside.trial(outcomes), beside.run_end()]) == []
     return server
 
 
@@ -42,6 +46,7 @@ ANSWERS = {
     f"{RUN}/series?layer=row1&statistic=pre_db&from=10&to=20&points=1": models.Series,
     f"{RUN}/heatmap?statistic=pre_db&points=2": models.Heatmap,
     f"{RUN}/findings": models.Findings,
+    f"{RUN}/trials": models.Trials,
     "/api/v1/rules": models.Rules,
     "/api/v1/statistics": models.Statistics,
     "/healthz": models.Health,
@@ -113,7 +118,24 @@ def test_a_run_shows_its_newest_figures(canonical: Running) -> None:
     assert (run["findings_open"], run["worst_saturation"], run["step"]) == (1, 1.0, 40)
     assert run["logs"] == {"loss": 0.5}
     assert [notice["code"] for notice in run["notices"]] == ["probe-failed"]
-    assert [attempt["frames"] for attempt in run["attempts"]] == [5]
+    assert [attempt["frames"] for attempt in run["attempts"]] == [5, 0]
+
+
+def test_trial_is_shown_with_its_ranking_and_leaves_the_run_as_it_was(canonical: Running) -> None:
+    (trial,) = canonical.get(f"{RUN}/trials").json()["trials"]
+
+    nothing, activity = trial["contestants"]
+    assert (trial["layer"], trial["metric"], trial["steps"]) == ("dense_1", "accuracy", [0, 20, 40])
+    assert trial["summary"].startswith("activity L2(0.01) is the best for dense_1: accuracy 0.750")
+    assert [(one["arm"], one["rank"]) for one in trial["contestants"]] == [
+        ("nothing", 1),
+        ("activity", 0),
+    ]
+    assert nothing["outcomes"]["loss"] == [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
+    assert activity["outcomes"]["loss"][0] == ["NaN", "NaN", "NaN"]
+    run = canonical.get(RUN).json()
+    assert (run["project"], run["status"], run["step"]) == ("digits", "live", 40)
+    assert canonical.get("/api/v1/runs/other/trials").json() == {"trials": []}
 
 
 def test_layers_show_verdict_headroom_and_values_with_null_for_what_is_absent(

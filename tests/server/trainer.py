@@ -9,6 +9,7 @@ import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
+from gainstage.outcome import Contestant
 from gainstage.statistics import IDS
 
 ROWS = 3
@@ -104,6 +105,19 @@ class Trainer:
     def notice(self, text: str = "Probe failed once.", **changes: object) -> bytes:
         fields = {"level": "warning", "code": "probe-failed", "text": text} | changes
         return wire.encode(wire.Notice(**self._identity() | fields))
+
+    def trial(self, outcomes: object = 0.5, **changes: object) -> bytes:
+        fields = {
+            "layer": "dense_1",
+            "contestants": (Contestant("nothing"), Contestant("activity", 0.01)),
+            "seeds": (0, 1),
+            "steps": (0, 20, 40),
+            "columns": ("accuracy", "loss"),
+        } | changes
+        shape = [len(fields[axis]) for axis in ("contestants", "seeds", "steps", "columns")]
+        block = np.broadcast_to(np.asarray(outcomes, np.float32), shape)
+        message = wire.TrialResult(**self._identity() | fields)
+        return wire.encode(message, {wire.OUTCOMES: block})
 
     def run_end(self, frames: int = 0, **changes: object) -> bytes:
         fields = {"status": "completed", "frames": frames} | changes

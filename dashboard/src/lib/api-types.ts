@@ -126,6 +126,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Trials
+         * @description What trials of remedies for the run's layers came to, newest first.
+         */
+        get: operations["trials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -247,6 +267,31 @@ export interface components {
             max: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
             /** Last */
             last: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
+        };
+        /**
+         * ContestantModel
+         * @description One thing that was tried for the layer.
+         */
+        ContestantModel: {
+            /** Arm */
+            arm: string;
+            /**
+             * Strength
+             * @description Of an L2 penalty; null for other arms.
+             */
+            strength: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /**
+             * Rank
+             * @description From 0; null where another strength did better.
+             */
+            rank: number | null;
+            /**
+             * Outcomes
+             * @description Column -> its course, [seeds][steps]; "NaN" where there is no such value.
+             */
+            outcomes: {
+                [key: string]: (number | ("NaN" | "Infinity" | "-Infinity") | null)[][];
+            };
         };
         /**
          * EvidenceModel
@@ -695,6 +740,39 @@ export interface components {
             /** Penalty Per Example */
             penalty_per_example: boolean;
         };
+        /**
+         * TrialModel
+         * @description `outcome.Trial`.
+         */
+        TrialModel: {
+            /** Time */
+            time: number;
+            /** Layer */
+            layer: string;
+            /** Summary */
+            summary: string;
+            /**
+             * Metric
+             * @description The column that contestants are ranked by.
+             */
+            metric: string;
+            /** Seeds */
+            seeds: number[];
+            /** Steps */
+            steps: number[];
+            /** Interrupted */
+            interrupted: boolean;
+            /** Contestants */
+            contestants: components["schemas"]["ContestantModel"][];
+        };
+        /**
+         * Trials
+         * @description Newest first.
+         */
+        Trials: {
+            /** Trials */
+            trials: components["schemas"]["TrialModel"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -980,6 +1058,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Findings"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trials"];
                 };
             };
             /** @description Unauthorized */
