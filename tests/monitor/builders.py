@@ -66,7 +66,7 @@ GUILTY: Mapping[str, Mapping[str, float]] = {
     "over_regularized": {**CALM, "pre_std": 0.01, "penalty_ratio": 2.0},
     "exploding": {**CALM, "gradient_ratio": 1e4},
     "vanishing": {**CALM, "gradient_ratio": 1e-6},
-    "untrained": {**CALM, "update_ratio": 1e-9},
+    "untrained": {**CALM, "update_ratio": 1e-9, "gradient_rms": 0.0},
 }
 
 

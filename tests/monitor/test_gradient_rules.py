@@ -50,6 +50,13 @@ def test_gradient_that_ends_at_once_has_not_vanished_on_its_way() -> None:
     assert BY_VERDICT["untrained"].prescribe(Case(seen, 0)).remedy.startswith("No gradient reaches")
 
 
+def test_weights_that_get_little_while_others_move_have_little_to_learn() -> None:
+    little = {**GUILTY["untrained"], "gradient_rms": 1e-7}
+
+    assert symptoms(view(little, CALM)) == [[], []]
+    assert symptoms(view(little, little)) == [["untrained"], ["untrained"]]
+
+
 @pytest.mark.parametrize(
     "fields", [{"trainable": False}, {}], ids=["it is frozen", "the rate is 0"]
 )

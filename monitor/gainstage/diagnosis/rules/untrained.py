@@ -5,7 +5,7 @@ import numpy as np
 from gainstage.diagnosis.blocking import blocking
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.rules import vanishing
-from gainstage.diagnosis.view import Bools, Floats, View
+from gainstage.diagnosis.view import Bools, View
 from gainstage.windows import WINDOW
 
 # At a millionth of their size a step, weights have moved by a tenth of it in 100,000 steps. Slow
@@ -18,12 +18,16 @@ def _still(view: View, limit: float) -> Bools:
     """[rows]: trainable weights which move less than that a step, and never have moved faster.
 
     Late in a training they stand still because they have arrived. While the rate is 0, in a
-    warm-up, nothing is expected of them, nor where the gradient vanishes on its way.
+    warm-up, nothing is expected of them, nor where the gradient vanishes on its way. Where others
+    move and this one gets a gradient, it has little to learn: the queries of an attention that
+    looks everywhere alike.
     """
     expected = view.layout.trainable & (view.rate is None or view.rate > 0)
     expected &= not (blocking(view) | vanishing.symptom(view)).any()
     slow = (view["update_ratio"] < limit) & (view.path <= limit * view.steps)
-    return expected & slow & (view.samples >= WINDOW)
+    still = expected & slow & (view.samples >= WINDOW)
+    cut_off = (view["gradient_rms"] == 0) | (view["update_ratio"] == 0)
+    return still & (cut_off | (still | ~view.layout.trainable).all())
 
 
 def symptom(view: View) -> Bools:
@@ -49,24 +53,18 @@ def summary(case: Case) -> str:
 
 
 def _others_move(case: Case) -> bool:
-    ratios: Floats = case.view["update_ratio"]
+    ratios = case.view["update_ratio"]
     return bool(np.any(ratios[case.view.layout.trainable] > CLOSING))
 
 
 def prescribe(case: Case) -> Prescription:
     """Where to look: no change of the layer helps."""
     row, rate = case.row, case.view.rate
-    if case["gradient_rms"] == 0:
+    if _others_move(case):
         return Prescription(
             f"No gradient reaches {row.path}. Look behind it for `stop_gradient`, for rounding, "
             "comparisons and `argmax`, which have none, for frozen weights of 0, and whether its "
             "output enters the loss at all."
-        )
-    if _others_move(case):
-        return Prescription(
-            f"Other layers do move. What reaches {row.path} is small beside the size of its "
-            f"weights ({case['kernel_rms']:.2g}): begin it from the default initializer, and see "
-            "whether what stands behind it lets its gradient pass."
         )
     told = "" if rate is None else f", now {rate:.1g},"
     return Prescription(
@@ -83,7 +81,8 @@ RULE = Rule(
     threshold=(
         f"Trainable weights have moved by less than {STILL:g} of their size a step in each of at "
         f"least {WINDOW} samples and since the first one, at a learning rate above 0, in 3 samples "
-        f"in a row; closes above {CLOSING:g}."
+        f"in a row, and either those of every layer do, or no gradient at all reaches them; closes "
+        f"above {CLOSING:g}."
     ),
     symptom=symptom,
     holds=holds,
