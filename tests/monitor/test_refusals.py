@@ -17,7 +17,7 @@ from .twins import SMALL, STEPS, complaints, different, fresh, outcome, traces
 # Keras's own: of data that comes shuffled.
 pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but will be ignored")
 every_backend = pytest.mark.every_backend
-REFUSED = "This training is not watched, and goes on. "
+REFUSED = "gainstage: This training is not watched, and goes on. "
 
 
 def sole_complaint(caplog: pytest.LogCaptureFixture) -> str:
