@@ -16,7 +16,7 @@ from gainstage.aside import Aside
 from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
-from gainstage.options import Options
+from gainstage.options import OVERHEAD, Options
 from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.refusals import Asked, UnwatchedError, refusal
@@ -71,7 +71,8 @@ class LayerMonitor(keras.callbacks.Callback):
         config: Settings of the run to show beside it; plain data.
         every: Steps between two samples, `steps_per_execution` counting as one, or "auto": as often
             as `overhead` allows.
-        overhead: Share of the training time that samples may take under "auto", between 0 and 1.
+        overhead: Share of the training time that samples may take under "auto", between 0 and 1;
+            not to be given where `every` is a number.
         examples: Examples of the batch that a sample reads.
         include: Glob patterns over layer paths to watch; default: all.
         exclude: Glob patterns over layer paths not to watch.
@@ -94,7 +95,7 @@ class LayerMonitor(keras.callbacks.Callback):
         tags: Sequence[str] = (),
         config: Mapping[str, Any] | None = None,
         every: int | Literal["auto"] = "auto",
-        overhead: float = 0.01,
+        overhead: float = OVERHEAD,
         examples: int = 16,
         include: Sequence[str] | None = None,
         exclude: Sequence[str] = (),
@@ -264,7 +265,11 @@ class LayerMonitor(keras.callbacks.Callback):
         left = recorder.close("completed", DRAIN_SECONDS)
         if recorder.identity.worker == CHIEF:
             report.print_findings(
-                recorder.state, recorder.newest, self._cadence.costs(), recorder.page
+                recorder.state,
+                recorder.newest,
+                self._cadence.costs(),
+                recorder.page,
+                over_budget=self._cadence.over_budget,
             )
         if left:
             log.warning(
