@@ -194,6 +194,23 @@ def test_end_of_fit_prints_what_was_found(capsys: pytest.CaptureFixture[str]) ->
     assert "hidden" in printed
 
 
+def test_fit_that_is_broken_off_prints_nothing_and_keeps_its_findings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    monitor = LayerMonitor(False, every=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(monitor, build(loud=True), epochs=9, callbacks=[monitor, Interrupt()])
+
+    assert [found.verdict for found in monitor.findings()] == ["kernel"]
+    assert "layers are judged" not in capsys.readouterr().out
+
+
 def test_findings_of_the_last_run_are_gone_in_the_next() -> None:
     monitor = LayerMonitor(False, every=1)
     fit(monitor, build(loud=True), epochs=4)
