@@ -126,6 +126,19 @@ def test_target_of_make_exists(example: Example) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+def test_dashboard_is_built_with_an_environment_of_the_clone() -> None:
+    ran = subprocess.run(
+        ["make", "--dry-run", "--always-make", "dashboard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "-m venv .venv" in ran.stdout
+    assert "pip install" not in ran.stdout
+
+
 @pytest.mark.parametrize("example", commands("python"), ids=str)
 def test_module_that_is_run_exists(example: Example) -> None:
     ran = subprocess.run(

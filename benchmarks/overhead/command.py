@@ -15,17 +15,22 @@ from benchmarks.overhead.workloads import BATCH, workloads
 from gainstage.served import served
 
 LAYERS = 1_000
+STEPS = 50
 MEMORY_STEPS = 10_000
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints."""
     given = _parser().parse_args(arguments)
+    given.steps = given.steps or (MEMORY_STEPS if given.memory else STEPS)
+    machine = report.Machine.this()
+    if not given.json:
+        print(machine)
     with tempfile.TemporaryDirectory() as name, _server(given, Path(name)) as url:
-        if given.memory:
-            _memory(given, url, Path(name))
-        else:
-            _time(given, url, Path(name))
+        found = (_memory if given.memory else _time)(given, url, Path(name))
+    if given.json:
+        settings = {name: getattr(given, name) for name in ("batch", "rounds", "steps")}
+        print(json.dumps({"machine": asdict(machine), "server": bool(url), **settings, **found}))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,15 +70,14 @@ def _server(given: argparse.Namespace, folder: Path) -> Generator[str | Literal[
         yield url
 
 
-def _time(given: argparse.Namespace, url: str | Literal[False], folder: Path) -> None:
-    steps = given.steps or 50
+def _time(given: argparse.Namespace, url: str | Literal[False], folder: Path) -> dict[str, Any]:
+    """What was found, which is printed as it comes unless it is wanted as JSON."""
     wanted = [arm for arm in arms.RIVALS if arm.name in given.arms]
     left_out = {arm.name: arm.missing for arm in wanted if arm.missing}
     chosen = [*arms.ALWAYS, *(arm for arm in wanted if not arm.missing)]
-    machine = report.Machine.this()
     if not given.json:
-        print(machine)
-        print(f"{given.rounds} rounds of {steps} steps, batch {given.batch}; {_about_server(url)}")
+        about = f"batch {given.batch}; {_about_server(url)}"
+        print(f"{given.rounds} rounds of {given.steps} steps, {about}")
         for name, packages in left_out.items():
             print(f"Left out: {name}, which needs {' and '.join(packages)} (group bench).")
         print(flush=True)
@@ -85,7 +89,7 @@ def _time(given: argparse.Namespace, url: str | Literal[False], folder: Path) ->
                 chosen,
                 rounds=given.rounds,
                 samples=given.samples,
-                steps=steps,
+                steps=given.steps,
                 folder=folder / name,
                 url=url,
             )
@@ -94,58 +98,30 @@ def _time(given: argparse.Namespace, url: str | Literal[False], folder: Path) ->
     with redirect_stdout(None):
         loop_us = 1e6 * unsampled_step_seconds()
     found = claims.judge(costs, loop_us, given.batch)
-    if given.json:
-        _print_json(
-            given,
-            machine,
-            url,
-            steps=steps,
-            left_out=left_out,
-            models={name: asdict(cost) for name, cost in costs.items()},
-            loop_us=loop_us,
-            claims=[asdict(verdict) for verdict in found],
-        )
-    else:
+    if not given.json:
         print(report.verdicts(found))
+    return {
+        "left_out": left_out,
+        "models": {name: asdict(cost) for name, cost in costs.items()},
+        "loop_us": loop_us,
+        "claims": [asdict(verdict) for verdict in found],
+    }
 
 
-def _memory(given: argparse.Namespace, url: str | Literal[False], folder: Path) -> None:
-    machine = report.Machine.this()
-    steps = given.steps or MEMORY_STEPS
+def _memory(given: argparse.Namespace, url: str | Literal[False], folder: Path) -> dict[str, Any]:
+    """As `_time`."""
     with redirect_stdout(None):
-        growths = memory.measure(steps, url, folder)
+        growths = memory.measure(given.steps, url, folder)
     verdict = claims.judge_memory(growths)
-    if given.json:
-        _print_json(
-            given,
-            machine,
-            url,
-            steps=steps,
-            memory={name: asdict(growth) for name, growth in growths.items()},
-            claims=[asdict(verdict)],
-        )
-        return
-    print(machine)
-    print(f"A sample every {memory.EVERY} steps; {_about_server(url)}\n")
-    print(report.memory(growths))
-    print(f"\n{report.verdicts([verdict])}")
+    if not given.json:
+        print(f"A sample every {memory.EVERY} steps; {_about_server(url)}\n")
+        print(report.memory(growths))
+        print(f"\n{report.verdicts([verdict])}")
+    return {
+        "memory": {name: asdict(growth) for name, growth in growths.items()},
+        "claims": [asdict(verdict)],
+    }
 
 
 def _about_server(url: str | Literal[False]) -> str:
     return "the server shares these cores" if url else "no server, nothing spooled"
-
-
-def _print_json(
-    given: argparse.Namespace, machine: report.Machine, url: str | Literal[False], **found: Any
-) -> None:
-    print(
-        json.dumps(
-            {
-                "machine": asdict(machine),
-                "server": bool(url),
-                "batch": given.batch,
-                "rounds": given.rounds,
-                **found,
-            }
-        )
-    )

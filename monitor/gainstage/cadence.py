@@ -88,6 +88,12 @@ class Cadence:
         """What a sample takes on average, with all that is done for it; None while unknown."""
         return self._spent / self._untraced if self._untraced else None
 
+    @property
+    def over_budget(self) -> bool:
+        """Whether samples took more than `overhead`, as those of the opening do at first."""
+        whole = self._spent + self._trained
+        return self.every == "auto" and self._spent > self.overhead * whole
+
     def costs(self) -> dict[str, float]:
         """Seconds of a step and of a sample, the samples' share of the time, and their gap."""
         costs = {"tracing": self.tracing_seconds}

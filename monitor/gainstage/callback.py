@@ -16,7 +16,7 @@ from gainstage.aside import Aside
 from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
-from gainstage.options import Options
+from gainstage.options import OVERHEAD, Options
 from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.refusals import Asked, UnwatchedError, refusal
@@ -69,7 +69,8 @@ class LayerMonitor(keras.callbacks.Callback):
         config: Settings of the run to show beside it; plain data.
         every: Steps between two samples, `steps_per_execution` counting as one, or "auto": as often
             as `overhead` allows.
-        overhead: Share of the training time that samples may take under "auto", between 0 and 1.
+        overhead: Share of the training time that samples may take under "auto", between 0 and 1;
+            not to be given where `every` is a number.
         examples: Examples of the batch that a sample reads.
         include: Glob patterns over layer paths to watch; default: all.
         exclude: Glob patterns over layer paths not to watch.
@@ -92,7 +93,7 @@ class LayerMonitor(keras.callbacks.Callback):
         tags: Sequence[str] = (),
         config: Mapping[str, Any] | None = None,
         every: int | Literal["auto"] = "auto",
-        overhead: float = 0.01,
+        overhead: float = OVERHEAD,
         examples: int = 16,
         include: Sequence[str] | None = None,
         exclude: Sequence[str] = (),
@@ -178,7 +179,9 @@ class LayerMonitor(keras.callbacks.Callback):
         if self._recorder is None and self._failures:
             return  # on_train_begin failed, and said so
         if not self._open:
-            raise RuntimeError("A sample belongs to a run: call `on_train_begin` first.")
+            raise RuntimeError(
+                "A sample belongs to a run: call `set_model` and `on_train_begin` first."
+            )
         self._look(peek.Seen(self._model, (x,)), step)
         self._record(logs or {})
         self._collect()
@@ -260,11 +263,15 @@ class LayerMonitor(keras.callbacks.Callback):
         left = recorder.close("completed")
         if recorder.identity.worker == CHIEF:
             report.print_findings(
-                recorder.state, recorder.newest, self._cadence.costs(), recorder.page
+                recorder.state,
+                recorder.newest,
+                self._cadence.costs(),
+                recorder.page,
+                over_budget=self._cadence.over_budget,
             )
         if left:
             log.warning(
-                "%d messages of run %s wait in %s. To send them later: %s",
+                "gainstage: %d messages of run %s wait in %s. To send them later: %s",
                 left,
                 recorder.identity.run,
                 self._options.folder,
@@ -347,10 +354,14 @@ class LayerMonitor(keras.callbacks.Callback):
             if finding.open:
                 self._tell(finding)
 
-    @_contained
     def _tell(self, finding: Finding) -> None:
-        if self._options.on_finding is not None:
+        if self._options.on_finding is None:
+            return
+        try:
             self._options.on_finding(finding)
+        except Exception as error:  # the user's, not a failure of the monitor
+            text = f"{type(error).__name__}: {error}"
+            self._warn_once(f"`on_finding` raised, and the training goes on. {text}", error)
 
     def _settled(self) -> Recorder | None:
         """The newest run's recorder, with all that was sampled so far in it."""
@@ -377,15 +388,18 @@ class LayerMonitor(keras.callbacks.Callback):
         refused = isinstance(error, UnwatchedError)
         self._failures = MOST_FAILURES if refused else self._failures + 1
         text = str(error) if refused else f"{type(error).__name__}: {error}"
-        if text in self._reported:
-            return
-        self._reported.add(text)
+        what = "The monitor failed, training goes on without this sample."
         if refused:
-            log.warning("This training is not watched, and goes on. %s", text)
-        else:
-            log.warning("The monitor failed, training goes on without this sample. %s", text)
-        log.debug("Where it failed", exc_info=error)
-        recorder = self._settled()
-        if recorder is not None:
+            what = "This training is not watched, and goes on."
+        if self._warn_once(f"{what} {text}", error) and (recorder := self._settled()) is not None:
             with contextlib.suppress(Exception):
                 recorder.notice("error", "monitor-failed", text)
+
+    def _warn_once(self, text: str, error: Exception) -> bool:
+        """Warns of `error`; returns whether this is the first time in the run."""
+        if text in self._reported:
+            return False
+        self._reported.add(text)
+        log.warning("gainstage: %s", text)
+        log.debug("Where it failed", exc_info=error)
+        return True

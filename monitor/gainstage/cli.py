@@ -83,12 +83,12 @@ def serve(
     try:
         from gainstage_server.app import can_listen
         from gainstage_server.app import serve as run
-        from gainstage_server.settings import Settings
+        from gainstage_server.settings import read_settings
     except ModuleNotFoundError as error:
         _stop(f"The server is not installed ({error}): {install_command('server')}")
     given: dict[str, Any] = {"host": host, "port": port, "database": database}
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = read_settings({name: it for name, it in given.items() if it is not None})
     except ValueError as error:
         _stop(str(error))
     try:
@@ -187,6 +187,12 @@ def sync(
     """Send what trainings left behind in their spools."""
     from gainstage.sync import send_all
 
+    # Where nothing was ever kept there is no folder of ours, and nothing to send.
+    if folder != SPOOLS and not folder.is_dir():
+        _stop(
+            f"There is no folder {folder}. Expected one where trainings keep their spools, such as "
+            f"{SPOOLS}, the default. Give the folder that `spool=` or $GAINSTAGE_SPOOL named."
+        )
     sent, left = send_all(folder, url, token, patience)
     console.print(f"{sent} spools sent, {left} left in {folder}.")
     if left:

@@ -45,7 +45,8 @@ def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]
 
     Returns:
         `layer`, `verdict`, `levels`, `accuracy_before`, `accuracy_after`, `frames_sampled`,
-        `frames_stored` (both runs together) and `dashboard`, the address of the first run's page.
+        `frames_stored` (both runs together) and `dashboard`, the address of the first run's page
+        while the demo's server runs.
     """
     console = Console()
     signal.signal(signal.SIGTERM, _end)  # so that the server ends with the demo
@@ -83,9 +84,10 @@ def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]
             "frames_stored": stored,
             "dashboard": f"{url}/runs/{before.run}",
         }
-        console.print(f"Look at it: [bold]{result['dashboard']}[/bold]")
-        if once:
+        if once:  # the server ends with the demo, so that its address is no use
             _say_how_to_come_back(folder, port, console)
+        else:
+            console.print(f"Look at it: [bold]{result['dashboard']}[/bold]")
         if as_json:
             print(json.dumps(result), flush=True)
         if not once:

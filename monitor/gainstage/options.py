@@ -14,6 +14,8 @@ from gainstage.finding import Finding
 from gainstage.places import DEFAULT_URL, install_command, spools
 from gainstage.uplink import ingest_url
 
+# Share of the training time that samples may take.
+OVERHEAD = 0.01
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -128,6 +130,11 @@ def _check_cadence(every: Any, overhead: Any, examples: Any) -> None:
         raise ValueError(
             "`overhead` must be a share of the training time between 0 and 1. "
             f"Received: {overhead!r}."
+        )
+    if every != "auto" and overhead != OVERHEAD:
+        raise ValueError(
+            "`overhead` says how far apart samples are where `every` does not. Expected one of the "
+            f"two. Received: every={every!r}, overhead={overhead!r}. Leave one out."
         )
     if not _is_whole(examples, least=2):
         raise ValueError(

@@ -83,11 +83,21 @@ class Probe:
         self._pass = Isolated(self.model, self._forward)
         self.leaves = leaves(self.model, self.include, self.exclude)
         if not self.leaves:
-            raise UnwatchedError(
-                "There is no layer to watch. Check the patterns of `include` "
-                f"{self.include or '(all)'} and `exclude` {self.exclude or '(none)'} against the "
-                "layers' paths: [layer.path for layer in model.layers]."
-            )
+            raise UnwatchedError(self._no_layer())
+
+    def _no_layer(self) -> str:
+        """Why there is no row, with a pattern that would match one."""
+        paths = [leaf.path for leaf in leaves(self.model, None, ())]
+        if not paths:
+            return "There is no layer to watch. Expected a model that holds layers. Received: none."
+        meant = [pattern.strip("*") for pattern in self.include or ()]
+        path = next((path for path in paths if any(part in path for part in meant)), paths[0])
+        return (
+            "There is no layer to watch. Expected: patterns that match the whole path of a layer, "
+            f"such as {path!r} or '*{path.rpartition('/')[2]}*'. Received: "
+            f"`include` {self.include or '(all)'}, `exclude` {self.exclude or '(none)'}. "
+            "The paths are [layer.path for layer in model.layers]."
+        )
 
     @property
     def layers(self) -> list[int]:

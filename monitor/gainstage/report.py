@@ -9,9 +9,11 @@ from rich.syntax import Syntax
 from rich.table import Table as Grid
 from rich.text import Text
 
+from gainstage.cadence import OPENING_SAMPLES
 from gainstage.diagnosis import State
 from gainstage.finding import Finding
 from gainstage.frame import Table
+from gainstage.windows import WINDOW
 
 STYLES = {"info": "cyan", "warning": "yellow", "critical": "bold red"}
 OVER = "dim"
@@ -27,20 +29,29 @@ def print_findings(
     costs: Mapping[str, float],
     page: str | None,
     console: Console | None = None,
+    *,
+    over_budget: bool = False,
 ) -> None:
     """How much was judged, and a line for each finding, or one that says that there is none.
 
-    `page` is the address of the run's page, where there is a server.
+    Args:
+        state: What the diagnosis knows.
+        table: The newest statistics.
+        costs: Those of `Cadence`.
+        page: Address of the run's page, where there is a server.
+        console: Where to print.
+        over_budget: Whether samples took more of the time than they may.
     """
     console = console or Console()
     if state is None or table is None:
         console.print("gainstage: no step was sampled.")
         return
-    cost = f" ({costs['share']:.1%} of the training time)" if "share" in costs else ""
+    bound = f"; the first {OPENING_SAMPLES} samples come whatever they cost" if over_budget else ""
+    cost = f" ({costs['share']:.1%} of the training time{bound})" if "share" in costs else ""
     head = f"gainstage: {_judged(state)}, up to step {table.step}{cost}"
     findings = state.findings
     if not findings:
-        console.print(f"{head}: nothing to report.")
+        console.print(f"{head}: {_nothing(state)}.")
         return
     console.print(f"{head}. Levels in dB, the last one beyond the headroom:")
     grid = Grid("verdict", "layer", "steps", box=None, padding=(0, 1, 0, 0))
@@ -67,6 +78,25 @@ def _judged(state: State) -> str:
     in_range = int(np.count_nonzero(np.isfinite(state.layout.headroom_db[judged])))
     count = len(state.layout.rows)
     return f"{len(judged)} of {count} layers are judged, {in_range} for range"
+
+
+def _nothing(state: State) -> str:
+    """What it means that there is no finding."""
+    judged = state.layout.judged
+    if not judged.any():
+        reasons = sorted({row.unjudged for row in state.layout.rows})
+        return f"none can be judged, since each is one of these: {'; '.join(reasons)}"
+    suspected = int(np.count_nonzero(judged & state.held.any(axis=0)))
+    if suspected:
+        return (
+            f"nothing to report yet, but {suspected} with a symptom that is reported if it lasts "
+            f"(samples so far: {state.samples})"
+        )
+    if state.samples < WINDOW:
+        return (
+            f"nothing to report (samples so far: {state.samples}; dead units show after {WINDOW})"
+        )
+    return "nothing to report"
 
 
 def _steps(finding: Finding) -> str:

@@ -217,4 +217,4 @@ class Uplink:
     def _warn(self, text: str) -> None:
         if text not in self._warned:
             self._warned.add(text)
-            log.warning(text)
+            log.warning("gainstage: %s", text)

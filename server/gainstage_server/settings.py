@@ -1,10 +1,12 @@
 """The one object that holds every setting of the server, read once from the environment."""
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gainstage import wire
@@ -121,3 +123,30 @@ class Settings(BaseSettings):
         """The names by which a request may address the server, without ports."""
         own = f"[{self.host}]" if ":" in self.host else self.host
         return frozenset(name.lower() for name in (*LOOPBACK_NAMES, own, *self.allowed_hosts))
+
+
+def read_settings(options: Mapping[str, Any]) -> Settings:
+    """The settings of the environment, with what the command line gives instead.
+
+    Args:
+        options: Name of a setting -> the value of its option.
+
+    Raises:
+        ValueError: Some are wrong; a line for each says what was expected, and what came.
+    """
+    try:
+        return Settings(**options)
+    except ValidationError as error:
+        lines = (_explained(problem, options) for problem in error.errors(include_url=False))
+        raise ValueError("\n".join(lines)) from error
+
+
+def _explained(problem: ErrorDetails, options: Mapping[str, Any]) -> str:
+    if not problem["loc"]:  # of several settings together, which say it themselves
+        return problem["msg"].removeprefix("Value error, ")
+    name = str(problem["loc"][0])
+    given = f"--{name}" if name in options else f"GAINSTAGE_{name.upper()}"
+    # What was passed in as a token is not shown.
+    received = "" if name.endswith("token") else f" Received: {problem['input']!r}."
+    meaning = Settings.model_fields[name].description
+    return f"{given}: {problem['msg']}.{received} Change it, or leave it out. It is: {meaning}"

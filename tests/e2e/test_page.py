@@ -13,7 +13,7 @@ expect.set_options(timeout=30_000)
 
 HOSTILE = "<img src=x onerror=\"alert('owned')\">"
 AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
-PHONE = {"width": 390, "height": 844}
+PHONE = {"width": 375, "height": 667}
 
 
 def open_run(page: Page, server: Server, run: str) -> None:
@@ -116,6 +116,15 @@ def test_a_phone_scrolls_only_up_and_down(
     if path != "/":
         expect(page.get_by_test_id("series").locator("canvas")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_legend_of_the_heatmap_is_one_line_on_a_phone(
+    server: Server, trained: str, page: Page
+) -> None:
+    page.set_viewport_size(PHONE)
+    open_run(page, server, trained)
+    legend = page.get_by_role("region", name="Layers over time").locator(".legend")
+    assert legend.evaluate("(it) => it.offsetHeight < 2 * it.firstChild.offsetHeight")
 
 
 def test_a_layer_named_like_markup_is_text(server: Server, page: Page) -> None:

@@ -158,6 +158,21 @@ def test_what_comes_after_a_sample_is_paid_for_like_the_sample() -> None:
     assert training.train(gap + 1) == []
 
 
+@pytest.mark.parametrize(
+    ("every", "steps", "over"),
+    [("auto", 200, True), ("auto", 50_000, False), (10, 200, False)],
+    ids=["short", "long", "every 10 steps"],
+)
+def test_short_training_is_over_the_budget_and_one_without_a_budget_never(
+    every: int | str, steps: int, over: bool
+) -> None:
+    cadence = Cadence(every, 0.01)
+
+    Training(cadence, step=0.001, samples=itertools.repeat(0.003)).train(steps)
+
+    assert cadence.over_budget == over
+
+
 def test_share_would_exceed_an_overhead_that_is_not_kept() -> None:
     cadence = Cadence(10, 0.01)
 

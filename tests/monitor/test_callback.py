@@ -2,6 +2,8 @@
 
 import copy
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,11 +96,11 @@ def test_without_a_server_one_line_says_how_to_look_and_one_how_to_send(
 
     fit(monitor, epochs=3)
 
-    start = f"gainstage serve --port {closed.rpartition(':')[2]}"
+    start = f"To look at them: gainstage serve --port {closed.rpartition(':')[2]}"
     assert sorted(logged(caplog)) == [
-        f"{3 * STEPS - 1 + 3} messages of run mine wait in {tmp_path}. "
+        f"gainstage: {3 * STEPS - 1 + 3} messages of run mine wait in {tmp_path}. "
         f"To send them later: gainstage sync --url {closed} {tmp_path}",
-        f"No server at {closed}: statistics wait in {tmp_path}. To look at them: {start}",
+        f"gainstage: No server at {closed}: statistics wait in {tmp_path}. {start}",
     ]
 
 
@@ -155,6 +157,24 @@ def test_finding_is_handed_over_as_it_opens_in_the_training_thread() -> None:
     assert monitor.findings() == [heard[0][0]]
 
 
+def test_warning_names_its_sender_where_no_logging_is_set_up() -> None:
+    code = (
+        "import numpy, keras\n"
+        "from gainstage import LayerMonitor\n"
+        "model = keras.Sequential([keras.layers.Dense(1)])\n"
+        "model.compile('sgd', 'mse')\n"
+        "x = numpy.ones((32, 2))\n"
+        "model.fit(x, x, batch_size=8, verbose=0, callbacks=[LayerMonitor(False, include=[])])\n"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    (line,) = (line for line in ran.stderr.splitlines() if "is not watched" in line)
+    assert line.startswith("gainstage: This training is not watched, and goes on.")
+
+
 def test_healthy_layer_is_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
     heard: list[Finding] = []
     monitor = LayerMonitor(False, every=1, on_finding=heard.append)
@@ -172,6 +192,23 @@ def test_end_of_fit_prints_what_was_found(capsys: pytest.CaptureFixture[str]) ->
     assert "1 of 2 layers are judged, 1 for range, up to step 31" in " ".join(printed.split())
     assert "kernel" in printed
     assert "hidden" in printed
+
+
+def test_fit_that_is_broken_off_prints_nothing_and_keeps_its_findings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    monitor = LayerMonitor(False, every=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(monitor, build(loud=True), epochs=9, callbacks=[monitor, Interrupt()])
+
+    assert [found.verdict for found in monitor.findings()] == ["kernel"]
+    assert "layers are judged" not in capsys.readouterr().out
 
 
 def test_findings_of_the_last_run_are_gone_in_the_next() -> None:
@@ -295,7 +332,7 @@ def test_after_fit_nothing_is_sampled(tmp_path: Path, closed: str) -> None:
 
     assert monitor.frames == frames
     assert set(threading.enumerate()) <= threads
-    with pytest.raises(RuntimeError, match="call `on_train_begin` first"):
+    with pytest.raises(RuntimeError, match="call `set_model` and `on_train_begin` first"):
         monitor.sample(X)
 
 
@@ -322,11 +359,13 @@ def test_run_has_the_name_it_was_given_or_one_made_from_the_time() -> None:
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", unnamed.run or "")
 
 
-def test_sample_outside_a_run_is_an_error_that_says_what_to_do() -> None:
+@pytest.mark.parametrize("given_the_model", [True, False])
+def test_sample_outside_a_run_is_an_error_that_says_what_to_do(given_the_model: bool) -> None:
     monitor = LayerMonitor(False)
-    monitor.set_model(build())
+    if given_the_model:
+        monitor.set_model(build())
 
-    with pytest.raises(RuntimeError, match="call `on_train_begin` first"):
+    with pytest.raises(RuntimeError, match="call `set_model` and `on_train_begin` first"):
         monitor.sample(X)
 
 

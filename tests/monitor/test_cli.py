@@ -115,3 +115,55 @@ def test_port_that_is_taken_is_told_in_one_line_before_an_address_is_promised(
     assert line.startswith(f"Cannot listen on 127.0.0.1:{port}")
     assert "--port" in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            ["--port", "99999"],
+            "--port: Input should be less than or equal to 65535. Received: 99999. Change it, or "
+            "leave it out. It is: Port to listen on; 0 takes a free one.",
+        ),
+        (
+            ["--host", "0.0.0.0"],
+            "Other machines can reach '0.0.0.0', so sending and reading need a token each. "
+            "Expected GAINSTAGE_TOKEN, or GAINSTAGE_INGEST_TOKEN and GAINSTAGE_READ_TOKEN. "
+            "Received none for: ingest, read. Set them, or leave GAINSTAGE_HOST at 127.0.0.1.",
+        ),
+    ],
+    ids=lambda value: str(value[0]),
+)
+def test_setting_that_the_server_cannot_have_is_told_in_one_line(
+    options: list[str], line: str
+) -> None:
+    assert refusal(run("serve", *options)) == line
+
+
+def test_setting_of_the_environment_is_told_by_its_name_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GAINSTAGE_PORT", "http")
+
+    line = refusal(run("serve"))
+
+    assert line.startswith("GAINSTAGE_PORT: Input should be a valid integer")
+    assert "Received: 'http'." in line
+
+
+def test_folder_of_spools_that_is_not_there_is_told(tmp_path: Path) -> None:
+    line = refusal(run("sync", str(tmp_path / "typo")))
+
+    assert line.startswith(f"There is no folder {tmp_path / 'typo'}.")
+
+
+def test_sync_before_any_training_has_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = tmp_path / "spool"
+    monkeypatch.setattr("gainstage.cli.SPOOLS", never)
+
+    result = run("sync", str(never))
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("0 spools sent, 0 left")

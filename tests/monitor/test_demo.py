@@ -69,3 +69,12 @@ def test_demo_says_how_to_see_its_runs_again(shown: list[str], folder: Path) -> 
 
     assert words == ["gainstage", "serve", "--database", str(folder / "gainstage.db")]
     assert Path(words[-1]).is_file()
+
+
+def test_demo_that_ends_at_once_sends_nobody_to_the_server_that_ended_with_it(
+    shown: list[str],
+) -> None:
+    last = [line for line in shown if line][-2:]
+
+    assert [line.partition(":")[0] for line in last] == ["To see both runs again", '{"layer"']
+    assert lines_with("Look at it", shown) == []

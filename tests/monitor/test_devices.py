@@ -175,6 +175,8 @@ def test_workers_write_to_one_run_and_the_chief_speaks_for_it(
     assert "layers are judged" not in other
     # Nothing waits, and what cannot be read without the other process is refused.
     assert list((tmp_path / "spool").iterdir()) == []
-    split = "This training is not watched, and goes on. Expected every weight to lie whole"
+    split = (
+        "gainstage: This training is not watched, and goes on. Expected every weight to lie whole"
+    )
     for logged in (chief_logged, other_logged):
         assert logged.count("gainstage: ") == logged.count(split) == (backend == "jax")

@@ -79,6 +79,7 @@ def test_dead_units_are_found_after_a_window_and_their_own_persistence() -> None
 
     assert told(events) == [("dead", GAP * (WINDOW - 1), None)]
     assert events[0].last_step == GAP * (WINDOW + BY_VERDICT["dead"].opens_after - 2)
+    assert "They died before the step that this is dated to" in events[0].summary
 
 
 @pytest.mark.parametrize("gap", [1, 3, 10, 50])

@@ -82,6 +82,11 @@ def test_wrong_argument_is_an_error_that_says_what_was_expected_and_what_came(
     assert f"Received: {value!r}" in str(error.value)
 
 
+def test_share_of_the_time_beside_a_number_of_steps_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"Received: every=10, overhead=0\.1\. Leave one out"):
+        LayerMonitor(every=10, overhead=0.1)
+
+
 def test_wrong_token_is_an_error_that_does_not_show_it() -> None:
     token: Any = b"secret"
 

@@ -17,7 +17,7 @@ from .twins import SMALL, STEPS, complaints, different, fresh, outcome, traces
 # Keras's own: of data that comes shuffled.
 pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but will be ignored")
 every_backend = pytest.mark.every_backend
-REFUSED = "This training is not watched, and goes on. "
+REFUSED = "gainstage: This training is not watched, and goes on. "
 
 
 def sole_complaint(caplog: pytest.LogCaptureFixture) -> str:
@@ -140,9 +140,10 @@ def by_arrays() -> Mapping[str, Any]:
             id="TensorFlow's sparse inputs",
         ),
         pytest.param(
-            {"include": ["nothing"]},
+            {"include": ["hidden"]},
             by_arrays,
-            "There is no layer to watch.",
+            "There is no layer to watch. Expected: patterns that match the whole path of a layer, "
+            "such as 'model/hidden' or '*hidden*'. Received: `include` ('hidden',), ",
             id="no layer",
             marks=every_backend,
         ),
@@ -158,7 +159,8 @@ def test_what_is_found_at_the_first_sample_is_said_once(
         fresh()
         layers = keras.layers
         inputs = layers.Input((6,), sparse=data is by_sparse)
-        model = keras.Sequential([inputs, layers.Dense(4), layers.Dense(3, "softmax")])
+        dense = [layers.Dense(4, name="first"), layers.Dense(3, "softmax", name="hidden")]
+        model = keras.Sequential([inputs, *dense], name="model")
         model.compile("sgd", "sparse_categorical_crossentropy")
         model.fit(**data(), verbose=0, callbacks=list(callbacks))
         return traces(model)

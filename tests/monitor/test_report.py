@@ -12,6 +12,7 @@ from gainstage.diagnosis import State, begin
 from gainstage.frame import Table
 from gainstage.report import print_findings
 from gainstage.statistics import IDS
+from gainstage.windows import WINDOW
 
 from .builders import CALM, GUILTY, fold, row, sample, schema
 
@@ -23,26 +24,68 @@ def after(rows: list[wire.Row], *samples: list[Any]) -> State:
     return fold(begin(schema(rows)), *frames)[0]
 
 
-def printed(state: State, *, coloured: bool = False) -> str:
+def printed(state: State, *, coloured: bool = False, over_budget: bool = False) -> str:
     shape = (len(state.layout.rows), len(IDS))
     paths = tuple(row.path for row in state.layout.rows)
     table = Table(70, paths, np.zeros(shape, np.float32), np.ones(shape, bool))
     file = io.StringIO()
     colours = "standard" if coloured else None
     console = Console(file=file, width=100, force_terminal=coloured, color_system=colours)
-    print_findings(state, table, {"share": 0.01}, None, console)
+    print_findings(state, table, {"share": 0.01}, None, console, over_budget=over_budget)
     return file.getvalue()
 
 
 def test_layers_that_are_judged_are_counted_and_those_whose_range_is() -> None:
     rows = [row("a"), row("b", activation="relu"), row("c", unjudged="read by its output only")]
 
-    text = " ".join(printed(after(rows, *[[CALM] * 3] * 8)).split())
+    text = " ".join(printed(after(rows, *[[CALM] * 3] * WINDOW)).split())
 
     assert text == (
         "gainstage: 2 of 3 layers are judged, 1 for range, up to step 70 (1.0% of the training "
         "time): nothing to report."
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "samples", "said"),
+    [
+        (
+            [row("a", unjudged="read by its output only")] * 2,
+            WINDOW,
+            "0 of 2 layers are judged, 0 for range, up to step 70 (1.0% of the training time): "
+            "none can be judged, since each is one of these: read by its output only.",
+        ),
+        (
+            [row("a")],
+            2,
+            "1 of 1 layers are judged, 1 for range, up to step 70 (1.0% of the training time): "
+            "nothing to report (samples so far: 2; dead units show after 16).",
+        ),
+    ],
+    ids=["no layer that can be judged", "few samples"],
+)
+def test_nothing_to_report_is_told_from_nothing_that_could_be(
+    rows: list[wire.Row], samples: int, said: str
+) -> None:
+    text = " ".join(printed(after(rows, *[[CALM] * len(rows)] * samples)).split())
+
+    assert text == f"gainstage: {said}"
+
+
+def test_symptom_that_has_not_lasted_yet_is_not_nothing() -> None:
+    text = " ".join(printed(after([row()], [GUILTY["activity"]])).split())
+
+    assert text == (
+        "gainstage: 0 of 1 layers are judged, 0 for range, up to step 70 (1.0% of the training "
+        "time): nothing to report yet, but 1 with a symptom that is reported if it lasts (samples "
+        "so far: 1)."
+    )
+
+
+def test_share_above_the_budget_is_told_with_its_reason() -> None:
+    text = " ".join(printed(after([row()], [CALM]), over_budget=True).split())
+
+    assert "(1.0% of the training time; the first 16 samples come whatever they cost)" in text
 
 
 def test_finding_that_is_over_reads_as_over_and_in_no_alarming_colour() -> None:

@@ -330,7 +330,7 @@ def test_uplink_without_a_server_says_so_once_and_keeps_the_messages(spool: Spoo
         uplink.close()
 
     log.removeHandler(heard)
-    assert [text.split(":")[0] for text in heard.texts] == ["No server at http"]
+    assert [text.split("://")[0] for text in heard.texts] == ["gainstage: No server at http"]
     assert not uplink.met
     assert len(spool) == 1
 

@@ -117,7 +117,7 @@ def by_hand(watching: LayerMonitor | None) -> twins.Outcome:
     return twins.traces(model)
 
 
-logging.basicConfig(format="%(name)s: %(message)s")
+logging.basicConfig(format="%(message)s")
 if BACKEND == "jax":
     watched: Any = by_fit(Parallel(twins.mlp, (6,), by_pipeline))
     split = Split(twins.mlp, (6,), by_pipeline)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gainstage_server.settings import Settings
+from gainstage_server.settings import Settings, read_settings
 
 
 def test_by_default_only_this_machine_can_reach_the_server() -> None:
@@ -76,3 +76,11 @@ def test_tokens_are_never_shown() -> None:
         Settings(token="s3cret", port=-1)
 
     assert "s3cret" not in f"{settings!r} {wrong.value!s}"
+
+
+def test_settings_that_are_wrong_get_a_line_each_and_a_token_is_not_shown() -> None:
+    with pytest.raises(ValueError, match=r"^--port: .+\n--token: .+$") as wrong:
+        read_settings({"port": -1, "token": ["s3cret"]})
+
+    assert "Received: -1." in str(wrong.value)
+    assert "s3cret" not in str(wrong.value)

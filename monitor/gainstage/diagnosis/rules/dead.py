@@ -58,7 +58,8 @@ def summary(case: Case) -> str:
     """What, and how much of it."""
     return (
         f"{case['dead_units']:.0%} of the units of {case.row.path} put out one and the same value "
-        f"in each of the last {WINDOW} samples, whatever came in."
+        f"in each of the last {WINDOW} samples, whatever came in. They died before the step that "
+        "this is dated to, where the first such window ends."
     )
 
 
