@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from gainstage.diagnosis import State
-from gainstage.finding import Finding
+from gainstage.finding import Finding, prospect
 from gainstage.frame import Table
 
 STYLES = {"info": "cyan", "warning": "yellow", "critical": "bold red"}
@@ -89,6 +89,8 @@ def print_finding(finding: Finding, console: Console) -> None:
         grid.add_row(statistic, f"{evidence.value:.3g}{unit}", limit)
     console.print(grid)
     console.print(Text(finding.remedy))
+    if text := prospect(finding.effects, finding.alternatives):
+        console.print(Text(text))
     if finding.code:
         code = Syntax("", "python", background_color="default").highlight(finding.code)
         console.print(code, soft_wrap=True)  # not wrapped by us, so that it can be copied

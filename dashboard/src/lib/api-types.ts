@@ -211,6 +211,18 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AlternativeModel
+         * @description `finding.Alternative`.
+         */
+        AlternativeModel: {
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /** Close */
+            close: boolean;
+        };
+        /**
          * AttemptModel
          * @description One worker of one attempt at a run.
          */
@@ -247,6 +259,16 @@ export interface components {
             max: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
             /** Last */
             last: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
+        };
+        /**
+         * EffectModel
+         * @description `finding.Effect`.
+         */
+        EffectModel: {
+            /** Term */
+            term: string;
+            /** Change */
+            change: number;
         };
         /**
          * EvidenceModel
@@ -300,6 +322,10 @@ export interface components {
             code: string;
             /** Provisional */
             provisional: boolean;
+            /** Effects */
+            effects: components["schemas"]["EffectModel"][];
+            /** Alternatives */
+            alternatives: components["schemas"]["AlternativeModel"][];
         };
         /**
          * Findings

@@ -1,9 +1,10 @@
 """A bias that drives the layer out of range by itself."""
 
 from gainstage.contractions import TABLE
+from gainstage.diagnosis import alternatives
 from gainstage.diagnosis.carried import penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
-from gainstage.diagnosis.rule import Case, Prescription
+from gainstage.diagnosis.rule import Case, Prescription, effects
 from gainstage.diagnosis.source import Call
 from gainstage.diagnosis.splitting import amended
 from gainstage.diagnosis.strength import amplitude, penalty
@@ -25,6 +26,8 @@ def prescribe(case: Case) -> Prescription:
         f"Begin {row.path} with a bias of 0 and penalise it: {regularizer}.{present} The bias "
         f"alone uses up the headroom; weights and inputs are within it.{moved}",
         code,
+        effects(bias=wanted - case["bias_db"]),
+        alternatives.ranked(case, "bias"),
     )
 
 

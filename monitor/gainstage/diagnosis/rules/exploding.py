@@ -8,6 +8,7 @@ from gainstage.diagnosis.insides import means, whole
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, Floats, View
+from gainstage.finding import Alternative
 
 # A hundredfold of what the data and unit rms account for. Networks that start from
 # variance-preserving weights stayed within 15 dB of it; from weights half again as large, twelve
@@ -96,15 +97,26 @@ def prescribe(case: Case) -> Prescription:
     remedy = (
         f"Begin {paths}{' and others' if len(large) > 5 else ''} from the default initializer: "
         f"their gain stands up to {np.max(excess[large]):.0f} dB above what keeps the variance, "
-        f"which multiplies from layer to layer and from step to step. {clip} A kernel penalty "
-        f"would come too late, and one on the outputs would only shrink the last of them.{inside}"
+        f"which multiplies from layer to layer and from step to step. {clip}{inside}"
+    )
+    others = (
+        Alternative(
+            "kernel penalty",
+            f"A kernel penalty would come too late for weights {excess[large].max():.0f} dB too "
+            "large.",
+        ),
+        Alternative(
+            "activity penalty",
+            "An activity penalty would only shrink what layers put out, which stands at up to "
+            f"{np.nanmax(case.view['output_db'], initial=-np.inf):+.0f} dB.",
+        ),
     )
     if len(large) > 1:
-        return Prescription(remedy)
+        return Prescription(remedy, alternatives=others)
     row = whole(rows, rows[large[0]])
     names = TABLE[row.kind].arguments if row.kind in TABLE else ("kernel", "recurrent")
     changes = {f"{name}_initializer": None for name in names}
-    return Prescription(remedy, replacement(row, layer(row, **changes)))
+    return Prescription(remedy, replacement(row, layer(row, **changes)), alternatives=others)
 
 
 RULE = Rule(

@@ -1,7 +1,8 @@
 """An input that is too loud."""
 
+from gainstage.diagnosis import alternatives
 from gainstage.diagnosis.overload import overload_rule
-from gainstage.diagnosis.rule import Case, Prescription
+from gainstage.diagnosis.rule import Case, Prescription, effects
 from gainstage.diagnosis.scaling import standardising
 from gainstage.diagnosis.splitting import amended
 
@@ -11,9 +12,10 @@ def prescribe(case: Case) -> Prescription:
     words, scaling = standardising(case)
     moved, code = amended(case, scaling)
     return Prescription(
-        f"{words} No penalty on the kernel or the outputs makes the input any quieter; they would "
-        f"make the weights pay for it.{moved}",
+        f"{words}{moved}",
         code,
+        effects(input=-case["input_db"]),
+        alternatives.ranked(case, "input"),
     )
 
 

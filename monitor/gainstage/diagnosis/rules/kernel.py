@@ -3,9 +3,10 @@
 import math
 
 from gainstage.contractions import TABLE
+from gainstage.diagnosis import alternatives
 from gainstage.diagnosis.carried import constraint, penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
-from gainstage.diagnosis.rule import Case, Prescription
+from gainstage.diagnosis.rule import Case, Prescription, effects
 from gainstage.diagnosis.source import Call
 from gainstage.diagnosis.splitting import amended
 from gainstage.diagnosis.strength import HOLDING_STEPS, amplitude, penalty
@@ -31,10 +32,11 @@ def prescribe(case: Case) -> Prescription:
     moved, code = amended(case, **changes) if changes else ("", "")
     return Prescription(
         f"Begin {row.path} from the default initializer and penalise its kernel: {wanted}.{said} "
-        f"Its gain stands {excess:.0f} dB above what keeps the variance. A penalty on the outputs "
-        "would only teach it to cancel large weights against each other."
+        f"Its gain stands {excess:.0f} dB above what keeps the variance."
         f"{_max_norm(case)}{_decay(case)}{moved}",
         code,
+        effects(gain=-excess),
+        alternatives.ranked(case, "kernel"),
     )
 
 
