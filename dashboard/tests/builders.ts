@@ -22,6 +22,8 @@ export function aFinding(given: Partial<Finding> = {}): Finding {
     remedy: "",
     code: "",
     provisional: false,
+    effects: [],
+    alternatives: [],
     ...given,
   };
 }

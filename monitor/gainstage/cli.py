@@ -6,13 +6,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gainstage.client import Client, ServerError
-from gainstage.finding import VERDICTS
+from gainstage.finding import VERDICTS, Alternative, Effect, prospect
 from gainstage.places import DEFAULT_PORT, DEFAULT_URL, home, install_command, spools
 from gainstage.uplink import ingest_url
 
@@ -148,7 +149,10 @@ def show(run: RunName, url: Url = DEFAULT_URL, token: Token = None) -> None:
     for finding in findings:
         state = "open" if finding["closed_step"] is None else f"over at {finding['closed_step']}"
         console.print(Text(f"{finding['verdict']} since step {finding['since_step']}, {state}"))
-        console.print(Text(f"{finding['summary']}\n{finding['remedy']}\n{finding['code']}"))
+        effects = msgspec.convert(finding.get("effects", ()), list[Effect])
+        alternatives = msgspec.convert(finding.get("alternatives", ()), list[Alternative])
+        texts = (finding["remedy"], prospect(effects, alternatives), finding["code"])
+        console.print(Text("\n".join(filter(None, (finding["summary"], *texts)))))
 
 
 @app.command()

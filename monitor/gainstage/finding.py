@@ -1,5 +1,6 @@
 """What the diagnosis says: a finding, and the table of verdicts it is taken from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,33 @@ class Evidence(msgspec.Struct, frozen=True):
     unit: str = ""
 
 
+class Effect(msgspec.Struct, frozen=True):
+    """What the remedy is expected to do to one term of the level: `change` in dB.
+
+    Attributes:
+        term: "pre", "gain", "coherence", "input" or "bias", as in `Finding.levels`.
+        change: Below 0 where it becomes quieter.
+    """
+
+    term: str
+    change: float
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    """Another means against the same fault.
+
+    Attributes:
+        name: "kernel penalty", "activity penalty", "centred input", "scaled input" or
+            "normalisation".
+        reason: Why it ranks lower, in one sentence with the layer's own figures.
+        close: Whether it is expected to come about as close all the same.
+    """
+
+    name: str
+    reason: str
+    close: bool = False
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A layer out of range: what, since when, why, and what to change.
 
@@ -67,6 +95,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         remedy: What to do, and why not the alternatives.
         code: Python that assigns `replacement`, the layers to put in place of `layer`.
         provisional: True until the diagnosis benchmark has chosen the thresholds.
+        effects: What the remedy is expected to do; what was not computed is left out.
+        alternatives: The means that rank below it, best first.
     """
 
     id: str
@@ -83,6 +113,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     code: str = ""
     provisional: bool = True
+    effects: tuple[Effect, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def overload(self) -> float | None:
@@ -95,3 +127,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def open(self) -> bool:
         """Whether the symptom still holds."""
         return self.closed_step is None
+
+
+def prospect(effects: Sequence[Effect], alternatives: Sequence[Alternative]) -> str:
+    """A line: what a remedy is expected to do, and what ranks below it; empty without either."""
+    changes = ", ".join(f"{one.term} {one.change:+.0f} dB" for one in effects)
+    names = ", ".join(f"{one.name} (close)" if one.close else one.name for one in alternatives)
+    parts = {"Expected": changes, "Ranked lower": names}
+    return " ".join(f"{head}: {text}." for head, text in parts.items() if text)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gainstage.cadence import OPENING_SAMPLES
 from gainstage.diagnosis import State
-from gainstage.finding import Finding
+from gainstage.finding import Finding, prospect
 from gainstage.frame import Table
 from gainstage.windows import WINDOW
 
@@ -119,6 +119,8 @@ def print_finding(finding: Finding, console: Console) -> None:
         grid.add_row(statistic, f"{evidence.value:.3g}{unit}", limit)
     console.print(grid)
     console.print(Text(finding.remedy))
+    if text := prospect(finding.effects, finding.alternatives):
+        console.print(Text(text))
     if finding.code:
         code = Syntax("", "python", background_color="default").highlight(finding.code)
         console.print(code, soft_wrap=True)  # not wrapped by us, so that it can be copied

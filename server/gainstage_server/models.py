@@ -170,6 +170,21 @@ class EvidenceModel(Answer):
     unit: str
 
 
+class EffectModel(Answer):
+    """`finding.Effect`."""
+
+    term: str
+    change: float
+
+
+class AlternativeModel(Answer):
+    """`finding.Alternative`."""
+
+    name: str
+    reason: str
+    close: bool
+
+
 class FindingModel(Answer):
     """`finding.Finding`."""
 
@@ -187,6 +202,8 @@ class FindingModel(Answer):
     remedy: str
     code: str
     provisional: bool
+    effects: list[EffectModel]
+    alternatives: list[AlternativeModel]
 
 
 class Findings(Answer):

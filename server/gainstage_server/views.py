@@ -191,6 +191,8 @@ def _builtins(value: Any) -> Any:
         return {name: _builtins(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, dict):
         return {key: _builtins(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_builtins(item) for item in value]
     return value
 
 

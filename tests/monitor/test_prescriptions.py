@@ -251,18 +251,6 @@ def test_no_patch_is_made_up_where_no_change_of_the_layer_helps() -> None:
     assert BY_VERDICT["nonfinite"].prescribe(broken).code == ""
 
 
-def test_remedy_for_activity_says_what_else_may_do() -> None:
-    def remedy(training: wire.Training = SGD, **statistics: float) -> str:
-        case = Case(view({**GUILTY["activity"], **statistics}, training=training), 0)
-        return BY_VERDICT["activity"].prescribe(case).remedy
-
-    adam = msgspec.structs.replace(SGD, optimizer="Adam")
-    assert "centring the input" in remedy(common_mode=30.0, aligned=3.0)
-    assert "centring the input" not in remedy(common_mode=3.0, aligned=30.0)
-    assert "a kernel penalty comes close" in remedy(adam)
-    assert "a kernel penalty comes close" not in remedy()
-
-
 RATES = st.floats(1e-5, 10)
 EXCESS = st.floats(0, 120)
 ENERGY = st.floats(1e-4, 1e6)

@@ -9,8 +9,9 @@ from rich.console import Console
 
 from gainstage import wire
 from gainstage.diagnosis import State, begin
+from gainstage.finding import Alternative, Effect, prospect
 from gainstage.frame import Table
-from gainstage.report import print_findings
+from gainstage.report import print_finding, print_findings
 from gainstage.statistics import IDS
 from gainstage.windows import WINDOW
 
@@ -109,3 +110,25 @@ def test_run_without_a_sample_says_so(state: State | None) -> None:
     print_findings(state, None, {}, None, Console(file=file))
 
     assert file.getvalue() == "gainstage: no step was sampled.\n"
+
+
+def test_finding_is_printed_with_what_is_expected_and_what_ranks_lower() -> None:
+    (finding,) = after([row()], *[[GUILTY["activity"]]] * 4).findings
+    file = io.StringIO()
+
+    print_finding(finding, Console(file=file, width=100))
+
+    text = " ".join(file.getvalue().split())
+    assert "Expected: pre -20 dB. Ranked lower: centred input, kernel penalty." in text
+
+
+def test_line_of_what_is_expected_holds_only_what_is_known() -> None:
+    effects = (Effect("gain", -12.4), Effect("input", 3.0))
+    others = (
+        Alternative("kernel penalty", "Why.", close=True),
+        Alternative("scaled input", "Why."),
+    )
+
+    assert prospect(effects, ()) == "Expected: gain -12 dB, input +3 dB."
+    assert prospect((), others) == "Ranked lower: kernel penalty (close), scaled input."
+    assert prospect((), ()) == ""

@@ -231,6 +231,18 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AlternativeModel
+         * @description `finding.Alternative`.
+         */
+        AlternativeModel: {
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /** Close */
+            close: boolean;
+        };
+        /**
          * AttemptModel
          * @description One worker of one attempt at a run.
          */
@@ -294,6 +306,16 @@ export interface components {
             };
         };
         /**
+         * EffectModel
+         * @description `finding.Effect`.
+         */
+        EffectModel: {
+            /** Term */
+            term: string;
+            /** Change */
+            change: number;
+        };
+        /**
          * EvidenceModel
          * @description `finding.Evidence`.
          */
@@ -345,6 +367,10 @@ export interface components {
             code: string;
             /** Provisional */
             provisional: boolean;
+            /** Effects */
+            effects: components["schemas"]["EffectModel"][];
+            /** Alternatives */
+            alternatives: components["schemas"]["AlternativeModel"][];
         };
         /**
          * Findings

@@ -117,6 +117,8 @@ export interface WireFinding {
   remedy: string;
   code: string;
   provisional: boolean;
+  effects: { term: string; change: number }[];
+  alternatives: { name: string; reason: string; close: boolean }[];
 }
 
 export interface FindingChanged {

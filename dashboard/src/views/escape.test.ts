@@ -27,6 +27,8 @@ const finding = aFinding({
   remedy: HOSTILE,
   code: HOSTILE,
   levels: { pre: 1 },
+  effects: [{ term: HOSTILE, change: -20 }],
+  alternatives: [{ name: HOSTILE, reason: HOSTILE, close: true }],
   evidence: { [HOSTILE]: { value: 1, limit: 0, unit: HOSTILE } },
 });
 

@@ -204,6 +204,8 @@ def _finding(rule_place: int, case: Case, *, since: int, step: int) -> Finding:
         summary=rule.summary(case),
         remedy=prescription.remedy,
         code=prescription.code,
+        effects=prescription.effects,
+        alternatives=prescription.alternatives,
     )
 
 

@@ -7,8 +7,11 @@ import numpy as np
 
 from gainstage.diagnosis.strength import TARGET_DB
 from gainstage.diagnosis.view import REFERENCE_DB, Bools, View
-from gainstage.finding import Severity
+from gainstage.finding import Alternative, Effect, Severity
 from gainstage.wire import Row, Training
+
+# Alternatives that the words of a remedy speak of; more are a paragraph that nobody reads.
+MENTIONED = 2
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,29 @@ class Prescription:
     """What to change about one layer.
 
     Attributes:
-        remedy: What to do, and why the alternatives were ruled out.
+        advice: What to do.
         code: Python that assigns `replacement`, the layers to put in place of the layer; empty
             where no change of the layer helps.
+        effects: What that is expected to do.
+        alternatives: What else there is, best first.
     """
 
-    remedy: str
+    advice: str
     code: str = ""
+    effects: tuple[Effect, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+    @property
+    def remedy(self) -> str:
+        """What to do, and why the best of the alternatives were ruled out."""
+        reasons = [one.reason for one in self.alternatives[:MENTIONED]]
+        return " ".join([self.advice, *reasons])
+
+
+def effects(**changes: float) -> tuple[Effect, ...]:
+    """Term -> its change in dB, as effects; levels of silence and of overflow have none."""
+    finite = {term: change for term, change in changes.items() if np.isfinite(change)}
+    return tuple(Effect(term, change) for term, change in finite.items())
 
 
 @dataclass(frozen=True)

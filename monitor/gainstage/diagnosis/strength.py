@@ -61,8 +61,15 @@ def penalty(
     rate = training.learning_rate or USUAL_RATE
     nepers = max(excess_db, 1.0) / NEPER_DB
     wanted = nepers * (1 - training.momentum) / (2 * rate * eigenvalue * steps)
-    bound = (1 + training.momentum) / (rate * eigenvalue)
-    return min(wanted, STABLE_SHARE * bound)
+    return min(wanted, STABLE_SHARE * bound(training, eigenvalue))
+
+
+def bound(training: Training, eigenvalue: float) -> float:
+    """Lambda beyond which an L2 penalty itself diverges; infinite where gradients are rescaled."""
+    rate = training.learning_rate or USUAL_RATE
+    if training.optimizer in ADAPTIVE or not eigenvalue > 0:
+        return math.inf
+    return (1 + training.momentum) / (rate * eigenvalue)
 
 
 def activity_penalty(
@@ -82,9 +89,19 @@ def activity_penalty(
     strength = penalty(
         training, excess_db=excess_db, target=target, eigenvalue=eigenvalue, steps=steps
     )
+    return strength / _summed(row, training)
+
+
+def activity_bound(row: Row, training: Training, eigenvalue: float) -> float:
+    """As `bound`, for an activity penalty in the Keras in hand."""
+    return bound(training, eigenvalue) / _summed(row, training)
+
+
+def _summed(row: Row, training: Training) -> int:
+    """How many terms Keras adds up for each unit."""
     positions = math.prod(size or 1 for size in row.output_shape[:-1])
     examples = 1 if training.penalty_per_example else training.batch_size or 32
-    return strength / (positions * examples)
+    return positions * examples
 
 
 def amplitude(decibels: float) -> float:

@@ -3,64 +3,78 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gainstage.contractions import TABLE
+from gainstage.diagnosis import alternatives
+from gainstage.diagnosis.carried import ACTIVITY, constraint, penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
-from gainstage.diagnosis.rule import Case, Prescription
-from gainstage.diagnosis.source import call, layer, replacement
-from gainstage.diagnosis.strength import ADAPTIVE, activity_penalty, amplitude
+from gainstage.diagnosis.rule import Case, Prescription, effects
+from gainstage.diagnosis.source import layer, replacement
+from gainstage.diagnosis.splitting import INERT, activation_of, bounded, misplaced
+from gainstage.diagnosis.strength import activity_bound, activity_penalty, amplitude
+
+# Arguments that penalise weights which multiply the input.
+KERNELS = {f"{name}_regularizer" for one in TABLE.values() for name in one.arguments}
 
 
 def prescribe(case: Case) -> Prescription:
     """An activity penalty on the pre-activation, in front of the activation function."""
     row, training = case.row, case.training
+    excess = case["pre_db"] - case.wanted_db
     strength = activity_penalty(
         row,
         training,
-        excess_db=case["pre_db"] - case.wanted_db,
+        excess_db=excess,
         target=amplitude(case.wanted_db),
         eigenvalue=case["input_eigenvalue"],
     )
+    carried, wrong = penalties(row), misplaced(case)
+    penalty, present = strengthened(
+        None if wrong else carried.get(ACTIVITY),
+        strength,
+        bound=activity_bound(row, training, case["input_eigenvalue"]),
+    )
     initializer = row.arguments.get("kernel_initializer") if case.from_the_first else None
     changes: dict[str, Any] = {} if initializer is None else {"kernel_initializer": None}
-    penalised = layer(
-        row,
-        activation=None,
-        activity_regularizer=call("keras.regularizers.L2", l2=float(f"{strength:.2g}")),
-        **changes,
-    )
-    layers = [penalised]
+    layers = [layer(row, activation=None, activity_regularizer=penalty.given, **changes)]
     before = f", before its {row.activation}" if row.activation else ""
-    remedy = f"Penalise what {row.path} puts out{before}: L2({strength:.2g})."
+    advice = f"Penalise what {row.path} puts out{before}: {penalty}.{present}"
     if row.fused:
-        layers.append(call("keras.layers.Activation", activation=row.activation))
-        remedy += (
-            " The activation becomes a layer of its own, because a penalty behind it acts on "
-            "bounded values, whose gradient is 0 just where the unit is saturated."
-        )
-    gain = float(case.view.excess["kernel"][case.position])
-    remedy += (
-        f" The alignment stands {case['coherence_db']:.0f} dB above its reference, the weights' "
-        f"size {gain:.0f} dB: a kernel penalty would have to shrink every weight for both, "
-        "features and all. The strength is a first guess; whether it is right, a trial decides."
+        layers.append(activation_of(case))
+        advice += f" The activation becomes a layer of its own, {_why_apart(case)}."
+    advice += " The strength is a first guess; whether it is right, a trial decides."
+    advice += "".join(
+        f" The {one} that its kernel carries addresses the weights' size, and stays."
+        for name, one in carried.items()
+        if name in KERNELS
     )
+    if constraint(row)["class"] == "NonNeg" and case["input_mean"] > 0:
+        advice += (
+            " NonNeg, the constraint of its kernel, is a cause of it: weights that cannot be "
+            f"negative all add up over inputs whose mean is {case['input_mean']:.2g}."
+        )
     if initializer is not None:
-        remedy += (
+        advice += (
             f" It has been so since the first sample: {_name(initializer)}, the initializer of the "
             "kernel, put it there. The patch begins from the default one as well, so that the "
             "penalty has only to keep the level where it is; by itself it has to undo the weights "
             "first, and may silence a layer in front meanwhile. If the weights were loaded, leave "
             "the initializer alone."
         )
-    if case["common_mode"] > case["aligned"]:
-        remedy += (
-            " Most of it is common to all examples: centring the input of the layer, or "
-            "BatchNormalization in front of it, may do as well."
-        )
-    if training.optimizer in ADAPTIVE:
-        remedy += (
-            f" {training.optimizer} rescales each penalty's gradient, so that a kernel penalty "
-            "comes close under it."
-        )
-    return Prescription(remedy, replacement(row, *layers))
+    # A penalty of that strength has not done what was computed for it.
+    expected = () if penalty is carried.get(ACTIVITY) else effects(pre=-excess)
+    return Prescription(
+        advice, replacement(row, *layers), expected, alternatives.ranked(case, "activity")
+    )
+
+
+def _why_apart(case: Case) -> str:
+    """Why the activation is split off."""
+    wrong = misplaced(case)
+    if wrong:
+        return f"because the {wrong} behind it {INERT}: it is replaced"
+    if bounded(case):
+        return f"because a penalty behind it {INERT}"
+    return "so that the penalty sees what enters it"
 
 
 def _name(initializer: Any) -> str:

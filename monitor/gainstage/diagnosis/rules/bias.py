@@ -1,9 +1,12 @@
 """A bias that drives the layer out of range by itself."""
 
 from gainstage.contractions import TABLE
+from gainstage.diagnosis import alternatives
+from gainstage.diagnosis.carried import penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
-from gainstage.diagnosis.rule import Case, Prescription
-from gainstage.diagnosis.source import call, layer, replacement
+from gainstage.diagnosis.rule import Case, Prescription, effects
+from gainstage.diagnosis.source import Call
+from gainstage.diagnosis.splitting import amended
 from gainstage.diagnosis.strength import amplitude, penalty
 
 
@@ -13,12 +16,18 @@ def prescribe(case: Case) -> Prescription:
     wanted = case.wanted_db
     strength = penalty(case.training, excess_db=case["bias_db"] - wanted, target=amplitude(wanted))
     name = TABLE[row.kind].bias_argument if row.kind in TABLE else "bias"
-    regularizer = call("keras.regularizers.L2", l2=float(f"{strength:.2g}"))
-    changes = {f"{name}_initializer": None, f"{name}_regularizer": regularizer}
+    regularizer, present = strengthened(penalties(row).get(f"{name}_regularizer"), strength)
+    changes: dict[str, Call | None] = {
+        f"{name}_initializer": None,
+        f"{name}_regularizer": regularizer.given,
+    }
+    moved, code = amended(case, **changes)
     return Prescription(
-        f"Begin {row.path} with a bias of 0 and penalise it: L2({strength:.2g}). The bias alone "
-        "uses up the headroom; weights and inputs are within it.",
-        replacement(row, layer(row, **changes)),
+        f"Begin {row.path} with a bias of 0 and penalise it: {regularizer}.{present} The bias "
+        f"alone uses up the headroom; weights and inputs are within it.{moved}",
+        code,
+        effects(bias=wanted - case["bias_db"]),
+        alternatives.ranked(case, "bias"),
     )
 
 

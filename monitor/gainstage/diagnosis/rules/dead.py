@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gainstage.diagnosis.rule import Case, Prescription, Rule
+from gainstage.diagnosis.rule import Case, Prescription, Rule, effects
 from gainstage.diagnosis.scaling import standardising
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, View
@@ -98,7 +98,8 @@ def prescribe(case: Case) -> Prescription:
         return Prescription(remedy)
     changes = {"activation": "leaky_relu"} if row.fused else {}
     revived = layer(row, **changes, kernel_initializer="he_normal", bias_initializer=None)
-    return Prescription(remedy, replacement(row, *front, revived))
+    quieter = effects(input=-case["input_db"]) if front else ()
+    return Prescription(remedy, replacement(row, *front, revived), quieter)
 
 
 def _thrown(case: Case) -> bool:

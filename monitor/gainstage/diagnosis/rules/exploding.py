@@ -1,15 +1,14 @@
 """Levels, or gradients, that grow from layer to layer until nothing can be learned from them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gainstage.contractions import TABLE
 from gainstage.diagnosis.blocking import first
+from gainstage.diagnosis.insides import means, whole
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, Floats, View
-from gainstage.wire import Row
+from gainstage.finding import Alternative
 
 # A hundredfold of what the data and unit rms account for. Networks that start from
 # variance-preserving weights stayed within 15 dB of it; from weights half again as large, twelve
@@ -82,36 +81,42 @@ def _excess(view: View) -> Floats:
     return np.fmax(own, view["recurrent_gain_db"])
 
 
-def _whole(rows: Sequence[Row], row: Row) -> Row:
-    """The layer that `row` is a part of, or `row`."""
-    wholes = (one for one in rows if one.kind == row.kind and row.path.startswith(f"{one.path}/"))
-    return next(wholes, row)
-
-
 def prescribe(case: Case) -> Prescription:
     """Weights of the size that keeps the variance; where they are, a shorter step."""
     excess = _excess(case.view)
-    large = np.flatnonzero(excess > GAIN_DB)
+    large = np.flatnonzero(excess > GAIN_DB).tolist()
+    rows = case.view.layout.rows
     clip = "`clipnorm=1.0` in the optimizer keeps a single step from doing harm meanwhile."
-    if not large.size:
+    inside = means(rows, rows[large[0]] if len(large) == 1 else case.row)
+    if not large:
         return Prescription(
             "No layer's weights are too large: lower the learning rate, or warm it up, and put a "
-            f"normalisation layer in front of the activations. {clip}"
+            f"normalisation layer in front of the activations. {clip}{inside}"
         )
-    rows = case.view.layout.rows
-    paths = ", ".join(rows[place].path for place in large[:5].tolist())
+    paths = ", ".join(rows[place].path for place in large[:5])
     remedy = (
-        f"Begin {paths}{' and others' if large.size > 5 else ''} from the default initializer: "
+        f"Begin {paths}{' and others' if len(large) > 5 else ''} from the default initializer: "
         f"their gain stands up to {np.max(excess[large]):.0f} dB above what keeps the variance, "
-        f"which multiplies from layer to layer and from step to step. {clip} A kernel penalty "
-        "would come too late, and one on the outputs would only shrink the last of them."
+        f"which multiplies from layer to layer and from step to step. {clip}{inside}"
     )
-    if large.size > 1:
-        return Prescription(remedy)
-    row = _whole(rows, rows[int(large[0])])
+    others = (
+        Alternative(
+            "kernel penalty",
+            f"A kernel penalty would come too late for weights {excess[large].max():.0f} dB too "
+            "large.",
+        ),
+        Alternative(
+            "activity penalty",
+            "An activity penalty would only shrink what layers put out, which stands at up to "
+            f"{np.nanmax(case.view['output_db'], initial=-np.inf):+.0f} dB.",
+        ),
+    )
+    if len(large) > 1:
+        return Prescription(remedy, alternatives=others)
+    row = whole(rows, rows[large[0]])
     names = TABLE[row.kind].arguments if row.kind in TABLE else ("kernel", "recurrent")
     changes = {f"{name}_initializer": None for name in names}
-    return Prescription(remedy, replacement(row, layer(row, **changes)))
+    return Prescription(remedy, replacement(row, layer(row, **changes)), alternatives=others)
 
 
 RULE = Rule(

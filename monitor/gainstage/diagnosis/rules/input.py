@@ -1,18 +1,21 @@
 """An input that is too loud."""
 
+from gainstage.diagnosis import alternatives
 from gainstage.diagnosis.overload import overload_rule
-from gainstage.diagnosis.rule import Case, Prescription
+from gainstage.diagnosis.rule import Case, Prescription, effects
 from gainstage.diagnosis.scaling import standardising
-from gainstage.diagnosis.source import layer, replacement
+from gainstage.diagnosis.splitting import amended
 
 
 def prescribe(case: Case) -> Prescription:
     """Standardising in front of the layer."""
     words, scaling = standardising(case)
+    moved, code = amended(case, scaling)
     return Prescription(
-        f"{words} No penalty on the kernel or the outputs makes the input any quieter; they would "
-        "make the weights pay for it.",
-        replacement(case.row, scaling, layer(case.row)),
+        f"{words}{moved}",
+        code,
+        effects(input=-case["input_db"]),
+        alternatives.ranked(case, "input"),
     )
 
 

@@ -1,11 +1,14 @@
 """Weights that are too large for their number."""
 
-from typing import Any
+import math
 
 from gainstage.contractions import TABLE
+from gainstage.diagnosis import alternatives
+from gainstage.diagnosis.carried import constraint, penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
-from gainstage.diagnosis.rule import Case, Prescription
-from gainstage.diagnosis.source import call, layer, replacement
+from gainstage.diagnosis.rule import Case, Prescription, effects
+from gainstage.diagnosis.source import Call
+from gainstage.diagnosis.splitting import amended
 from gainstage.diagnosis.strength import HOLDING_STEPS, amplitude, penalty
 
 
@@ -19,17 +22,48 @@ def prescribe(case: Case) -> Prescription:
         target=case["kernel_rms"] * amplitude(-excess),
         steps=HOLDING_STEPS,
     )
-    changes: dict[str, Any] = {}
+    wanted, said = f"L2({strength:.2g})", ""
+    changes: dict[str, Call | None] = {}
     for name in TABLE[row.kind].arguments if row.kind in TABLE else ("kernel",):
-        regularizer = call("keras.regularizers.L2", l2=float(f"{strength:.2g}"))
-        changes |= {f"{name}_regularizer": regularizer, f"{name}_initializer": None}
+        regularizer, present = strengthened(penalties(row).get(f"{name}_regularizer"), strength)
+        changes |= {f"{name}_regularizer": regularizer.given, f"{name}_initializer": None}
+        wanted, said = str(regularizer), said or present
     # RMSNormalization takes no penalty on its scale: there is nothing to paste.
-    code = replacement(row, layer(row, **changes)) if changes else ""
+    moved, code = amended(case, **changes) if changes else ("", "")
     return Prescription(
-        f"Begin {row.path} from the default initializer and penalise its kernel: "
-        f"L2({strength:.2g}). Its gain stands {excess:.0f} dB above what keeps the variance. A "
-        "penalty on the outputs would only teach it to cancel large weights against each other.",
+        f"Begin {row.path} from the default initializer and penalise its kernel: {wanted}.{said} "
+        f"Its gain stands {excess:.0f} dB above what keeps the variance."
+        f"{_max_norm(case)}{_decay(case)}{moved}",
         code,
+        effects(gain=-excess),
+        alternatives.ranked(case, "kernel"),
+    )
+
+
+def _max_norm(case: Case) -> str:
+    """What a bound on the norm of each unit's weights, which is its gain, lets pass."""
+    found = constraint(case.row)
+    norm = found["arguments"].get("max_value")
+    if found["class"] != "MaxNorm" or case.row.kind != "Dense" or type(norm) not in {int, float}:
+        return ""
+    reference = amplitude(float(case.view.layout.reference_gain_db[case.position]))
+    if found["arguments"].get("axis", 0) != 0 or not norm > reference:
+        return ""
+    return (
+        f" MaxNorm({norm:g}) lets each unit's norm, which is its gain, rise to "
+        f"{20 * math.log10(norm):+.0f} dB: MaxNorm({reference:.2g}) keeps the variance."
+    )
+
+
+def _decay(case: Case) -> str:
+    """Why the optimizer's decay has not done it, where it is too slow."""
+    training, rate = case.training, case.view.rate or 0.0
+    steps = 1 / (training.weight_decay * rate) if training.weight_decay * rate > 0 else 0.0
+    if not HOLDING_STEPS < steps < math.inf:
+        return ""
+    return (
+        f" The weight decay of {training.optimizer}, {training.weight_decay:g}, takes a factor e "
+        f"off the weights in {steps:,.0f} steps: too slowly to count."
     )
 
 

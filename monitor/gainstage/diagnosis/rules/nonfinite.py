@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gainstage.diagnosis.insides import means
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.view import Bools, View
 
@@ -65,7 +66,8 @@ def prescribe(case: Case) -> Prescription:
     return Prescription(
         "Stop here: nothing is learned from NaN. Begin again from the last good weights with a "
         "lower learning rate or `clipnorm=1.0` in the optimizer, check the data for values that "
-        "are not finite, and logarithms and divisions for zeros. No regularizer helps.",
+        "are not finite, and logarithms and divisions for zeros. No regularizer helps."
+        + means(case.view.layout.rows, case.row),
     )
 
 

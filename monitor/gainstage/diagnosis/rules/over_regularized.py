@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from gainstage.diagnosis.carried import penalties
+from gainstage.diagnosis.carried import ACTIVITY, Penalty, penalties
+from gainstage.diagnosis.insides import whole
 from gainstage.diagnosis.overload import still_overloaded
 from gainstage.diagnosis.rule import Case, Prescription, Rule
-from gainstage.diagnosis.source import Call, call, layer, replacement
+from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.strength import (
     HOLDING_STEPS,
     NEPER_DB,
@@ -24,6 +25,8 @@ RIVALS = 0.5
 # large the penalty's part in the gradient is.
 QUIET_DB = -12.0
 CLOSING_DB = -6.0
+# What a penalty is weakened to whose strength cannot be computed.
+TENTH = 0.1
 
 
 def pressure(view: View) -> Floats:
@@ -74,7 +77,8 @@ def summary(case: Case) -> str:
     """Which penalty, and what it has done."""
     spread = float(_spread(case.view)[case.position])
     if case["penalty_ratio"] > RIVALS:
-        names = " and ".join(penalties(case.row)) or "penalties of other layers"
+        carried = penalties(whole(case.view.layout.rows, case.row))
+        names = " and ".join(carried) or "penalties of other layers"
         what = f"{names} ask {case['penalty_ratio']:.1f} times of its weights what the data ask"
     else:
         what = f"the optimizer's weight decay makes up {pressure_of(case):.0%} of what moves it"
@@ -86,15 +90,35 @@ def pressure_of(case: Case) -> float:
     return float(pressure(case.view)[case.position])
 
 
-def _usual_rms(case: Case) -> float:
-    """Of weights at the variance-preserving gain."""
+def _usual_size(case: Case, argument: str) -> float:
+    """Of what is penalised: outputs at unit rms, weights at the variance-preserving gain."""
+    if argument == ACTIVITY:
+        return 1.0
     gain = amplitude(float(case.view.layout.reference_gain_db[case.position]))
     return gain / math.sqrt(case.row.fan_in or 1.0)
 
 
+def _holding(case: Case, argument: str) -> float:
+    """The strength of an L2 that only keeps what it penalises from growing."""
+    training, size, steps = case.training, _usual_size(case, argument), HOLDING_STEPS
+    if argument != ACTIVITY:
+        return penalty(training, excess_db=NEPER_DB, target=size, steps=steps)
+    row, eigenvalue = whole(case.view.layout.rows, case.row), case["input_eigenvalue"]
+    return activity_penalty(
+        row, training, excess_db=NEPER_DB, target=size, eigenvalue=eigenvalue, steps=steps
+    )
+
+
+def _factor(case: Case, argument: str, carried: Penalty) -> float:
+    """What to multiply a penalty by, so that it pulls at the usual size as one that only holds."""
+    size = _usual_size(case, argument)
+    pull = carried.pull(size)
+    return min(1.0, 2 * _holding(case, argument) * size / pull) if pull else 1.0
+
+
 def prescribe(case: Case) -> Prescription:
     """The same penalties, as weak as one has to be that only keeps weights from growing."""
-    row, training = case.row, case.training
+    training, row = case.training, whole(case.view.layout.rows, case.row)
     if not case["penalty_ratio"] > RIVALS:
         return Prescription(
             f"Lower `weight_decay` of {training.optimizer} from {training.weight_decay:g} to "
@@ -102,34 +126,39 @@ def prescribe(case: Case) -> Prescription:
             "the weights, and begin again: what is gone does not come back by itself."
         )
     carried = penalties(row)
-    weaker: dict[str, Call] = {}
-    for name in carried:
-        if name == "activity_regularizer":
-            strength = activity_penalty(
-                row,
-                training,
-                excess_db=NEPER_DB,
-                target=1.0,
-                eigenvalue=case["input_eigenvalue"],
-                steps=HOLDING_STEPS,
-            )
-        else:
-            usual = _usual_rms(case)
-            strength = penalty(training, excess_db=NEPER_DB, target=usual, steps=HOLDING_STEPS)
-        weaker[name] = call("keras.regularizers.L2", l2=float(f"{strength:.1g}"))
-    if not weaker:
+    if not carried:
         return Prescription(
             "The penalty is none of this layer's arguments: look for `add_loss` and for the "
             "penalties on outputs of the layers behind it, and weaken them tenfold."
         )
-    given = ", ".join(f"{name}=L2({one['arguments']['l2']:g})" for name, one in weaker.items())
-    return Prescription(
-        f"Weaken what {row.path} carries: {given}. That takes a factor e off weights which no data "
-        f"hold against it in {HOLDING_STEPS:,} steps, a training's length, where it now outweighs "
-        "the data in each. Begin again rather than go on: what is gone does not come back by "
-        "itself.",
-        replacement(row, layer(row, **weaker)),
-    )
+    factors = {name: _factor(case, name, one) for name, one in carried.items()}
+    held = {name: carried[name].times(one) for name, one in factors.items() if one < 1}
+    rest = {name: one for name, one in carried.items() if name not in held}
+    tenth = {name: one.times(TENTH) for name, one in rest.items() if one.strengths}
+    own = [f"{one} of {name}" for name, one in rest.items() if not one.strengths]
+    remedy = ""
+    if held:
+        remedy += (
+            f" Weaken what {row.path} carries: {_shown(held, carried)}. At the usual size, that "
+            "pulls as an L2 does which takes a factor e off weights that no data hold against it "
+            f"in {HOLDING_STEPS:,} steps, a training's length, where it now outweighs the data in "
+            "each."
+        )
+    if tenth:
+        remedy += (
+            f" Try a tenth of what {row.path} carries as {_shown(tenth, carried)}: it "
+            "does not act on sizes, or is as weak already as one that only holds."
+        )
+    if own:
+        remedy += f" Weaken {' and '.join(own)} tenfold in its code, which is not known here."
+    remedy += " Begin again rather than go on: what is gone does not come back by itself."
+    changes = {name: one.given for name, one in (held | tenth).items()}
+    code = replacement(row, layer(row, **changes)) if changes else ""
+    return Prescription(remedy.lstrip(), code)
+
+
+def _shown(changed: dict[str, Penalty], carried: dict[str, Penalty]) -> str:
+    return ", ".join(f"{name}={one}, now {carried[name]}" for name, one in changed.items())
 
 
 RULE = Rule(

@@ -1,0 +1,36 @@
+"""Parts inside a layer, gates and attention logits: no argument of Keras penalises them."""
+
+from collections.abc import Sequence
+
+from gainstage.wire import Row
+
+# Layers whose softmax gets logits that no layer returns, and the projections that they come from.
+ATTENTION = {"MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention"}
+PROJECTIONS = {"query", "key"}
+GATE = (
+    " No argument of Keras penalises a gate. Scale what enters the layer, put "
+    "`keras.layers.LayerNormalization()` in front of it, begin its bias lower, or clip gradients "
+    "with `clipnorm=1.0` in the optimizer."
+)
+LOGITS = (
+    " No argument of Keras penalises attention logits. Scale what enters the layer, put "
+    "`keras.layers.LayerNormalization()` in front of it, or clip gradients with `clipnorm=1.0` in "
+    "the optimizer."
+)
+
+
+def whole(rows: Sequence[Row], row: Row) -> Row:
+    """The layer that `row` is a part of, or `row`."""
+    wholes = (one for one in rows if one.kind == row.kind and row.path.startswith(f"{one.path}/"))
+    return next(wholes, row)
+
+
+def means(rows: Sequence[Row], row: Row) -> str:
+    """What helps a gate, or what attention logits come from; empty for any other row."""
+    if row.state_fan_in is not None:
+        return GATE
+    parent, _, name = row.path.rpartition("/")
+    attending = {one.path for one in rows if one.kind in ATTENTION}
+    if row.path in attending or (name in PROJECTIONS and parent in attending):
+        return LOGITS
+    return ""
