@@ -14,14 +14,17 @@ from benchmarks.diagnosis.healthy import FAMILIES as HEALTHY_FAMILIES
 from benchmarks.diagnosis.judge import HEALTHY, judge, right
 from benchmarks.diagnosis.neighbours import alarms
 from benchmarks.diagnosis.record import record
+from benchmarks.diagnosis.remedies import TRIED, said_close, tried
 from benchmarks.diagnosis.score import (
     Row,
     by_family,
     compared,
+    contested,
     delay,
     false_alarms,
     helped,
     macro_f1,
+    winners,
 )
 
 FAMILIES: dict[str, tuple[str, Family]] = {
@@ -42,6 +45,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--seeds", type=int, default=5, help="cases of each family")
     parser.add_argument("--kept", type=Path, help="folder of the recordings")
+    parser.add_argument(
+        "--trials", action="store_true", help="try the remedies where a cause of range was found"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(arguments)
     rows: list[Row] = []
@@ -50,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         kept.mkdir(parents=True, exist_ok=True)
         for name in given.families:
             for seed in range(given.seeds):
-                rows.append(judged(name, seed, kept))
+                rows.append(judged(name, seed, kept, trials=given.trials))
                 if not given.json:
                     print(line(rows[-1]), flush=True)
     halves = {
@@ -66,8 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"    {what}: {figure}")
 
 
-def judged(name: str, seed: int, kept: Path) -> Row:
-    """One case of the family of that name, and of what its patch does."""
+def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:
+    """One case of the family of that name, what its patch does, and what trials say of it."""
     verdict, family = FAMILIES[name]
     recording = record(family, seed, kept)
     found = judge(recording)
@@ -76,6 +82,9 @@ def judged(name: str, seed: int, kept: Path) -> Row:
         patched = record(family, seed, kept, found.first)
         cured = all(one.verdict != found.verdict for one in judge(patched).open)
         quality = patched.quality
+    trial = None
+    if trials and found.first is not None and found.verdict in TRIED:
+        trial = tried(family, seed, found.first, kept)
     return Row(
         family=name,
         reported=family.reported,
@@ -88,6 +97,8 @@ def judged(name: str, seed: int, kept: Path) -> Row:
         quality=recording.quality,
         patched=quality,
         cured=cured,
+        tried=trial,
+        close=found.first is not None and said_close(found.first),
         peers=alarms(recording),
     )
 
@@ -100,6 +111,7 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
         told["samples to a right finding, median"] = f"{delay(rows):g}"
     if any(row.cured is not None for row in rows):
         told["patches that end the finding and cost nothing"] = str(helped(rows))
+    told |= contested(rows) | winners(rows)
     if {HEALTHY} < {row.expected for row in rows}:
         told |= {name: str(tool) for name, tool in compared(rows).items()}
     if any(row.expected == HEALTHY for row in rows):

@@ -13,7 +13,7 @@ import keras
 import msgspec
 import numpy as np
 
-from benchmarks.diagnosis.families import Family
+from benchmarks.diagnosis.families import Case, Family
 from gainstage import Finding, LayerMonitor, apply, wire
 from gainstage.spool import SUFFIX, Spool
 
@@ -80,11 +80,16 @@ def record(family: Family, seed: int, folder: Path, patch: Finding | None = None
     return Recording(spool, made.loss, made.accuracy, frozenset(made.layers))
 
 
-def _train(family: Family, seed: int, name: str, folder: Path, patch: Finding | None) -> _End:
-    logging.getLogger("gainstage").setLevel(logging.ERROR)  # there is no server, as intended
+def drawn(family: Family, seed: int) -> Case:
+    """The `seed`-th case of `family`, the same each time."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    case = family.make(np.random.default_rng([zlib.crc32(family.name.encode()), seed]))
+    return family.make(np.random.default_rng([zlib.crc32(family.name.encode()), seed]))
+
+
+def _train(family: Family, seed: int, name: str, folder: Path, patch: Finding | None) -> _End:
+    logging.getLogger("gainstage").setLevel(logging.ERROR)  # there is no server, as intended
+    case = drawn(family, seed)
     model = case.model if patch is None else apply(patch, case.model)
     monitor: Any = LayerMonitor(NOWHERE, run=name, every=EVERY, spool=folder)
     task = case.task

@@ -1,5 +1,6 @@
 """From judgements to figures, with what chance makes of them."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -7,6 +8,8 @@ from statistics import median
 import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
+
+from benchmarks.diagnosis.remedies import TRIED, Tried
 
 HEALTHY = "healthy"
 # A hundredth of accuracy, one example in the smallest of the test sets, is no loss.
@@ -24,6 +27,8 @@ class Row:
         quality: Accuracy on held-out examples, or the loss with its sign turned; None: not finite.
         patched: The same, trained with the finding's patch, if there is one.
         cured: Whether no finding of that verdict is open at the end of that.
+        tried: What came out of a trial of the first finding's layer, if there was one.
+        close: Whether the finding said beforehand that a kernel penalty comes about as close.
         peers: Tool -> the verdicts that its first alarm could mean; empty: it raised none.
     """
 
@@ -38,6 +43,8 @@ class Row:
     quality: float | None
     patched: float | None = None
     cured: bool | None = None
+    tried: Tried | None = None
+    close: bool = False
     peers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -114,6 +121,45 @@ def _is_no_worse(row: Row) -> bool:
     if row.patched is None:
         return False
     return row.quality is None or row.patched >= row.quality - LOSS
+
+
+def contested(rows: Sequence[Row]) -> dict[str, str]:
+    """How the activity penalty fares against the kernel penalty where it was the advice.
+
+    Figures of the trials: each arm at its best strength.
+    """
+    trials = [(row, row.tried) for row in rows if row.found == "activity" and row.tried]
+    if not trials:
+        return {}
+    leads = [(trial.lead("activity", "kernel"), row.close) for row, trial in trials]
+    apart = [lead for lead, close in leads if not close]
+    alike = [lead for lead, close in leads if close]
+    told = {
+        "activity beats kernel in the trial, of all": str(
+            share(sum(lead > 0 for lead, _ in leads), len(leads))
+        ),
+        "said beforehand to come close": str(share(len(alike), len(leads))),
+    }
+    if apart:
+        told["activity beats kernel where they were not said to come close"] = str(
+            share(sum(lead > 0 for lead in apart), len(apart))
+        )
+    if alike:
+        within = sum(abs(lead) <= LOSS for lead in alike)
+        told["within one point where they were"] = str(share(within, len(alike)))
+    return told
+
+
+def winners(rows: Sequence[Row]) -> dict[str, str]:
+    """Verdict -> how often each arm of the trials is the best, or within one point of it."""
+    told: dict[str, str] = {}
+    for verdict in TRIED:
+        trials = [row.tried for row in rows if row.found == verdict and row.tried]
+        best = Counter(arm for trial in trials for arm in trial.best(LOSS))
+        counts = ", ".join(f"{arm} {count}" for arm, count in best.most_common())
+        if trials:
+            told[f"best arms of {len(trials)} trials after {verdict}"] = counts
+    return told
 
 
 @dataclass(frozen=True)

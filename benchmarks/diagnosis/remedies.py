@@ -1,0 +1,78 @@
+"""Whether a remedy is the right one: which arm wins an actual trial of the case."""
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from benchmarks.diagnosis.families import Family
+from benchmarks.diagnosis.record import BATCH, STEPS, drawn
+from gainstage import Finding, run_trial
+from gainstage.outcome import Spread, more_is_better
+
+# Trainings of each contestant.
+SEEDS = 2
+# Verdicts whose remedies a trial can tell apart.
+TRIED = ("activity", "kernel", "input", "bias")
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What came out of a case's trial.
+
+    Attributes:
+        metric: "accuracy", or "loss" where values are to be said.
+        scores: Arm -> the metric on held-out examples at its best strength, the loss with its sign
+            turned; None where it diverged.
+    """
+
+    metric: str
+    scores: Mapping[str, float | None]
+
+    def lead(self, first: str, second: str) -> float:
+        """By how much one arm is better than another; what diverged is worse than anything."""
+        one, other = (
+            -np.inf if self.scores.get(arm) is None else self.scores[arm] for arm in (first, second)
+        )
+        return 0.0 if one == other else float(one - other)
+
+    def best(self, margin: float) -> list[str]:
+        """The arms that no other is better than by more than the margin."""
+        arms = [arm for arm, score in self.scores.items() if score is not None]
+        return [one for one in arms if all(self.lead(other, one) <= margin for other in arms)]
+
+
+def said_close(finding: Finding) -> bool:
+    """Whether the finding says that a kernel penalty comes about as close as the remedy."""
+    return any(one.close and one.name == "kernel penalty" for one in finding.alternatives)
+
+
+def tried(family: Family, seed: int, finding: Finding, folder: Path) -> Tried:
+    """The trial of the `seed`-th case of `family`, made where `folder` does not hold it."""
+    code = zlib.crc32(f"{finding.layer}{finding.code}".encode())
+    path = folder / f"{family.name}-{seed}-trial-{code:08x}.json".replace(" ", "-").replace(",", "")
+    if not path.exists():
+        path.write_bytes(msgspec.json.encode(_run(family, seed, finding)))
+    return msgspec.json.decode(path.read_bytes(), type=Tried)
+
+
+def _run(family: Family, seed: int, finding: Finding) -> Tried:
+    case = drawn(family, seed)
+    task = case.task
+    trial = run_trial(
+        case.model,
+        (task.x, task.y),
+        validation_data=(task.test_x, task.test_y),
+        layer=finding,
+        steps=STEPS,
+        seeds=SEEDS,
+        batch_size=BATCH,
+        progress=False,
+    )
+    sign = 1 if more_is_better(trial.metric) else -1
+    means = {
+        one.arm: sign * Spread.of(trial.final(one, trial.metric)).mean for one in trial.ranking
+    }
+    scores = {arm: score if np.isfinite(score) else None for arm, score in means.items()}
+    return Tried(trial.metric, scores)
