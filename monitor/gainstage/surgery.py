@@ -46,7 +46,7 @@ def apply(finding: Finding, model: Any) -> Any:
     clones: list[tuple[Any, Any]] = []
 
     def clone(layer: Any) -> Any:
-        if layer.path == finding.layer:
+        if _is_meant(layer, finding.layer, replacement):
             clones.append((layer, _like(layer, replacement)))
             if len(replacement) == 1:
                 return replacement[0]
@@ -63,7 +63,7 @@ def apply(finding: Finding, model: Any) -> Any:
             f"layers. Received: {type(model).__name__}. Put what `finding.code` assigns in the "
             f"place of {finding.layer} by hand."
         ) from error
-    if not any(layer.path == finding.layer for layer, _ in clones):
+    if not any(_is_meant(layer, finding.layer, replacement) for layer, _ in clones):
         paths = ", ".join(layer.path for layer, _ in clones)
         raise ValueError(
             f"Expected a model with the layer {finding.layer!r}, which is no part of another layer "
@@ -74,6 +74,12 @@ def apply(finding: Finding, model: Any) -> Any:
     for layer, copy in clones:
         _keep_weights(layer, copy)
     return changed
+
+
+def _is_meant(layer: Any, path: str, replacement: Sequence[Any]) -> bool:
+    """Whether `layer` is the one at `path`, or the one that the part at `path` is a gate of."""
+    inside = path.startswith(f"{layer.path}/")
+    return layer.path == path or (inside and type(layer) in map(type, replacement))
 
 
 def _like(layer: Any, replacement: Sequence[Any]) -> Any:
