@@ -7,6 +7,7 @@ import keras
 
 from gainstage.diagnosis.source import UNKNOWN
 from gainstage.finding import Finding
+from gainstage.layers import runs_a_loop
 
 INITIALIZER = "_initializer"
 
@@ -57,7 +58,8 @@ def patch_of(finding: Finding) -> list[Any]:
 def layer_at(model: Any, path: str) -> Any:
     """The layer of `model` at `path`, or else the only one of that name.
 
-    A model that was loaded or rebuilt calls its layers by other paths.
+    A model that was loaded or rebuilt calls its layers by other paths. The path of a gate is that
+    of the layer which has it.
 
     Raises:
         ValueError: There is none, or there are several.
@@ -68,9 +70,11 @@ def layer_at(model: Any, path: str) -> Any:
         if not isinstance(one, keras.layers.InputLayer)
     ]
     name = path.rpartition("/")[2]
-    found = [one for one in layers if one.path == path] or [
-        one for one in layers if one.name == name
-    ]
+    found = (
+        [one for one in layers if one.path == path]
+        or [one for one in layers if one.name == name]
+        or [one for one in layers if runs_a_loop(one) and path.startswith(f"{one.path}/")]
+    )
     if len(found) != 1:
         paths = ", ".join(one.path for one in layers)
         raise ValueError(

@@ -113,6 +113,15 @@ def test_recurrent_kernel_that_the_patch_begins_anew_is_drawn_again() -> None:
     assert (kernel, recurrent, bias) == (True, False, True)
 
 
+def test_patch_of_a_gate_is_applied_to_the_layer_whose_gate_it_is() -> None:
+    model = keras.Sequential([layers.Input((6, 3)), layers.LSTM(4, name="hidden")], name="model")
+    code = "replacement = [keras.layers.LSTM(units=4, unit_forget_bias=False, name='hidden')]"
+
+    changed = apply(finding(model, code, f"{model.layers[0].path}/forget"), model)
+
+    assert not changed.layers[0].cell.unit_forget_bias
+
+
 def test_copy_is_compiled_as_the_model_was_and_trains() -> None:
     model = sequential(hidden())
     model.compile(keras.optimizers.SGD(0.125, momentum=0.5), "mse")

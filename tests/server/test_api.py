@@ -9,9 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from gainstage import diagnosis, wire
-from gainstage.finding import Evidence, Finding
+from gainstage.cli import app
+from gainstage.finding import Alternative, Effect, Evidence, Finding
 from gainstage.statistics import STATISTICS, Statistic
 from gainstage.workers import BESIDE
 from gainstage_server import api, messages, models, openapi
@@ -75,12 +77,27 @@ def test_a_field_that_the_model_does_not_know_would_be_noticed() -> None:
         (models.TrainingModel, wire.Training, set()),
         (models.FindingModel, Finding, set()),
         (models.EvidenceModel, Evidence, set()),
+        (models.EffectModel, Effect, set()),
+        (models.AlternativeModel, Alternative, set()),
     ],
 )
 def test_models_have_the_fields_of_what_they_show(
     model: type[BaseModel], source: type[msgspec.Struct], added: set[str]
 ) -> None:
     assert set(model.model_fields) == set(source.__struct_fields__) | added
+
+
+def test_show_prints_a_finding_with_what_is_expected_and_what_ranks_lower(
+    canonical: Running,
+) -> None:
+    (found,) = canonical.get(f"{RUN}/findings").json()["findings"]
+
+    shown = CliRunner().invoke(app, ["show", "canonical", "--url", canonical.url])
+
+    text = " ".join(shown.stdout.split())
+    change = found["effects"][0]["change"]
+    first = found["alternatives"][0]["name"]
+    assert f"Expected: pre {change:+.0f} dB. Ranked lower: {first}" in text
 
 
 def test_the_tables_are_those_of_the_library(canonical: Running) -> None:

@@ -21,6 +21,8 @@ LOGITS = (
 
 def whole(rows: Sequence[Row], row: Row) -> Row:
     """The layer that `row` is a part of, or `row`."""
+    if row.arguments:  # a part has none: no need to look through all rows for its layer
+        return row
     wholes = (one for one in rows if one.kind == row.kind and row.path.startswith(f"{one.path}/"))
     return next(wholes, row)
 
