@@ -85,21 +85,21 @@ def _waves(rng: Rng, steps: int, phase: Array) -> tuple[Array, Array]:
 
 
 def waves(rng: Rng) -> Task:
-    """64 steps of sums of two sines of any phase; the class is their pair of frequencies."""
-    x, y = _waves(rng, 64, rng.uniform(0, 2 * np.pi, (1_200, 2, 1)))
+    """32 steps of sums of two sines of any phase; the class is their pair of frequencies."""
+    x, y = _waves(rng, 32, rng.uniform(0, 2 * np.pi, (1_200, 2, 1)))
     return split(rng, x[:, :, None].astype(np.float32), y, 4)
 
 
 def flat_waves(rng: Rng) -> Task:
-    """512 steps of the same, in similar phases, as features: sums of 16 functions, with noise."""
-    x, y = _waves(rng, 512, rng.normal(0, 0.7, (1_200, 2, 1)))
+    """128 steps of the same, in similar phases, as features: sums of 16 functions, with noise."""
+    x, y = _waves(rng, 128, rng.normal(0, 0.7, (1_200, 2, 1)))
     return split(rng, x.astype(np.float32), y, 4)
 
 
 def tones(rng: Rng) -> Task:
-    """512 steps of 8 sines, standardised features; the value is made of two of the amplitudes."""
-    amplitude = rng.normal(size=(1_200, 8))
-    cycles, phase = np.arange(2, 18, 2)[:, None], rng.uniform(0, 2 * np.pi, (8, 1))
+    """512 steps of 3 sines, standardised features; the value is made of two of the amplitudes."""
+    amplitude = rng.normal(size=(1_200, 3))
+    cycles, phase = np.arange(2, 8, 2)[:, None], rng.uniform(0, 2 * np.pi, (3, 1))
     x = amplitude @ np.sin(2 * np.pi * cycles * np.arange(512) / 512 + phase)
     y = amplitude[:, :1] + np.abs(amplitude[:, 1:2])
     return split(rng, standardised(x + rng.normal(0, 0.1, x.shape)), standardised(y), 0)

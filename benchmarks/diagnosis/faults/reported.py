@@ -58,7 +58,7 @@ def matched_filters(rng: Rng) -> Case:
     made = case(task, dense(rng, "hard_sigmoid", name=FAULTY), adam(rng))
     _, _, directions = np.linalg.svd(task.x, full_matrices=False)
     kernel = made.model.get_layer(FAULTY).kernel
-    filters = directions[:8].T @ rng.normal(size=(8, kernel.shape[1]))
+    filters = directions[:3].T @ rng.normal(size=(3, kernel.shape[1]))
     kernel.assign(rng.uniform(1.5, 2.5) * filters / np.linalg.norm(filters, axis=0))
     return made
 

@@ -152,7 +152,7 @@ def frozen_embedding(rng: Rng) -> list[Any]:
 REPORTED: tuple[Family, ...] = (
     reported("softsign", tasks.iris, stack(1, 2, "softsign"), adagrad),
     reported("linear", generated.surface, linear, nadam),
-    reported("hard sigmoid", generated.flat_waves, stack(1, 2, "hard_sigmoid"), adamw),
+    reported("hard sigmoid", generated.blobs, stack(1, 2, "hard_sigmoid"), adamw),
     reported("circles", generated.circles, stack(2, 4, "tanh"), rmsprop),
     reported("SELU", tasks.table, self_normalising, rate(SGD, 0.01, 0.02, momentum=0.9)),
     reported("convolution over time", generated.spectra, forms.convolved, lion),
