@@ -93,8 +93,9 @@ def levels(case: Case) -> Levels:
     bias = np.asarray(own.bias)
     if own is layer:
         kernels = [np.asarray(one) for one in layer.weights if one.name != "bias"]
-        layer.activation = keras.activations.linear
+        activation, layer.activation = layer.activation, keras.activations.linear
         z = np.asarray(layer(x))
+        layer.activation = activation
     else:
         kernels = [np.asarray(own.kernel)]
         z = x @ kernels[0] + (bias if bias.ndim == 1 else bias[0])
@@ -103,8 +104,8 @@ def levels(case: Case) -> Levels:
     fan_in = np.prod(kernels[-1].shape[: 2 if depthwise else -1])
     gain = float(np.sqrt(fan_in)) * rms(kernels[-1])
     coherence = rms(z - (bias if own is layer else 0)) / (rms(x) * gain)
-    activation = next((name for name in names if name in EDGES), "")
-    return Levels(decibels(rms(x)), decibels(gain), decibels(coherence), bias, z, activation)
+    name = next((name for name in names if name in EDGES), "")
+    return Levels(decibels(rms(x)), decibels(gain), decibels(coherence), bias, z, name)
 
 
 def after(case: Case, layer: Any) -> list[str]:

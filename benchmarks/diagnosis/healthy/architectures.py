@@ -140,7 +140,7 @@ def pooled_convolutions(rng: Rng) -> list[Any]:
     drop = [layers.SpatialDropout2D(0.1)] if rng.integers(2) else []
     return [
         layers.Conv2D(16, 3, padding="same", activation=activation),
-        pool(),
+        pool(2),
         *drop,
         layers.Conv2D(24, 3, padding="same", activation=activation),
         layers.Flatten(),
@@ -170,7 +170,7 @@ def separable_convolutions(rng: Rng) -> list[Any]:
 
 
 def residual_convolutions(rng: Rng) -> list[Any]:
-    """One to three residual blocks of two convolutions."""
+    """One or two residual blocks of two convolutions."""
     return [
         layers.Conv2D(16, 3, padding="same"),
         *(
@@ -181,7 +181,7 @@ def residual_convolutions(rng: Rng) -> list[Any]:
                 layers.Activation("relu"),
                 layers.Conv2D(16, 3, padding="same"),
             )
-            for _ in range(int(rng.integers(1, 4)))
+            for _ in range(int(rng.integers(1, 3)))
         ),
         layers.Flatten(),
     ]
@@ -219,11 +219,11 @@ def normalised_over_time(rng: Rng) -> list[Any]:
 
 
 def recurrent(kind: Any) -> Hidden:
-    """One recurrent layer or two, perhaps with dropout."""
+    """One recurrent layer, seldom two, perhaps with dropout."""
 
     def hidden(rng: Rng) -> list[Any]:
         size = int(rng.choice([16, 24, 32]))
-        first = [kind(size, return_sequences=True)] if rng.integers(2) else []
+        first = [kind(size, return_sequences=True)] if rng.random() < 0.25 else []
         return [*first, kind(size, dropout=float(rng.choice([0, 0.1])))]
 
     return hidden
@@ -231,7 +231,7 @@ def recurrent(kind: Any) -> Hidden:
 
 def bidirectional(rng: Rng) -> list[Any]:
     """A recurrent layer in both directions."""
-    kind = one_of(rng, layers.LSTM, layers.GRU)
+    kind = one_of(rng, layers.SimpleRNN, layers.GRU)
     return [layers.Bidirectional(kind(16)), *dense(rng, "relu")]
 
 
@@ -242,20 +242,19 @@ def along(rng: Rng) -> list[Any]:
 
 
 def transformer(rng: Rng) -> list[Any]:
-    """One block of attention, or two, with the normalisation within the branches."""
+    """A block of attention, with the normalisation within the branches."""
     size = int(rng.choice([16, 32]))
 
     def attend(x: Any) -> Any:
         return layers.MultiHeadAttention(2, size // 2)(x, x)
 
-    blocks: list[Any] = []
-    for _ in range(int(rng.integers(1, 3))):
-        inner = layers.Dense(2 * size, activation=one_of(rng, "gelu", "relu"))
-        blocks += [
-            residual(layers.LayerNormalization(), attend),
-            residual(layers.LayerNormalization(), inner, layers.Dense(size)),
-        ]
-    return [layers.Dense(size), *blocks, layers.GlobalAveragePooling1D()]
+    inner = layers.Dense(2 * size, activation=one_of(rng, "gelu", "relu"))
+    return [
+        layers.Dense(size),
+        residual(layers.LayerNormalization(), attend),
+        residual(layers.LayerNormalization(), inner, layers.Dense(size)),
+        layers.GlobalAveragePooling1D(),
+    ]
 
 
 def embedded(hidden: Hidden) -> Hidden:
