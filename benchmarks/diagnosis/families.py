@@ -6,6 +6,7 @@ half of the families; figures are reported of the other.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import keras
@@ -43,17 +44,34 @@ class Family:
 
 
 def case(task: Task, hidden: Sequence[Any], optimizer: Any) -> Case:
-    """`hidden` between the inputs of `task` and what is to be said of them."""
+    """`hidden` between the inputs of `task` and what is to be said of them.
+
+    The model is a Sequential one where all of `hidden` are layers; where some are functions of
+    tensors, it is a Functional one.
+    """
     end = (
         layers.Dense(task.classes, activation="softmax", name="classes")
         if task.classes
         else layers.Dense(1, name="value")
     )
     start = layers.Input(task.x.shape[1:], dtype=str(task.x.dtype))
-    model = keras.Sequential([start, *hidden, end])
+    if all(isinstance(step, layers.Layer) for step in hidden):
+        model: Any = keras.Sequential([start, *hidden, end])
+    else:
+        model = keras.Model(start, through([*hidden, end], start))
     loss = "sparse_categorical_crossentropy" if task.classes else "mse"
     model.compile(optimizer, loss, metrics=["accuracy"] if task.classes else [])
     return Case(model, task)
+
+
+def through(steps: Sequence[Any], x: Any) -> Any:
+    """What `steps` make of x, one after the other."""
+    return reduce(lambda value, step: step(value), steps, x)
+
+
+def residual(*inner: Any) -> Callable[[Any], Any]:
+    """Adds to its inputs what `inner` make of them."""
+    return lambda x: layers.Add()([x, through(inner, x)])
 
 
 def chosen(name: str, task: Maker, hidden: Hidden, optimizer: Optimizer) -> Family:
@@ -75,7 +93,11 @@ SGD, ADAM = keras.optimizers.SGD, keras.optimizers.Adam
 sgd = rate(SGD, 0.02, 0.05, 0.1)
 momentum = rate(SGD, 0.01, 0.02, 0.05, momentum=0.9)
 adam = rate(ADAM, 5e-4, 1e-3, 2e-3)
+adamw = rate(keras.optimizers.AdamW, 5e-4, 1e-3, 2e-3)
+nadam = rate(keras.optimizers.Nadam, 5e-4, 1e-3)
 rmsprop = rate(keras.optimizers.RMSprop, 5e-4, 1e-3)
+lion = rate(keras.optimizers.Lion, 3e-4, 6e-4)
+adagrad = rate(keras.optimizers.Adagrad, 0.03, 0.1)
 
 
 def width(rng: Rng) -> int:

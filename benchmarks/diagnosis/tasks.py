@@ -1,8 +1,16 @@
-"""What is learned in the benchmark: data that ship with packages, or are generated."""
+"""What is learned in the benchmark, and such data that ship with packages."""
 
+import difflib
+import re
+import statistics
+import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +18,10 @@ from sklearn import datasets
 
 Array = npt.NDArray[Any]
 Rng = np.random.Generator
+# Modules with long docstrings, how many words make a passage, and how many words there are.
+MANUALS = (difflib, mock, statistics, threading)
+PASSAGE = 12
+VOCABULARY = 256
 
 
 @dataclass(frozen=True)
@@ -36,20 +48,25 @@ class Task:
         return replace(self, x=self.x * by, test_x=self.test_x * by)
 
 
-def _split(rng: Rng, x: Array, y: Array, classes: int, tokens: int = 0) -> Task:
+Maker = Callable[[Rng], Task]
+
+
+def split(rng: Rng, x: Array, y: Array, classes: int, tokens: int = 0) -> Task:
+    """A random fifth of the examples held out."""
     order = rng.permutation(len(x))
     train, test = np.split(order, [4 * len(x) // 5])
     return Task(x[train], y[train], x[test], y[test], classes, tokens)
 
 
-def _standardised(x: Array) -> Array:
+def standardised(x: Array) -> Array:
+    """Each feature with mean 0 and variance 1, in float32."""
     return ((x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-6)).astype(np.float32)
 
 
 def digits(rng: Rng) -> Task:
     """Pixels from 0 to 1."""
     x, y = datasets.load_digits(return_X_y=True)
-    return _split(rng, (x / 16).astype(np.float32), y.astype(np.int64), 10)
+    return split(rng, (x / 16).astype(np.float32), y.astype(np.int64), 10)
 
 
 def images(rng: Rng) -> Task:
@@ -62,13 +79,13 @@ def measurements(rng: Rng) -> Task:
     """Wine or breast cancer, as measured: features of very different sizes."""
     load = [datasets.load_wine, datasets.load_breast_cancer][int(rng.integers(2))]
     x, y = load(return_X_y=True)
-    return _split(rng, x.astype(np.float32), y.astype(np.int64), int(y.max()) + 1)
+    return split(rng, x.astype(np.float32), y.astype(np.int64), int(y.max()) + 1)
 
 
 def table(rng: Rng) -> Task:
     """Wine or breast cancer, standardised."""
     task = measurements(rng)
-    both = _standardised(np.concatenate([task.x, task.test_x]))
+    both = standardised(np.concatenate([task.x, task.test_x]))
     return replace(task, x=both[: len(task.x)], test_x=both[len(task.x) :])
 
 
@@ -81,43 +98,70 @@ def features(rng: Rng) -> Task:
     return replace(task, x=(train / top).astype(np.float32), test_x=(test / top).astype(np.float32))
 
 
-def blobs(rng: Rng) -> Task:
-    """Gaussian clusters around the corners of a cube, standardised."""
-    x, y = datasets.make_classification(
-        1_500,
-        n_features=20,
-        n_informative=10,
-        n_redundant=4,
-        n_classes=4,
-        class_sep=1.5,
-        random_state=int(rng.integers(2**31)),
-    )
-    return _split(rng, _standardised(x), y.astype(np.int64), 4)
-
-
-def low_rank(rng: Rng) -> Task:
-    """100 standardised features that 3 hidden factors make."""
-    factors = rng.normal(size=(1_500, 3))
-    x = factors @ rng.normal(size=(3, 100)) + 0.05 * rng.normal(size=(1_500, 100))
-    return _split(rng, _standardised(x), (factors[:, 0] > 0).astype(np.int64), 2)
-
-
 def values(rng: Rng) -> Task:
     """Progress of diabetes, standardised, from ten standardised measurements."""
     x, y = datasets.load_diabetes(return_X_y=True)
-    return _split(rng, _standardised(x), _standardised(y[:, None]), 0)
+    return split(rng, standardised(x), standardised(y[:, None]), 0)
 
 
-def sequences(rng: Rng) -> Task:
-    """Noise of 4 channels over 30 steps; the class is the sign of the first one's sum."""
-    x = rng.normal(size=(1_200, 30, 4)).astype(np.float32)
-    return _split(rng, x, (x[:, :, 0].sum(axis=1) > 0).astype(np.int64), 2)
+def iris(rng: Rng) -> Task:
+    """Four standardised measurements of flowers, those to learn from 8 times with noise."""
+    x, y = datasets.load_iris(return_X_y=True)
+    task = split(rng, standardised(x), y.astype(np.int64), 3)
+    x = np.tile(task.x, (8, 1))
+    return replace(
+        task,
+        x=(x + rng.normal(0, 0.1, x.shape)).astype(np.float32),
+        y=np.tile(task.y, 8),
+    )
 
 
-def tokens(rng: Rng) -> Task:
-    """20 of 50 tokens; the class is whether those of the lower half are the more."""
-    x = rng.integers(0, 50, size=(1_500, 20))
-    return _split(rng, x, ((x < 25).sum(axis=1) > 10).astype(np.int64), 2, tokens=50)
+def patients(rng: Rng) -> Task:
+    """Progress of diabetes, standardised, from ten measurements in the units of the clinic."""
+    x, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+    return split(rng, x.astype(np.float32), standardised(y[:, None]), 0)
 
 
-Maker = Callable[[Rng], Task]
+def progress(rng: Rng) -> Task:
+    """Progress of diabetes as it was counted, 25 to 346, from ten standardised measurements."""
+    x, y = datasets.load_diabetes(return_X_y=True)
+    return split(rng, standardised(x), y[:, None].astype(np.float32), 0)
+
+
+@cache
+def _passages() -> tuple[list[list[str]], list[int]]:
+    passages: list[list[str]] = []
+    sources: list[int] = []
+    for source, module in enumerate(MANUALS):
+        objects = [module, *vars(module).values()]
+        members = [
+            value for one in objects if isinstance(one, type) for value in vars(one).values()
+        ]
+        told = dict.fromkeys(
+            text for one in (*objects, *members) if isinstance(text := one.__doc__, str)
+        )
+        words = re.findall("[a-z]+", " ".join(told).lower())
+        found = [words[i : i + PASSAGE] for i in range(0, len(words) - PASSAGE, PASSAGE)]
+        passages += found
+        sources += [source] * len(found)
+    return passages, sources
+
+
+def prose(rng: Rng) -> Task:
+    """12 words from Python's docstrings, rare ones as 0; the class is the module."""
+    passages, sources = _passages()
+    frequent = [word for word, _ in Counter(chain(*passages)).most_common(VOCABULARY - 1)]
+    numbers = {word: number for number, word in enumerate(frequent, 1)}
+    x = np.array([[numbers.get(word, 0) for word in passage] for passage in passages])
+    return split(rng, x, np.array(sources), len(MANUALS), tokens=VOCABULARY)
+
+
+def word_counts(rng: Rng) -> Task:
+    """The same as shares of the most frequent word's count: 256 features from 0 to 1."""
+    task = prose(rng)
+
+    def counted(x: Array) -> Array:
+        counts = np.stack([np.bincount(row, minlength=VOCABULARY) for row in x])
+        return (counts / counts.max(axis=1, keepdims=True)).astype(np.float32)
+
+    return replace(task, x=counted(task.x), test_x=counted(task.test_x), tokens=0)

@@ -1,12 +1,11 @@
-"""The faults: what is put into a training for each verdict."""
+"""The faults of the families on which thresholds may be chosen."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from benchmarks.diagnosis import tasks
+from benchmarks.diagnosis import generated, tasks
 from benchmarks.diagnosis.families import (
     ADAM,
     FAULTY,
@@ -21,35 +20,30 @@ from benchmarks.diagnosis.families import (
     dense,
     momentum,
     rate,
-    reported,
     rmsprop,
     sgd,
     stack,
 )
+from benchmarks.diagnosis.faults.parts import Detached, Logarithm
+from benchmarks.diagnosis.faults.ways import (
+    faulty,
+    he,
+    l1,
+    l2,
+    large,
+    loud,
+    penalised,
+    separate,
+    two,
+)
 from benchmarks.diagnosis.tasks import Maker, Rng, Task
 
-layers, initializers, regularizers = keras.layers, keras.initializers, keras.regularizers
-ops: Any = keras.ops
-
-
-def he(factor: float) -> Any:
-    """He's initializer with weights `factor` times as large."""
-    return initializers.VarianceScaling(2 * factor**2, "fan_in")
-
-
-def faulty(layer: Any, activation: str, options: Callable[[Rng], dict[str, Any]]) -> Hidden:
-    """One hidden layer, which gets the `options` that are drawn."""
-    return lambda rng: layer(rng, activation, name=FAULTY, **options(rng))
+layers, initializers = keras.layers, keras.initializers
 
 
 def coherent(rng: Rng) -> dict[str, Any]:
     """Small weights of one sign, which line up with positive inputs."""
     return {"kernel_initializer": initializers.RandomNormal(rng.uniform(0.15, 0.4), 0.05)}
-
-
-def large(least: float, most: float) -> Callable[[Rng], dict[str, Any]]:
-    """Weights whose size alone is beyond what an activation takes."""
-    return lambda rng: {"kernel_initializer": he(rng.uniform(least, most))}
 
 
 def biased(rng: Rng) -> dict[str, Any]:
@@ -63,19 +57,9 @@ def killed(rng: Rng) -> dict[str, Any]:
     return {"bias_initializer": initializers.Constant(-float(rng.uniform(10, 20)))}
 
 
-def separate(options: Callable[[Rng], dict[str, Any]]) -> Callable[[Rng], dict[str, Any]]:
-    """The same, with the activation in a layer of its own."""
-    return lambda rng: {"separate": True, **options(rng)}
-
-
-def loud(make: Maker) -> Maker:
-    """A task whose inputs are 100 to 400 times as large."""
-    return lambda rng: make(rng).scaled(float(rng.uniform(100, 400)))
-
-
 def aligned(rng: Rng) -> Case:
     """Inputs of few directions, and weights, as if loaded, that lie in them."""
-    task = tasks.low_rank(rng)
+    task = generated.low_rank(rng)
     made = case(task, dense(rng, "tanh", name=FAULTY), momentum(rng))
     _, _, directions = np.linalg.svd(task.x, full_matrices=False)
     kernel = made.model.get_layer(FAULTY).kernel
@@ -129,22 +113,6 @@ def poisoned(make: Maker) -> Maker:
     return maker
 
 
-class Logarithm(layers.Layer):
-    """The logarithm of what a rectifier lets through: of 0, sooner or later."""
-
-    def call(self, x: Any) -> Any:
-        """Minus infinity where x is negative."""
-        return ops.log(ops.relu(x))
-
-
-class Detached(layers.Layer):
-    """Passes on what it gets, and no gradient."""
-
-    def call(self, x: Any) -> Any:
-        """As it is."""
-        return ops.stop_gradient(x)
-
-
 def logarithm(rng: Rng) -> list[Any]:
     """An operation that is infinite for some values."""
     return [*dense(rng, "linear"), Logarithm()]
@@ -156,103 +124,83 @@ def half_precision(rng: Rng) -> list[Any]:
     return [layers.Dense(64, kernel_initializer=big, dtype="float16", name=FAULTY)]
 
 
-def penalised(argument: str, make: Callable[[Rng], Any]) -> Hidden:
-    """A layer with a penalty, and one without behind it."""
-    return lambda rng: [
-        *dense(rng, "relu", name=FAULTY, **{argument: make(rng)}),
-        *dense(rng, "relu"),
-    ]
-
-
 def detached(rng: Rng) -> list[Any]:
     """A layer that no gradient reaches."""
     return [*dense(rng, "relu", name=FAULTY), Detached(), *dense(rng, "relu")]
 
 
-def two(activation: str) -> Hidden:
-    """Two plain layers: the fault is elsewhere."""
-    return lambda rng: [*dense(rng, activation), *dense(rng, activation)]
-
-
-def l2(least: float, most: float) -> Callable[[Rng], Any]:
-    """An L2 penalty of a strength between two powers of ten."""
-    return lambda rng: regularizers.L2(10 ** rng.uniform(least, most))
-
-
-def l1(least: float, most: float) -> Callable[[Rng], Any]:
-    """An L1 penalty, likewise."""
-    return lambda rng: regularizers.L1(10 ** rng.uniform(least, most))
-
-
-FAULTS: dict[str, tuple[Family, ...]] = {
+CHOSEN: dict[str, tuple[Family, ...]] = {
     "activity": (
         chosen("coherent", tasks.features, faulty(dense, "sigmoid", coherent), momentum),
-        chosen("coherent behind ReLU", tasks.blobs, behind_relu, sgd),
+        chosen("coherent behind ReLU", generated.blobs, behind_relu, sgd),
         Family("few directions", False, aligned),
-        reported(
+        chosen(
             "coherent, separate",
             tasks.features,
             faulty(dense, "tanh", separate(coherent)),
             momentum,
         ),
-        reported("coherent convolution", tasks.images, behind_convolution, sgd),
-        reported("coherent, Adam", tasks.features, faulty(dense, "hard_sigmoid", coherent), adam),
+        chosen("coherent convolution", tasks.images, behind_convolution, sgd),
+        chosen("coherent, Adam", tasks.features, faulty(dense, "hard_sigmoid", coherent), adam),
     ),
     "kernel": (
         chosen("large weights", tasks.features, faulty(dense, "sigmoid", large(40, 100)), momentum),
-        chosen("large weights before", tasks.blobs, upstream, sgd),
-        reported(
-            "large weights, table", tasks.table, faulty(dense, "tanh", large(10, 40)), momentum
-        ),
-        reported(
+        chosen("large weights before", generated.blobs, upstream, sgd),
+        chosen("large weights, table", tasks.table, faulty(dense, "tanh", large(10, 40)), momentum),
+        chosen(
             "large convolution", tasks.images, faulty(conv, "tanh", separate(large(10, 40))), adam
         ),
     ),
     "input": (
         chosen("loud features", loud(tasks.features), two("sigmoid"), momentum),
-        chosen("loud blobs", loud(tasks.blobs), two("tanh"), adam),
-        reported("measurements as they are", tasks.measurements, two("tanh"), sgd),
-        reported("loud images", loud(tasks.images), lambda rng: conv(rng, "sigmoid"), momentum),
+        chosen("loud blobs", loud(generated.blobs), two("tanh"), adam),
+        chosen("measurements as they are", tasks.measurements, two("tanh"), sgd),
+        chosen("loud images", loud(tasks.images), lambda rng: conv(rng, "sigmoid"), momentum),
     ),
     "bias": (
         chosen("large bias", tasks.digits, faulty(dense, "sigmoid", biased), momentum),
-        chosen("large bias, tanh", tasks.blobs, faulty(dense, "tanh", separate(biased)), adam),
-        reported("large bias, table", tasks.table, faulty(dense, "hard_sigmoid", biased), sgd),
-        reported("large bias, convolution", tasks.images, faulty(conv, "tanh", biased), momentum),
+        chosen("large bias, tanh", generated.blobs, faulty(dense, "tanh", separate(biased)), adam),
+        chosen("large bias, table", tasks.table, faulty(dense, "hard_sigmoid", biased), sgd),
+        chosen("large bias, convolution", tasks.images, faulty(conv, "tanh", biased), momentum),
     ),
     "dead": (
-        chosen("negative bias", tasks.blobs, faulty(dense, "relu", killed), momentum),
+        chosen("negative bias", generated.blobs, faulty(dense, "relu", killed), momentum),
         chosen("rate too high", tasks.digits, two("relu"), rate(ADAM, 0.5, 1.0, 2.0)),
-        reported("negative bias, images", tasks.images, faulty(conv, "relu", killed), adam),
-        reported("rate too high, SGD", tasks.features, two("relu"), rate(SGD, 2.0, 5.0)),
+        chosen("negative bias, images", tasks.images, faulty(conv, "relu", killed), adam),
+        chosen("rate too high, SGD", tasks.features, two("relu"), rate(SGD, 2.0, 5.0)),
     ),
     "vanishing": (
         chosen("many sigmoids", tasks.digits, stack(8, 14, "sigmoid"), momentum),
         chosen("small weights, ReLU", tasks.digits, stack(12, 20, "relu", he(0.3)), momentum),
-        reported("many sigmoids, Adam", tasks.blobs, stack(8, 14, "sigmoid"), adam),
-        reported("small weights", tasks.blobs, stack(10, 20, "tanh", he(0.15)), sgd),
+        chosen("many sigmoids, Adam", generated.blobs, stack(8, 14, "sigmoid"), adam),
+        chosen("small weights", generated.blobs, stack(10, 20, "tanh", he(0.15)), sgd),
     ),
     "exploding": (
-        chosen("growing ReLU", tasks.blobs, growing("relu"), adam),
-        chosen("recurrent tanh", tasks.sequences, recurrent("tanh", 2.5, 4.0), adam),
-        reported("growing GELU", tasks.digits, growing("gelu"), rmsprop),
-        reported("recurrent linear", tasks.sequences, recurrent("linear", 1.25, 1.4), adam),
+        chosen("growing ReLU", generated.blobs, growing("relu"), adam),
+        chosen("recurrent tanh", generated.sequences, recurrent("tanh", 2.5, 4.0), adam),
+        chosen("growing GELU", tasks.digits, growing("gelu"), rmsprop),
+        chosen("recurrent linear", generated.sequences, recurrent("linear", 1.25, 1.4), adam),
     ),
     "nonfinite": (
         chosen("divergence", tasks.values, two("gelu"), rate(SGD, 5.0, 20.0)),
         chosen("NaN in the data", poisoned(tasks.table), two("relu"), adam),
-        reported("logarithm of 0", tasks.blobs, logarithm, adam),
-        reported("beyond float16", loud(tasks.table), half_precision, adam),
+        chosen("logarithm of 0", generated.blobs, logarithm, adam),
+        chosen("beyond float16", loud(tasks.table), half_precision, adam),
     ),
     "over_regularized": (
         chosen(
             "kernel penalty", tasks.digits, penalised("kernel_regularizer", l2(-0.3, 0.7)), adam
         ),
         chosen(
-            "activity penalty", tasks.blobs, penalised("activity_regularizer", l2(0.5, 1.5)), adam
+            "activity penalty",
+            generated.blobs,
+            penalised("activity_regularizer", l2(0.5, 1.5)),
+            adam,
         ),
-        reported("absolute penalty", tasks.blobs, penalised("kernel_regularizer", l1(-1, 0)), adam),
-        reported(
+        chosen(
+            "absolute penalty", generated.blobs, penalised("kernel_regularizer", l1(-1, 0)), adam
+        ),
+        chosen(
             "weight decay",
             tasks.digits,
             two("relu"),
@@ -261,8 +209,8 @@ FAULTS: dict[str, tuple[Family, ...]] = {
     ),
     "untrained": (
         chosen("rate too small", tasks.digits, two("relu"), rate(SGD, 1e-7, 1e-8)),
-        chosen("detached", tasks.blobs, detached, adam),
-        reported("clipped", tasks.blobs, two("tanh"), rate(SGD, 0.01, 0.05, clipnorm=1e-6)),
-        reported("detached, images", tasks.digits, detached, momentum),
+        chosen("detached", generated.blobs, detached, adam),
+        chosen("clipped", generated.blobs, two("tanh"), rate(SGD, 0.01, 0.05, clipnorm=1e-6)),
+        chosen("detached, images", tasks.digits, detached, momentum),
     ),
 }

@@ -1,0 +1,171 @@
+"""Trainings without a fault of which figures are reported."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from benchmarks.diagnosis import generated, tasks
+from benchmarks.diagnosis.families import (
+    SGD,
+    Case,
+    Family,
+    Hidden,
+    Optimizer,
+    adagrad,
+    adam,
+    adamw,
+    case,
+    lion,
+    momentum,
+    nadam,
+    rate,
+    reported,
+    rmsprop,
+    sgd,
+    stack,
+)
+from benchmarks.diagnosis.healthy import architectures as forms
+from benchmarks.diagnosis.tasks import Maker, Rng
+
+layers = keras.layers
+
+
+@dataclass(frozen=True)
+class Group:
+    """Trainings of one kind of input: any of the tasks, with any of the forms and optimizers."""
+
+    tasks: tuple[Maker, ...]
+    forms: tuple[Hidden, ...]
+    optimizers: tuple[Optimizer, ...]
+
+
+ADAPTIVE = (adam, adamw, nadam, rmsprop, lion)
+DENSE = (
+    forms.deep,
+    forms.shallow,
+    forms.normalised_dense,
+    forms.penalised_dense,
+    forms.dropped,
+    forms.residual_dense,
+    forms.gated,
+    forms.bounded,
+    forms.frozen,
+)
+OVER_TIME = (
+    forms.convolved,
+    forms.normalised_over_time,
+    forms.recurrent(layers.LSTM),
+    forms.recurrent(layers.GRU),
+    forms.recurrent(layers.SimpleRNN),
+    forms.bidirectional,
+    forms.transformer,
+)
+GROUPS = (
+    Group(
+        (
+            tasks.digits,
+            tasks.table,
+            tasks.iris,
+            generated.blobs,
+            generated.moons,
+            generated.circles,
+            generated.spirals,
+        ),
+        DENSE,
+        (sgd, momentum, adagrad, *ADAPTIVE),
+    ),
+    # Plain descent needs low rates where hundreds of features go together.
+    Group((tasks.features, generated.flat_waves), DENSE, (adagrad, *ADAPTIVE)),
+    # Squared errors are steeper than entropies: the rates of plain descent are lower.
+    Group(
+        (tasks.values, generated.friedman, generated.surface),
+        DENSE,
+        (rate(SGD, 0.01, 0.02), rate(SGD, 2e-3, 5e-3, momentum=0.9), adagrad, *ADAPTIVE),
+    ),
+    Group(
+        (tasks.images, generated.stripes, generated.tints),
+        (
+            forms.plain_convolutions,
+            forms.pooled_convolutions,
+            forms.normalised_convolutions,
+            forms.separable_convolutions,
+            forms.residual_convolutions,
+            forms.augmented,
+        ),
+        (sgd, momentum, adagrad, *ADAPTIVE),
+    ),
+    Group(
+        (generated.spectra, generated.copying, generated.sequences, generated.waves),
+        OVER_TIME,
+        (rate(SGD, 0.02, 0.05, momentum=0.9), *ADAPTIVE),
+    ),
+    Group((generated.walks,), (*OVER_TIME, forms.along), ADAPTIVE),
+    Group(
+        (tasks.prose, generated.symbols, generated.tokens),
+        tuple(
+            forms.embedded(form)
+            for form in (
+                forms.averaged,
+                forms.convolved,
+                forms.recurrent(layers.GRU),
+                forms.bidirectional,
+                forms.transformer,
+            )
+        ),
+        ADAPTIVE,
+    ),
+)
+# What a group is drawn by: how many kinds of training it has.
+KINDS = [len(group.tasks) * len(group.forms) for group in GROUPS]
+
+
+def of_all_kinds(rng: Rng) -> Case:
+    """A training of any kind."""
+    group = GROUPS[int(rng.choice(len(GROUPS), p=[kinds / sum(KINDS) for kinds in KINDS]))]
+    task, hidden, optimizer = (
+        forms.one_of(rng, *them) for them in (group.tasks, group.forms, group.optimizers)
+    )
+    return case(task(rng), hidden(rng), optimizer(rng))
+
+
+def linear(rng: Rng) -> list[Any]:
+    """Nothing: the output layer sees the inputs."""
+    return []
+
+
+def self_normalising(rng: Rng) -> list[Any]:
+    """SELU as its authors use it (Klambauer et al. 2017)."""
+    return [
+        *stack(2, 4, "selu", "lecun_normal")(rng),
+        layers.AlphaDropout(0.05),
+    ]
+
+
+def frozen_embedding(rng: Rng) -> list[Any]:
+    """Vectors of tokens as if loaded, and a convolution over them."""
+    vectors = layers.Embedding(256, 32, "random_normal")
+    vectors.trainable = False
+    return [vectors, layers.LayerNormalization(), *forms.convolved(rng)]
+
+
+REPORTED: tuple[Family, ...] = (
+    reported("softsign", tasks.iris, stack(1, 2, "softsign"), adagrad),
+    reported("linear", generated.surface, linear, nadam),
+    reported("hard sigmoid", generated.blobs, stack(1, 2, "hard_sigmoid"), adamw),
+    reported("circles", generated.circles, stack(2, 4, "tanh"), rmsprop),
+    reported("SELU", tasks.table, self_normalising, rate(SGD, 0.01, 0.02, momentum=0.9)),
+    reported("convolution over time", generated.spectra, forms.convolved, lion),
+    reported("separable convolutions", generated.tints, forms.separable_convolutions, nadam),
+    reported("residual convolutions", generated.stripes, forms.residual_convolutions, sgd),
+    reported("augmented images", generated.tints, forms.augmented, adamw),
+    reported("bidirectional", tasks.prose, forms.embedded(forms.bidirectional), rmsprop),
+    reported("GRU, copying", generated.copying, forms.recurrent(layers.GRU), lion),
+    reported("residual, values", generated.friedman, forms.residual_dense, adagrad),
+    reported("words on average", tasks.prose, forms.embedded(forms.averaged), nadam),
+    reported("frozen vectors", generated.symbols, frozen_embedding, rmsprop),
+    reported("attention over time", generated.walks, forms.transformer, adamw),
+    reported("gates", generated.spirals, forms.gated, adam),
+    reported("noise", generated.moons, forms.dropped, nadam),
+    Family("trainings of all kinds", True, of_all_kinds),
+)
