@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.diagnosis.families import Family
-from benchmarks.diagnosis.record import BATCH, STEPS, drawn
+from benchmarks.diagnosis.record import BATCH, drawn
 from gainstage import Finding, run_trial
 from gainstage.outcome import Spread, more_is_better
 
@@ -65,7 +65,6 @@ def _run(family: Family, seed: int, finding: Finding) -> Tried:
         (task.x, task.y),
         validation_data=(task.test_x, task.test_y),
         layer=finding,
-        steps=STEPS,
         seeds=SEEDS,
         batch_size=BATCH,
         progress=False,

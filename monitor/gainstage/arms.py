@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.contractions import contraction_of
+from gainstage.diagnosis.shield import eigenvalue
 from gainstage.diagnosis.strength import TARGET_DB, activity_penalty, amplitude, penalty
 from gainstage.diagnosis.view import REFERENCE_DB
 
@@ -24,6 +25,7 @@ class Subject:
         row: What is known of it.
         training: How the model is trained.
         levels: Statistic id -> its value on the examples that are held out.
+        exposed: Whether an activity penalty needs `diagnosis.shield` in front.
         input_mean: What enters, on average, [features] along `axis`; None: it is no signal.
         axis: The axis of features in what enters.
         patch: Makes the layers of a finding's patch; None without one.
@@ -33,6 +35,7 @@ class Subject:
     row: wire.Row
     training: wire.Training
     levels: Mapping[str, float]
+    exposed: bool
     input_mean: npt.NDArray[np.float32] | None
     axis: int
     patch: Callable[[], list[Any]] | None = None
@@ -94,10 +97,15 @@ def _alone(subject: Subject) -> list[Any]:
 def _split(subject: Subject) -> list[Any]:
     """The layer, its activation behind it: a penalty must not act on what that has bounded."""
     copy = subject.copy()
+    front = [_over_features(subject, center=False, scale=False)] if subject.exposed else []
     if not subject.row.fused:
-        return [copy]
+        return [*front, copy]
     function, copy.activation = copy.activation, keras.activations.linear
-    return [copy, keras.layers.Activation(function)]
+    return [*front, copy, keras.layers.Activation(function)]
+
+
+def _over_features(subject: Subject, **options: Any) -> Any:
+    return keras.layers.LayerNormalization(axis=subject.axis, **options)
 
 
 def _centred(subject: Subject) -> list[Any]:
@@ -111,8 +119,12 @@ def _scaled(subject: Subject) -> list[Any]:
     return [keras.layers.Rescaling(1 / rms if rms > 0 else 1.0), subject.copy()]
 
 
-def _normalised(subject: Subject) -> list[Any]:
+def _batch_normalised(subject: Subject) -> list[Any]:
     return [keras.layers.BatchNormalization(axis=subject.axis), subject.copy()]
+
+
+def _layer_normalised(subject: Subject) -> list[Any]:
+    return [_over_features(subject), subject.copy()]
 
 
 def _patched(subject: Subject) -> list[Any]:
@@ -139,7 +151,9 @@ def _activity_strength(subject: Subject) -> float:
         subject.training,
         excess_db=subject.excess_db,
         target=amplitude(subject.wanted_db),
-        eigenvalue=subject.levels["input_eigenvalue"],
+        eigenvalue=eigenvalue(subject.row)
+        if subject.exposed
+        else subject.levels["input_eigenvalue"],
     )
 
 
@@ -158,7 +172,7 @@ ARMS = (
     Arm("patch", "what the finding proposes", _patched, lambda subject: subject.patch is not None),
     Arm(
         "activity",
-        "an L2 penalty on what enters the activation",
+        "an L2 penalty on what enters the activation, shielded from layers in front that train",
         _split,
         strength=_activity_strength,
         penalise=_penalise_activity,
@@ -173,7 +187,8 @@ ARMS = (
     ),
     Arm("centred", "the mean of each input taken off it", _centred, _gets_a_signal),
     Arm("scaled", "the input divided by its rms", _scaled, _gets_a_signal),
-    Arm("normalised", "a BatchNormalization in front", _normalised, _gets_a_signal),
+    Arm("batch norm", "a BatchNormalization in front", _batch_normalised, _gets_a_signal),
+    Arm("layer norm", "a LayerNormalization in front", _layer_normalised, _gets_a_signal),
 )
 ARM_NAMES = tuple(arm.name for arm in ARMS)
 

@@ -226,7 +226,10 @@ def trial(
             help="Run whose first open finding names the layer, and to which the result is added."
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Updates of each training.")] = 300,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Updates of each training.", show_default="300 to 1500"),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each contestant.")] = 3,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples of an update.")] = 32,
     picture: Annotated[

@@ -44,7 +44,7 @@ class Rehearsal:
             layer.activity_regularizer = None
             for variable in layer.variables:
                 variable.regularizer = None
-        self._reader = Reader(self._judge, judged)
+        self._reader = Reader(self._judge, judged, alone=True)
         self._model.optimizer.build(self._model.trainable_variables)
         self._variables = [*self._model.variables, *self._model.optimizer.variables]
         self._start = [np.array(keras.ops.convert_to_numpy(one)) for one in self._variables]
@@ -79,7 +79,7 @@ class Rehearsal:
         self._judge.set_weights(self._model.get_weights())
         x, *rest = self._held_out.parts
         figures = self._judge.evaluate(x, *rest, batch_size=EVALUATED, verbose=0, return_dict=True)
-        levels = self._reader.sample(self._held_out.at(slice(READ)).x)[1]
+        *_, levels = self._reader.sample(self._held_out.at(slice(READ)).x)
         return {**figures, **{id: levels[id] for id in LEVELS}}
 
 
@@ -96,20 +96,24 @@ class Reader:
     Args:
         model: Built.
         layer: One of its layers.
+        alone: Whether only that layer is read, and the activation behind it.
     """
 
-    def __init__(self, model: Any, layer: Any) -> None:
+    def __init__(self, model: Any, layer: Any, *, alone: bool = False) -> None:
         self._layer = layer
         self._probe = Probe(model, training=False)
-        # What else is needed is the activation behind it, where that is a layer.
-        self._probe.leaves = [
-            leaf
-            for leaf in self._probe.leaves
-            if leaf.layer is layer or leaf.kind in ACTIVATION_KINDS
-        ]
+        if alone:
+            self._probe.leaves = [
+                leaf
+                for leaf in self._probe.leaves
+                if leaf.layer is layer or leaf.kind in ACTIVATION_KINDS
+            ]
 
-    def sample(self, x: Any) -> tuple[wire.Row, dict[str, float]]:
-        """What the layer is, and statistic id -> its value on the inputs `x`, NaN where absent."""
+    def sample(self, x: Any) -> tuple[tuple[wire.Row, ...], int, dict[str, float]]:
+        """The rows, the layer's place among them, and its statistics on the inputs `x`.
+
+        These are by id, NaN where absent.
+        """
         sample = self._probe(x)
         if sample is None:
             raise ValueError("Expected held-out examples of one shape.")
@@ -117,4 +121,4 @@ class Reader:
         with np.errstate(invalid="ignore"):
             values, exists = Meters(sample.rows).measure(sample.readings, 0)
         found = np.where(exists, values, np.nan)[place]
-        return sample.rows[place], {id: float(found[at]) for id, at in INDEX.items()}
+        return sample.rows, place, {id: float(found[at]) for id, at in INDEX.items()}

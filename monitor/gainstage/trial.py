@@ -16,6 +16,8 @@ import numpy.typing as npt
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gainstage.arms import Subject, chosen
+from gainstage.diagnosis.shield import exposed
+from gainstage.diagnosis.strength import ADAPTIVE
 from gainstage.examples import Examples, divided, examples_of
 from gainstage.finding import Finding
 from gainstage.isolation import Isolated
@@ -34,6 +36,8 @@ log = logging.getLogger("gainstage")
 
 # A penalty is tried at these multiples of the strength that is computed for it.
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0)
+# Updates of a training, where the caller does not say: see `usual_steps`.
+LEAST_STEPS, MOST_STEPS = 300, 1_500
 # Measurements during a training, those before and behind it among them.
 MEASUREMENTS = 11
 # Of a run that the server does not know; a known one stays in its own.
@@ -50,7 +54,7 @@ def run_trial(
     validation_data: Any = None,
     arms: Sequence[str] | None = None,
     strengths: Sequence[float] = STRENGTHS,
-    steps: int = 300,
+    steps: int | None = None,
     seeds: int = 3,
     batch_size: int = 32,
     progress: bool = True,
@@ -72,7 +76,7 @@ def run_trial(
         validation_data: What to judge by, likewise; default: a fifth of `data`, not trained on.
         arms: Names of the arms to try, out of `arms.ARM_NAMES`; default: all that can be.
         strengths: A penalty is tried at these multiples of the strength computed for the layer.
-        steps: Updates of each training.
+        steps: Updates of each training; default: as many as `usual_steps` gives.
         seeds: Trainings of each contestant, which differ in the order of the batches.
         batch_size: Examples of an update.
         progress: Whether a bar is shown.
@@ -94,12 +98,14 @@ def run_trial(
         )
     counts = {"steps": steps, "seeds": seeds, "batch_size": batch_size}
     for name, value in counts.items():
-        if value < 1:
+        if value is not None and value < 1:
             raise ValueError(f"`{name}` must be a whole number from 1. Received: {value!r}.")
-    held = None if validation_data is None else examples_of(validation_data, steps)
-    train, held_out = divided(examples_of(data, steps), held)
+    batches = steps or MOST_STEPS
+    held = None if validation_data is None else examples_of(validation_data, batches)
+    train, held_out = divided(examples_of(data, batches), held)
     subject = _subject(model, layer, train, held_out, batch_size)
     entrants = {arm: arm.strengths(subject, strengths) for arm in chosen(arms, subject)}
+    steps = steps or usual_steps(subject)
     points = sorted({*np.linspace(0, steps, MEASUREMENTS).round().astype(int).tolist()})
     courses: dict[Contestant, list[Course]] = {}
     total = seeds * steps * sum(map(len, entrants.values()))
@@ -133,6 +139,20 @@ def run_trial(
     return trial
 
 
+def usual_steps(subject: Subject) -> int:
+    """Updates after which an arm shows what it does to weights.
+
+    300 are six times those in which a penalty of the computed strength brings the level down.
+    Optimizers that rescale gradients move a weight by about the learning rate a step, whatever
+    the penalty: it then takes until the weights have moved by twice their size.
+    """
+    training = subject.training
+    rms, rate = subject.levels["kernel_rms"], training.learning_rate
+    if training.optimizer not in ADAPTIVE or not rate or not np.isfinite(rms):
+        return LEAST_STEPS
+    return int(np.clip(2 * rms / rate, LEAST_STEPS, MOST_STEPS))
+
+
 def _send(trial: Trial, run: str, goal: Destination) -> None:
     """To the server, or into the spool while there is none."""
     recorder = Recorder(RunIdentity(run, PROJECT, (), {}, BESIDE), environment(), **vars(goal))
@@ -158,16 +178,17 @@ def _subject(
             f"`layer` must be a single layer. Received: {target.path}, which holds others: name "
             "one of them."
         )
-    row, levels = Reader(model, leaf.layer).sample(held_out.at(slice(READ)).x)
+    rows, place, levels = Reader(model, leaf.layer).sample(held_out.at(slice(READ)).x)
     first = getattr(leaf.layer, "data_format", None) == "channels_first"
     patch = None
     if isinstance(layer, Finding) and layer.code:
         patch = partial(patch_of, layer)
     return Subject(
         leaf.layer,
-        row,
+        rows[place],
         describe_training(model, batch_size, learning_rate(model)),
         levels,
+        exposed(rows, place),
         _input_mean(model, leaf, train.at(slice(CENTRED_ON)).x, axis=1 if first else -1),
         1 if first else -1,
         patch,

@@ -44,11 +44,18 @@ OTHERS: dict[str, tuple[Means, ...]] = {
             always=True,
         ),
         Means(
+            "normalisation",
+            "common",
+            "A LayerNormalization in front of the layer may do as well without any penalty: it "
+            "takes off what weights of one sign make of positive features, {common:.0f} dB of the "
+            "alignment are common to all examples; it also takes from each example its level.",
+        ),
+        Means(
             "centred input",
             "common",
-            "Centring the input, or BatchNormalization in front of the layer, would take off the "
-            "{common:.0f} dB of the alignment that all examples share, and leave the other "
-            "{differing:.0f} dB and the weights' {kernel:.0f} dB.",
+            "Centring the input would take off the {common:.0f} dB of the alignment that all "
+            "examples share, and leave the other {differing:.0f} dB and the weights' {kernel:.0f} "
+            "dB.",
         ),
         Means(
             "scaled input",

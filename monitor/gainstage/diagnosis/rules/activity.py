@@ -8,6 +8,7 @@ from gainstage.diagnosis import alternatives
 from gainstage.diagnosis.carried import ACTIVITY, constraint, penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription, effects
+from gainstage.diagnosis.shield import eigenvalue, exposed, shield
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.splitting import INERT, activation_of, bounded, misplaced
 from gainstage.diagnosis.strength import activity_bound, activity_penalty, amplitude
@@ -20,27 +21,35 @@ def prescribe(case: Case) -> Prescription:
     """An activity penalty on the pre-activation, in front of the activation function."""
     row, training = case.row, case.training
     excess = case["pre_db"] - case.wanted_db
+    shielded = exposed(case.view.layout.rows, case.position)
+    loudest = eigenvalue(row) if shielded else case["input_eigenvalue"]
     strength = activity_penalty(
         row,
         training,
         excess_db=excess,
         target=amplitude(case.wanted_db),
-        eigenvalue=case["input_eigenvalue"],
+        eigenvalue=loudest,
     )
     carried, wrong = penalties(row), misplaced(case)
     penalty, present = strengthened(
         None if wrong else carried.get(ACTIVITY),
         strength,
-        bound=activity_bound(row, training, case["input_eigenvalue"]),
+        bound=activity_bound(row, training, loudest),
     )
     initializer = row.arguments.get("kernel_initializer") if case.from_the_first else None
     changes: dict[str, Any] = {} if initializer is None else {"kernel_initializer": None}
-    layers = [layer(row, activation=None, activity_regularizer=penalty.given, **changes)]
+    front = [shield(row)] if shielded else []
+    layers = [*front, layer(row, activation=None, activity_regularizer=penalty.given, **changes)]
     before = f", before its {row.activation}" if row.activation else ""
     advice = f"Penalise what {row.path} puts out{before}: {penalty}.{present}"
     if row.fused:
         layers.append(activation_of(case))
         advice += f" The activation becomes a layer of its own, {_why_apart(case)}."
+    if shielded:
+        advice += (
+            " A LayerNormalization in front keeps the layers that feed it out of that: the "
+            "penalty's gradient reaches them as well, and they would fall silent for it."
+        )
     advice += " The strength is a first guess; whether it is right, a trial decides."
     advice += "".join(
         f" The {one} that its kernel carries addresses the weights' size, and stays."
@@ -56,9 +65,8 @@ def prescribe(case: Case) -> Prescription:
         advice += (
             f" It has been so since the first sample: {_name(initializer)}, the initializer of the "
             "kernel, put it there. The patch begins from the default one as well, so that the "
-            "penalty has only to keep the level where it is; by itself it has to undo the weights "
-            "first, and may silence a layer in front meanwhile. If the weights were loaded, leave "
-            "the initializer alone."
+            "penalty has only to keep the level where it is. If the weights were loaded, leave the "
+            "initializer alone."
         )
     # A penalty of that strength has not done what was computed for it.
     expected = () if penalty is carried.get(ACTIVITY) else effects(pre=-excess)

@@ -1,0 +1,45 @@
+"""What an activity penalty does to the layers in front of the one that carries it.
+
+Its gradient reaches them too, and a quieter input lowers the penalty as well as better weights do.
+Where they are rectifiers, they fall silent for it: on blobs and digits behind a ReLU layer, the
+input sank by 10 to 25 dB within 300 steps, and the accuracy with it. A normalisation without
+weights of its own in between leaves nothing to gain from a quieter input.
+"""
+
+from collections.abc import Sequence
+
+from gainstage.diagnosis.source import Call, call
+from gainstage.wire import Row
+
+# Of fewer features, a normalisation over them leaves too little: of two, one sign.
+LEAST_FEATURES = 16
+
+
+def exposed(rows: Sequence[Row], place: int) -> bool:
+    """Whether layers that train feed the row at `place`, by as many features as can be normalised.
+
+    The kernel's last axis but one is that of the features.
+    """
+    shape = rows[place].kernel_shape
+    if len(shape) < 2 or shape[-2] < LEAST_FEATURES:
+        return False
+    waiting, before = list(rows[place].inputs), set[int]()
+    while waiting:
+        one = waiting.pop()
+        if one not in before:
+            before.add(one)
+            waiting += rows[one].inputs
+    return any(rows[one].trainable for one in before)
+
+
+def shield(row: Row) -> Call:
+    """The layer to put in front: over features, so that no other example is needed."""
+    first = row.arguments.get("data_format") == "channels_first"
+    return call(
+        "keras.layers.LayerNormalization", axis=1 if first else None, center=False, scale=False
+    )
+
+
+def eigenvalue(row: Row) -> float:
+    """Behind the shield: the most that the loudest direction of inputs of unit rms can have."""
+    return row.fan_in or 1.0
