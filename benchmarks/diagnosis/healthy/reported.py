@@ -96,8 +96,14 @@ GROUPS = (
         (sgd, momentum, adagrad, *ADAPTIVE),
     ),
     Group(
-        (generated.spectra, generated.copying, generated.sequences, generated.waves),
+        (generated.copying, generated.sequences, generated.waves),
         OVER_TIME,
+        (rate(SGD, 0.02, 0.05, momentum=0.9), *ADAPTIVE),
+    ),
+    # A tone at any time is found by convolutions soon, by recurrent layers much later.
+    Group(
+        (generated.spectra,),
+        (forms.convolved, forms.normalised_over_time),
         (rate(SGD, 0.02, 0.05, momentum=0.9), *ADAPTIVE),
     ),
     Group((generated.walks,), (*OVER_TIME, forms.along), ADAPTIVE),
