@@ -86,12 +86,16 @@ GROUPS = (
     ),
     Group(
         (tasks.images, generated.stripes, generated.tints),
+        (forms.residual_convolutions,),
+        ADAPTIVE,
+    ),
+    Group(
+        (tasks.images, generated.stripes, generated.tints),
         (
             forms.plain_convolutions,
             forms.pooled_convolutions,
             forms.normalised_convolutions,
             forms.separable_convolutions,
-            forms.residual_convolutions,
             forms.augmented,
         ),
         (*GENTLE, adagrad, *ADAPTIVE),
@@ -164,7 +168,7 @@ REPORTED: tuple[Family, ...] = (
     reported("SELU", tasks.table, self_normalising, rate(SGD, 0.01, 0.02, momentum=0.9)),
     reported("convolution over time", generated.spectra, forms.convolved, lion),
     reported("separable convolutions", generated.tints, forms.separable_convolutions, nadam),
-    reported("residual convolutions", generated.stripes, forms.residual_convolutions, momentum),
+    reported("residual convolutions", generated.stripes, forms.residual_convolutions, adam),
     reported("augmented images", generated.tints, forms.augmented, adamw),
     reported("bidirectional", tasks.prose, forms.embedded(forms.bidirectional), rmsprop),
     reported("GRU, copying", generated.copying, forms.recurrent(layers.GRU), lion),
