@@ -257,4 +257,4 @@ def test_names_of_families_are_not_used_twice() -> None:
 
 
 def test_healthy_trainings_are_of_many_kinds() -> None:
-    assert sum(KINDS) == 177
+    assert sum(KINDS) == 172

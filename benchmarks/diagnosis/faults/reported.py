@@ -99,7 +99,7 @@ def infinite(make: Maker) -> Maker:
 
 def penalised_convolution(rng: Rng) -> list[Any]:
     """Both penalties on the weights of a convolution."""
-    penalty = regularizers.L1L2(10 ** rng.uniform(-1.5, -1), 10 ** rng.uniform(0.3, 0.7))
+    penalty = regularizers.L1L2(10 ** rng.uniform(-3, -2), 10 ** rng.uniform(1, 1.3))
     return [
         layers.Conv2D(
             int(rng.choice([8, 16])),
@@ -249,7 +249,9 @@ REPORTED: dict[str, tuple[Family, ...]] = {
         reported("divergence, values as they are", tasks.progress, two("elu"), rate(SGD, 0.5, 1.0)),
     ),
     "over_regularized": (
-        reported("penalty, convolution", generated.tints, penalised_convolution, sgd),
+        reported(
+            "penalty, convolution", generated.shades, penalised_convolution, rate(SGD, 0.01, 0.02)
+        ),
         reported("penalty, LSTM", generated.walks, penalised_recurrent, nadam),
         reported("penalty, embedding", generated.symbols, penalised_embedding, adam),
         reported("absolute penalty on outputs", generated.spectra, penalised_outputs, adamw),

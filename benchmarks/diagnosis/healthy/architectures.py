@@ -183,7 +183,9 @@ def residual_convolutions(rng: Rng) -> list[Any]:
             )
             for _ in range(int(rng.integers(1, 3)))
         ),
-        layers.Flatten(),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+        layers.GlobalAveragePooling2D(),
     ]
 
 

@@ -40,6 +40,8 @@ class Group:
     optimizers: tuple[Optimizer, ...]
 
 
+# Plain descent where the loss is steep: with squared errors, or thousands of values at the end.
+GENTLE = (rate(SGD, 0.01, 0.02), rate(SGD, 2e-3, 5e-3, momentum=0.9))
 ADAPTIVE = (adam, adamw, nadam, rmsprop, lion)
 DENSE = (
     forms.deep,
@@ -77,11 +79,15 @@ GROUPS = (
     ),
     # Plain descent needs low rates where hundreds of features go together.
     Group((tasks.features, generated.flat_waves), DENSE, (adagrad, *ADAPTIVE)),
-    # Squared errors are steeper than entropies: the rates of plain descent are lower.
     Group(
         (tasks.values, generated.friedman, generated.surface),
         DENSE,
-        (rate(SGD, 0.01, 0.02), rate(SGD, 2e-3, 5e-3, momentum=0.9), adagrad, *ADAPTIVE),
+        (*GENTLE, adagrad, *ADAPTIVE),
+    ),
+    Group(
+        (tasks.images, generated.stripes, generated.tints),
+        (forms.residual_convolutions,),
+        ADAPTIVE,
     ),
     Group(
         (tasks.images, generated.stripes, generated.tints),
@@ -90,14 +96,19 @@ GROUPS = (
             forms.pooled_convolutions,
             forms.normalised_convolutions,
             forms.separable_convolutions,
-            forms.residual_convolutions,
             forms.augmented,
         ),
-        (sgd, momentum, adagrad, *ADAPTIVE),
+        (*GENTLE, adagrad, *ADAPTIVE),
     ),
     Group(
-        (generated.spectra, generated.copying, generated.sequences, generated.waves),
+        (generated.copying, generated.sequences, generated.waves),
         OVER_TIME,
+        (rate(SGD, 0.02, 0.05, momentum=0.9), *ADAPTIVE),
+    ),
+    # A tone at any time is found by convolutions soon, by recurrent layers much later.
+    Group(
+        (generated.spectra,),
+        (forms.convolved, forms.normalised_over_time),
         (rate(SGD, 0.02, 0.05, momentum=0.9), *ADAPTIVE),
     ),
     Group((generated.walks,), (*OVER_TIME, forms.along), ADAPTIVE),
@@ -151,13 +162,13 @@ def frozen_embedding(rng: Rng) -> list[Any]:
 
 REPORTED: tuple[Family, ...] = (
     reported("softsign", tasks.iris, stack(1, 2, "softsign"), adagrad),
-    reported("linear", generated.surface, linear, nadam),
+    reported("linear", generated.surface, linear, GENTLE[0]),
     reported("hard sigmoid", generated.blobs, stack(1, 2, "hard_sigmoid"), adamw),
     reported("circles", generated.circles, stack(2, 4, "tanh"), rmsprop),
     reported("SELU", tasks.table, self_normalising, rate(SGD, 0.01, 0.02, momentum=0.9)),
     reported("convolution over time", generated.spectra, forms.convolved, lion),
     reported("separable convolutions", generated.tints, forms.separable_convolutions, nadam),
-    reported("residual convolutions", generated.stripes, forms.residual_convolutions, sgd),
+    reported("residual convolutions", generated.stripes, forms.residual_convolutions, adam),
     reported("augmented images", generated.tints, forms.augmented, adamw),
     reported("bidirectional", tasks.prose, forms.embedded(forms.bidirectional), rmsprop),
     reported("GRU, copying", generated.copying, forms.recurrent(layers.GRU), lion),
