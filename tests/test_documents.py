@@ -76,11 +76,13 @@ def settings(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """The reader's machine: a server at the usual place, a home of its own."""
     monkeypatch.setenv("GAINSTAGE_URL", server)
     monkeypatch.setenv("GAINSTAGE_SPOOL", str(tmp_path / "spool"))
+    monkeypatch.chdir(tmp_path)
 
 
 def reader() -> dict[str, Any]:
     """What the reader of an example has already."""
-    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    hidden = keras.layers.Dense(4, activation="tanh", name="hidden")
+    model = keras.Sequential([keras.layers.Input((4,)), hidden, keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     return {"keras": keras, "LayerMonitor": LayerMonitor, "model": model, "x": x, "y": x[:, :1]}
@@ -103,13 +105,15 @@ def test_python_example_runs(example: Example) -> None:
 def test_command_of_gainstage_runs(example: Example) -> None:
     monitor, had = LayerMonitor(run="documented"), reader()
     had["model"].fit(had["x"], had["y"], epochs=2, verbose=0, callbacks=[monitor])
+    had["model"].save("model.keras")
+    np.savez("data.npz", x=had["x"], y=had["y"])
     arguments = shlex.split(example.text.replace(PLACEHOLDER, "documented"))[1:]
 
     ran = subprocess.run(
         [sys.executable, "-m", "gainstage.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

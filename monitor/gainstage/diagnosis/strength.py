@@ -28,8 +28,8 @@ STABLE_SHARE = 0.1
 # Optimizers that rescale each weight's gradient: they shrink the weights by about the learning rate
 # a step whatever lambda is. It then only weighs the penalty against the loss, and is chosen by the
 # gradient that it adds once the level is where it should be: a hundredth of what the loss sends to
-# an active unit in front of a softmax (about 0.01). On digits in random features, a tenth of it gave
-# 0.70 and 0.79 where a hundredth gave 0.88, with kernel penalties likewise.
+# an active unit in front of a softmax (about 0.01). On digits in random features, a tenth of it
+# gave 0.70 and 0.79 where a hundredth gave 0.88, with kernel penalties likewise.
 ADAPTIVE = {"Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Adagrad", "Adadelta", "Lion", "Lamb"}
 ADAPTIVE_GRADIENT = 1e-4
 # Rate assumed where the optimizer does not tell one.
