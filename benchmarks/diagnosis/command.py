@@ -14,7 +14,7 @@ from benchmarks.diagnosis.healthy import FAMILIES as HEALTHY_FAMILIES
 from benchmarks.diagnosis.judge import HEALTHY, judge, right
 from benchmarks.diagnosis.neighbours import alarms
 from benchmarks.diagnosis.record import record
-from benchmarks.diagnosis.remedies import TRIED, said_close, tried
+from benchmarks.diagnosis.remedies import TRIED, tried
 from benchmarks.diagnosis.score import (
     Row,
     by_family,
@@ -98,7 +98,6 @@ def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:
         patched=quality,
         cured=cured,
         tried=trial,
-        close=found.first is not None and said_close(found.first),
         peers=alarms(recording),
     )
 
@@ -111,7 +110,9 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
         told["samples to a right finding, median"] = f"{delay(rows):g}"
     if any(row.cured is not None for row in rows):
         told["patches that end the finding and cost nothing"] = str(helped(rows))
-    told |= contested(rows) | winners(rows)
+    if (contest := contested(rows)) is not None:
+        told["activity penalty beats kernel penalty in the trial"] = str(contest)
+    told |= winners(rows)
     if {HEALTHY} < {row.expected for row in rows}:
         told |= {name: str(tool) for name, tool in compared(rows).items()}
     if any(row.expected == HEALTHY for row in rows):

@@ -43,11 +43,6 @@ class Tried(msgspec.Struct, frozen=True):
         return [one for one in arms if all(self.lead(other, one) <= margin for other in arms)]
 
 
-def said_close(finding: Finding) -> bool:
-    """Whether the finding says that a kernel penalty comes about as close as the remedy."""
-    return any(one.close and one.name == "kernel penalty" for one in finding.alternatives)
-
-
 def tried(family: Family, seed: int, finding: Finding, folder: Path) -> Tried:
     """The trial of the `seed`-th case of `family`, made where `folder` does not hold it."""
     code = zlib.crc32(f"{finding.layer}{finding.code}".encode())

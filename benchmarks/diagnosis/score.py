@@ -28,7 +28,6 @@ class Row:
         patched: The same, trained with the finding's patch, if there is one.
         cured: Whether no finding of that verdict is open at the end of that.
         tried: What came out of a trial of the first finding's layer, if there was one.
-        close: Whether the finding said beforehand that a kernel penalty comes about as close.
         peers: Tool -> the verdicts that its first alarm could mean; empty: it raised none.
     """
 
@@ -44,7 +43,6 @@ class Row:
     patched: float | None = None
     cured: bool | None = None
     tried: Tried | None = None
-    close: bool = False
     peers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -123,31 +121,15 @@ def _is_no_worse(row: Row) -> bool:
     return row.quality is None or row.patched >= row.quality - LOSS
 
 
-def contested(rows: Sequence[Row]) -> dict[str, str]:
-    """How the activity penalty fares against the kernel penalty where it was the advice.
+def contested(rows: Sequence[Row]) -> Figure | None:
+    """Trials after `activity` in which the activity penalty beats the kernel penalty.
 
-    Figures of the trials: each arm at its best strength.
+    Each arm at its best strength. None: there are no such trials.
     """
-    trials = [(row, row.tried) for row in rows if row.found == "activity" and row.tried]
+    trials = [row.tried for row in rows if row.found == "activity" and row.tried]
     if not trials:
-        return {}
-    leads = [(trial.lead("activity", "kernel"), row.close) for row, trial in trials]
-    apart = [lead for lead, close in leads if not close]
-    alike = [lead for lead, close in leads if close]
-    told = {
-        "activity beats kernel in the trial, of all": str(
-            share(sum(lead > 0 for lead, _ in leads), len(leads))
-        ),
-        "said beforehand to come close": str(share(len(alike), len(leads))),
-    }
-    if apart:
-        told["activity beats kernel where they were not said to come close"] = str(
-            share(sum(lead > 0 for lead in apart), len(apart))
-        )
-    if alike:
-        within = sum(abs(lead) <= LOSS for lead in alike)
-        told["within one point where they were"] = str(share(within, len(alike)))
-    return told
+        return None
+    return share(sum(trial.lead("activity", "kernel") > 0 for trial in trials), len(trials))
 
 
 def winners(rows: Sequence[Row]) -> dict[str, str]:

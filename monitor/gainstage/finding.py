@@ -68,12 +68,10 @@ class Alternative(msgspec.Struct, frozen=True):
         name: "kernel penalty", "activity penalty", "centred input", "scaled input" or
             "normalisation".
         reason: Why it ranks lower, in one sentence with the layer's own figures.
-        close: Whether it is expected to come about as close all the same.
     """
 
     name: str
     reason: str
-    close: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +130,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def prospect(effects: Sequence[Effect], alternatives: Sequence[Alternative]) -> str:
     """A line: what a remedy is expected to do, and what ranks below it; empty without either."""
     changes = ", ".join(f"{one.term} {one.change:+.0f} dB" for one in effects)
-    names = ", ".join(f"{one.name} (close)" if one.close else one.name for one in alternatives)
+    names = ", ".join(one.name for one in alternatives)
     parts = {"Expected": changes, "Ranked lower": names}
     return " ".join(f"{head}: {text}." for head, text in parts.items() if text)

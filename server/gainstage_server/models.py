@@ -182,7 +182,6 @@ class AlternativeModel(Answer):
 
     name: str
     reason: str
-    close: bool
 
 
 class FindingModel(Answer):

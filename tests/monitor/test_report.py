@@ -119,16 +119,16 @@ def test_finding_is_printed_with_what_is_expected_and_what_ranks_lower() -> None
     print_finding(finding, Console(file=file, width=100))
 
     text = " ".join(file.getvalue().split())
-    assert "Expected: pre -20 dB. Ranked lower: centred input, kernel penalty." in text
+    assert "Expected: pre -20 dB. Ranked lower: normalisation, centred input, kernel" in text
 
 
 def test_line_of_what_is_expected_holds_only_what_is_known() -> None:
     effects = (Effect("gain", -12.4), Effect("input", 3.0))
     others = (
-        Alternative("kernel penalty", "Why.", close=True),
+        Alternative("kernel penalty", "Why."),
         Alternative("scaled input", "Why."),
     )
 
     assert prospect(effects, ()) == "Expected: gain -12 dB, input +3 dB."
-    assert prospect((), others) == "Ranked lower: kernel penalty (close), scaled input."
+    assert prospect((), others) == "Ranked lower: kernel penalty, scaled input."
     assert prospect((), ()) == ""

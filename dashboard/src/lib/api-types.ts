@@ -239,8 +239,6 @@ export interface components {
             name: string;
             /** Reason */
             reason: string;
-            /** Close */
-            close: boolean;
         };
         /**
          * AttemptModel

@@ -28,7 +28,7 @@ const finding = aFinding({
   code: HOSTILE,
   levels: { pre: 1 },
   effects: [{ term: HOSTILE, change: -20 }],
-  alternatives: [{ name: HOSTILE, reason: HOSTILE, close: true }],
+  alternatives: [{ name: HOSTILE, reason: HOSTILE }],
   evidence: { [HOSTILE]: { value: 1, limit: 0, unit: HOSTILE } },
 });
 
