@@ -24,6 +24,7 @@ from benchmarks.diagnosis.score import (
     false_alarms,
     helped,
     macro_f1,
+    runs,
     winners,
 )
 
@@ -77,11 +78,14 @@ def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:
     verdict, family = FAMILIES[name]
     recording = record(family, seed, kept)
     found = judge(recording)
-    cured, quality = None, None
+    cured, quality, applied = None, None, None
     if found.first is not None and found.first.code:
-        patched = record(family, seed, kept, found.first)
-        cured = all(one.verdict != found.verdict for one in judge(patched).open)
-        quality = patched.quality
+        try:
+            patched = record(family, seed, kept, found.first)
+            cured = all(one.verdict != found.verdict for one in judge(patched).open)
+            quality, applied = patched.quality, True
+        except ValueError:  # of a patch that cannot be applied
+            cured, applied = False, False
     trial = None
     if trials and found.first is not None and found.verdict in TRIED:
         trial = tried(family, seed, found.first, kept)
@@ -97,6 +101,7 @@ def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:
         quality=recording.quality,
         patched=quality,
         cured=cured,
+        runs=applied,
         tried=trial,
         peers=alarms(recording),
     )
@@ -109,6 +114,7 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
         told["macro-F1 of the cause"] = str(by_family(rows, macro_f1))
         told["samples to a right finding, median"] = f"{delay(rows):g}"
     if any(row.cured is not None for row in rows):
+        told["patches that run"] = str(runs(rows))
         told["patches that end the finding and cost nothing"] = str(helped(rows))
     if (contest := contested(rows)) is not None:
         told["activity penalty beats kernel penalty in the trial"] = str(contest)

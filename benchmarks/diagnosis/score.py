@@ -26,6 +26,7 @@ class Row:
         samples: From the first sample that showed the symptom to the finding; None: no finding.
         quality: Accuracy on held-out examples, or the loss with its sign turned; None: not finite.
         patched: The same, trained with the finding's patch, if there is one.
+        runs: Whether the patch can be applied, if there is one.
         cured: Whether no finding of that verdict is open at the end of that.
         tried: What came out of a trial of the first finding's layer, if there was one.
         peers: Tool -> the verdicts that its first alarm could mean; empty: it raised none.
@@ -42,6 +43,7 @@ class Row:
     quality: float | None
     patched: float | None = None
     cured: bool | None = None
+    runs: bool | None = None
     tried: Tried | None = None
     peers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -107,6 +109,12 @@ def false_alarms(rows: Sequence[Row]) -> Figure:
 def delay(rows: Sequence[Row]) -> float:
     """Samples to a right finding, the median."""
     return median(row.samples for row in rows if row.right and row.samples is not None)
+
+
+def runs(rows: Sequence[Row]) -> Figure:
+    """Patches that can be applied."""
+    patched = [row.runs for row in rows if row.runs is not None]
+    return share(sum(patched), len(patched))
 
 
 def helped(rows: Sequence[Row]) -> Figure:

@@ -1,5 +1,6 @@
 """Applying a finding's patch: a changed copy of the model, with the weights kept."""
 
+import ast
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,29 +31,49 @@ def apply(finding: Finding, model: Any) -> Any:
         ValueError: There is no patch, the layer is not found, or the model cannot be rebuilt from
             its layers.
     """
-    return replaced(model, finding.layer, patch_of(finding))
+    layer = layer_at(model, finding.layer)
+    return replaced(model, finding.layer, patch_of(finding, layer))
 
 
-def patch_of(finding: Finding) -> list[Any]:
+def patch_of(finding: Finding, layer: Any) -> list[Any]:
     """The layers that the patch of `finding` makes; it is executed.
 
+    Arguments of `layer` that are classes or functions of the user's own, which a patch cannot
+    name, are given to the layer of the patch as they are.
+
     Raises:
-        ValueError: There is no patch, or it needs a class of the user's own.
+        ValueError: There is no patch, or the layer is of a class of the user's own.
     """
     if not finding.code:
         raise ValueError(
             f"The finding about {finding.layer} ({finding.verdict}) has no patch: no change of the "
             f"layer alone helps. What to do: {finding.remedy}"
         )
-    scope: dict[str, Any] = {"keras": keras}
-    try:
-        exec(finding.code, scope)  # noqa: S102 - what the user has asked for
-    except NameError as error:
+    scope: dict[str, Any] = {"keras": keras, UNKNOWN: lambda *_, **__: None}
+    exec(finding.code, scope)  # noqa: S102 - what the user has asked for
+    replacement: list[Any] = scope["replacement"]
+    if None in replacement:
         raise ValueError(
-            f"Expected a patch of classes of Keras's alone. Received one with {UNKNOWN} in the "
-            f"place of a class of your own, which {finding.layer} was given: put it back by hand."
-        ) from error
-    return scope["replacement"]
+            f"Expected a patch of layers of Keras's alone. Received one with {UNKNOWN} in the "
+            f"place of {finding.layer}, whose class is your own: change that by hand."
+        )
+    for name in _unnamed(finding.code):
+        setattr(like(layer, replacement), name, getattr(layer, name))
+    return replacement
+
+
+def _unnamed(code: str) -> set[str]:
+    """The arguments that `code` gives something which it cannot name."""
+    calls = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    given = (keyword for call in calls for keyword in call.keywords)
+    return {
+        keyword.arg
+        for keyword in given
+        if keyword.arg
+        and isinstance(keyword.value, ast.Call)
+        and isinstance(keyword.value.func, ast.Name)
+        and keyword.value.func.id == UNKNOWN
+    }
 
 
 def layer_at(model: Any, path: str) -> Any:

@@ -182,7 +182,7 @@ def _subject(
     first = getattr(leaf.layer, "data_format", None) == "channels_first"
     patch = None
     if isinstance(layer, Finding) and layer.code:
-        patch = partial(patch_of, layer)
+        patch = partial(patch_of, layer, target)
     return Subject(
         leaf.layer,
         rows[place],

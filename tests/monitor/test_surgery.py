@@ -150,7 +150,7 @@ def test_what_cannot_be_patched_is_refused_with_what_to_do() -> None:
 
     with pytest.raises(ValueError, match=r"has no patch.*Lower the learning rate\."):
         apply(finding(model, ""), model)
-    with pytest.raises(ValueError, match=r"UnknownName in the place of a class of your own"):
+    with pytest.raises(ValueError, match=r"UnknownName in the place of .*hidden, whose class is"):
         apply(finding(model, "replacement = [UnknownName()]"), model)
     with pytest.raises(
         ValueError, match=r"Received: 'elsewhere', of which there are 0\. Known: .*hidden, "
@@ -177,3 +177,25 @@ def test_name_that_several_layers_have_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"Received: 'hidden', of which there are 2\. Known: "):
         apply(finding(model, SPLIT, "hidden"), model)
+
+
+class Drift(keras.constraints.Constraint):
+    def __call__(self, w: Any) -> Any:
+        return w + 1.0
+
+
+def test_what_a_patch_cannot_name_is_given_to_its_layer_as_it_is() -> None:
+    code = """
+replacement = [
+    keras.layers.Dense(4, bias_constraint=UnknownName(), bias_regularizer="l2", name="hidden"),
+    keras.layers.Activation("sigmoid"),
+]
+"""
+    drift = Drift()
+    model = sequential(layers.Dense(4, bias_constraint=drift, name="hidden"))
+
+    changed = apply(finding(model, code), model)
+
+    (patched,) = [one for one in changed._flatten_layers() if isinstance(one, layers.Dense)][:1]
+    assert patched.bias_constraint is drift
+    assert patched.bias.constraint is drift
