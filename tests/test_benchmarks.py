@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from benchmarks import diagnosis, ingest, overhead
 from benchmarks.diagnosis import neighbours, score
+from benchmarks.diagnosis.remedies import Tried
 from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
 from benchmarks.overhead.fits import Block, Watch
 from benchmarks.overhead.workloads import workloads
@@ -232,6 +233,7 @@ def scored(family: str, expected: str, found: str, *, right: bool | None = None)
         found=found,
         layer="",
         right=expected == found if right is None else right,
+        grace=0,
         samples=2,
         quality=0.5,
     )
@@ -315,6 +317,33 @@ def test_patch_that_costs_accuracy_or_leaves_the_finding_has_not_helped() -> Non
     rows = [row, replace(row, patched=0.4), replace(row, cured=False), untried]
 
     assert score.helped(rows).value == pytest.approx(1 / 3)
+
+
+def test_activity_penalty_has_won_where_it_is_better_than_the_kernel_penalty() -> None:
+    def row(**scores: float | None) -> score.Row:
+        return replace(scored("a", "activity", "activity"), tried=Tried("accuracy", scores))
+
+    won, lost = row(activity=0.9, kernel=0.8, nothing=0.895), row(activity=0.7, kernel=0.8)
+    diverged, untried = row(activity=0.5, kernel=None), scored("a", "activity", "activity")
+    other = replace(lost, found="kernel")
+
+    figure = score.contested([won, lost, diverged, untried, other])
+
+    assert figure is not None
+    assert figure.value == pytest.approx(2 / 3)
+    assert score.contested([untried]) is None
+    assert score.winners([won, diverged]) == {
+        "best arms of 2 trials after activity": "activity 2, nothing 1"
+    }
+
+
+def test_waits_are_those_of_right_findings() -> None:
+    rows = [
+        replace(scored("a", "bias", "bias"), grace=grace, samples=samples)
+        for grace, samples in ((0, 2), (16, 2), (1, 5))
+    ]
+
+    assert score.waits([*rows, scored("b", "bias", "dead")]) == ("1, 16", "2, 5")
 
 
 def test_ingest_is_measured_against_a_real_server(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 Each is measured on the first case of its family, with Keras and NumPy alone.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from benchmarks.diagnosis.families import FAULTY, Case, Family
 from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.healthy import FAMILIES
 from benchmarks.diagnosis.healthy.reported import KINDS
+from benchmarks.diagnosis.record import drawn
 
 Array = npt.NDArray[Any]
 layers = keras.layers
@@ -34,13 +34,6 @@ REPORTED = {
     verdict: [family for family in families if family.reported]
     for verdict, families in FAULTS.items()
 }
-
-
-def drawn(family: Family, seed: int = 0) -> Case:
-    """The case as `record` draws it."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    return family.make(np.random.default_rng([zlib.crc32(family.name.encode()), seed]))
 
 
 def trained(case: Case, steps: int) -> Case:
@@ -235,14 +228,14 @@ SYMPTOMS: dict[str, Callable[[Case], bool]] = {
     ],
 )
 def test_a_family_of_which_figures_are_reported_has_its_fault(verdict: str, family: Family) -> None:
-    assert SYMPTOMS[verdict](drawn(family))
+    assert SYMPTOMS[verdict](drawn(family, 0))
 
 
 @pytest.mark.parametrize("verdict", SYMPTOMS)
 def test_a_training_without_a_fault_has_no_symptom(verdict: str) -> None:
     (plain,) = (family for family in FAMILIES if family.name == "circles")
 
-    assert not SYMPTOMS[verdict](drawn(plain))
+    assert not SYMPTOMS[verdict](drawn(plain, 0))
 
 
 def test_each_verdict_has_three_families_of_which_figures_are_reported() -> None:

@@ -1,11 +1,11 @@
 """The command line: trains, judges, prints."""
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 import benchmarks.diagnosis
 from benchmarks.diagnosis.families import Family
@@ -20,11 +20,11 @@ from benchmarks.diagnosis.score import (
     by_family,
     compared,
     contested,
-    delay,
     false_alarms,
     helped,
     macro_f1,
     runs,
+    waits,
     winners,
 )
 
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
         "chosen on": summary([row for row in rows if not row.reported]),
     }
     if given.json:
-        print(json.dumps({"rows": [asdict(row) for row in rows], **halves}))
+        print(msgspec.json.encode({"rows": rows, **halves}).decode())
         return
     for half, told in halves.items():
         print(f"families that are {half}")
@@ -97,6 +97,7 @@ def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:
         found=found.verdict,
         layer=found.layer,
         right=right(found, verdict, recording.layers),
+        grace=found.grace,
         samples=found.samples,
         quality=recording.quality,
         patched=quality,
@@ -112,7 +113,9 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
     told: dict[str, str] = {}
     if any(row.expected != HEALTHY for row in rows):
         told["macro-F1 of the cause"] = str(by_family(rows, macro_f1))
-        told["samples to a right finding, median"] = f"{delay(rows):g}"
+        graces, delays = waits(rows)
+        told["samples before the symptom shows, median and most"] = graces
+        told["samples from there to a right finding, median and most"] = delays
     if any(row.cured is not None for row in rows):
         told["patches that run"] = str(runs(rows))
         told["patches that end the finding and cost nothing"] = str(helped(rows))

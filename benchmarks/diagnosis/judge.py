@@ -39,6 +39,11 @@ class Judgement:
         return "" if self.first is None else self.first.layer.rpartition("/")[2]
 
     @property
+    def grace(self) -> int | None:
+        """Samples before the first with the symptom."""
+        return None if self.first is None else self.first.since_step // EVERY
+
+    @property
     def samples(self) -> int | None:
         """Samples from the first with the symptom to the one at which it became a finding."""
         first = self.first

@@ -23,6 +23,7 @@ class Row:
 
     Attributes:
         right: Whether the verdict is the right one, and of the layer at fault where there is one.
+        grace: Samples before the first that showed the symptom; None: no finding.
         samples: From the first sample that showed the symptom to the finding; None: no finding.
         quality: Accuracy on held-out examples, or the loss with its sign turned; None: not finite.
         patched: The same, trained with the finding's patch, if there is one.
@@ -39,6 +40,7 @@ class Row:
     found: str
     layer: str
     right: bool
+    grace: int | None
     samples: int | None
     quality: float | None
     patched: float | None = None
@@ -106,9 +108,15 @@ def false_alarms(rows: Sequence[Row]) -> Figure:
     return share(sum(row.found != HEALTHY for row in healthy), len(healthy))
 
 
-def delay(rows: Sequence[Row]) -> float:
-    """Samples to a right finding, the median."""
-    return median(row.samples for row in rows if row.right and row.samples is not None)
+def waits(rows: Sequence[Row]) -> tuple[str, str]:
+    """Of right findings, the samples before the symptom shows and those from there on.
+
+    Each as its median and the most. Rules that need a window of samples see nothing before it is
+    full.
+    """
+    found = [row for row in rows if row.right and row.samples is not None]
+    graces, delays = [row.grace for row in found], [row.samples for row in found]
+    return tuple(f"{median(each):g}, {max(each)}" for each in (graces, delays))
 
 
 def runs(rows: Sequence[Row]) -> Figure:
