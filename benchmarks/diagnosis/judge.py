@@ -34,9 +34,14 @@ class Judgement:
         return HEALTHY if self.first is None else self.first.verdict
 
     @property
+    def path(self) -> list[str]:
+        """Names of what it is about, the layer and what holds it or is a part of it."""
+        return [] if self.first is None else self.first.layer.split("/")
+
+    @property
     def layer(self) -> str:
-        """Name of the layer that it is about."""
-        return "" if self.first is None else self.first.layer.rpartition("/")[2]
+        """The last of them."""
+        return "".join(self.path[-1:])
 
     @property
     def grace(self) -> int | None:
@@ -66,5 +71,5 @@ def judge(recording: Recording) -> Judgement:
 
 def right(judgement: Judgement, verdict: str, layers: frozenset[str]) -> bool:
     """Whether `verdict` was found, of the layer at fault where one of the model's is."""
-    accused = FAULTY not in layers or judgement.layer == FAULTY
+    accused = FAULTY not in layers or FAULTY in judgement.path
     return judgement.verdict == verdict and (verdict == HEALTHY or accused)

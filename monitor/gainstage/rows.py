@@ -62,7 +62,9 @@ def _unjudged(call: Call, *, exempt: bool) -> str:
         return "read by its output only"
     function = activations.TABLE[call.activation or "linear"]
     reasons = {
-        "a gate saturates when it has learned to open and close": call.gate is not None,
+        "a gate saturates as it learns to open and close: it is judged only far beyond that": (
+            call.gate is not None
+        ),
         f"{function.name} has no saturation of single values": not function.elementwise,
         "what its output enters is no layer, so that its activation is not known": (
             call.activation is None and not call.is_seen

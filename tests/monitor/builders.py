@@ -133,11 +133,12 @@ def view(
     rows: Sequence[wire.Row] = (),
     samples: int = 16,
     training: wire.Training = SGD,
+    step: int = 0,
 ) -> View:
     """One frame as the rules see it, after `samples` samples; a Dense layer for each row."""
     rows = tuple(rows) or tuple(row(f"layer-{place}") for place in range(len(statistics)))
     before = begin(schema(rows, training))
-    return seen(replace(before, samples=samples - 1), *sample(0, *statistics))
+    return seen(replace(before, samples=samples - 1), *sample(step, *statistics))
 
 
 def symptoms(given: View) -> list[list[str]]:

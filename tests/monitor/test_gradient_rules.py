@@ -98,7 +98,7 @@ def test_weight_decay_presses_as_a_penalty_does() -> None:
     training = msgspec.structs.replace(SGD, optimizer="AdamW", weight_decay=1.0)
     quiet = {**CALM, "pre_std": 0.01, "update_ratio": 0.06}
 
-    assert symptoms(view(quiet, training=training)) == [["over_regularized"]]
+    assert symptoms(view(quiet, training=training, step=20)) == [["over_regularized"]]
     assert symptoms(view({**quiet, "update_ratio": 0.5}, training=training)) == [[]]
     remedy = (
         BY_VERDICT["over_regularized"].prescribe(Case(view(quiet, training=training), 0)).remedy
@@ -133,3 +133,10 @@ def test_part_of_a_layer_has_no_patch_of_its_own() -> None:
     loud = view(GUILTY["kernel"], rows=[row(arguments={})])
 
     assert BY_VERDICT["kernel"].prescribe(Case(loud, 0)).code == ""
+
+
+def test_decay_that_cannot_have_shrunk_the_weights_yet_has_silenced_nothing() -> None:
+    training = msgspec.structs.replace(SGD, optimizer="AdamW", weight_decay=1.0)
+    cut_off = {**GUILTY["dead"], "output_std": 0.0, "update_ratio": SGD.learning_rate}
+
+    assert symptoms(view(cut_off, training=training, step=19)) == [["dead"]]

@@ -194,7 +194,7 @@ def test_recurrent_layer_is_read_by_its_output_and_by_its_gates() -> None:
     assert [row.kind for row in sample.rows] == [*["LSTM"] * 5, *["GRU"] * 8, "Dense"]
     assert unjudged(sample)[0] == "read by its output only"
     assert {row.unjudged for row in sample.rows[1:5]} == {
-        "a gate saturates when it has learned to open and close"
+        "a gate saturates as it learns to open and close: it is judged only far beyond that"
     }
     forget = sample.rows[2]
     assert (forget.activation, forget.fan_in, forget.state_fan_in) == ("sigmoid", 5.0, 4.0)

@@ -11,6 +11,7 @@ from gainstage.diagnosis.fold import seen
 from gainstage.diagnosis.overload import CLOSING_DB, CLOSING_SHARE, SATURATED_SHARE, TAKEOVER_DB
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.rules import dead
+from gainstage.diagnosis.view import GATE_MARGIN_DB, LEAST_LIMIT_DB
 from gainstage.statistics import BY_ID
 from gainstage.windows import WINDOW
 
@@ -285,3 +286,25 @@ def test_matrix_is_read_by_the_names_of_the_columns() -> None:
     assert found["input_db"].tolist() == pytest.approx([3, np.nan], nan_ok=True)
     assert np.isnan(found["gain_db"]).all()
     assert np.isnan(found["gradient_ratio"]).all()
+
+
+def test_function_with_close_edges_is_judged_from_the_edge_of_tanh_on() -> None:
+    hard = row(activation="hard_tanh")
+    saturated = {**CALM, "saturation_rate": 0.6}
+
+    assert symptoms(view({**saturated, "pre_db": LEAST_LIMIT_DB - 0.1}, rows=[hard])) == [[]]
+    beyond = {**saturated, "pre_db": LEAST_LIMIT_DB + 0.1, "coherence_db": 12.0}
+    assert symptoms(view(beyond, rows=[hard])) == [["activity"]]
+
+
+def test_gate_is_judged_far_beyond_its_edge_and_advised_by_its_own_means() -> None:
+    gate = row("gru/update", unjudged="a gate", state_fan_in=8.0, arguments={})
+    loud = {**LOUD, "input_db": 40.0}
+
+    usual = symptoms(view({**loud, "pre_db": HEADROOM + GATE_MARGIN_DB - 0.1}, rows=[gate]))
+    beyond = view({**loud, "pre_db": HEADROOM + GATE_MARGIN_DB + 0.1}, rows=[gate])
+
+    assert (usual, symptoms(beyond)) == ([[]], [["input"]])
+    prescription = BY_VERDICT["input"].prescribe(Case(beyond, 0))
+    assert "No argument of Keras penalises a gate" in prescription.remedy
+    assert prescription.code == ""

@@ -53,10 +53,10 @@ def test_every_arm_starts_from_the_same_weights_and_leaves_the_model_as_it_was()
     model = aligned()
     before, names = weights(model), [one.name for one in model.layers]
 
-    trial = tried(model, strengths=(1.0,))
+    trial = tried(model, strengths=(1.0,), steps=4)
 
     assert [one.arm for one in trial.contestants] == [name for name in ARM_NAMES if name != "patch"]
-    assert trial.outcomes.shape == (6, 2, 11, len(trial.columns))
+    assert trial.outcomes.shape == (7, 2, 5, len(trial.columns))
     assert np.isfinite(trial.outcomes).all()
     alike = [trial.best(arm) for arm in ("nothing", "kernel", "activity")]
     starts = {float(trial.course(one, "loss")[0, 0]) for one in alike if one}
@@ -65,7 +65,6 @@ def test_every_arm_starts_from_the_same_weights_and_leaves_the_model_as_it_was()
     assert [one.name for one in model.layers] == names
 
 
-@pytest.mark.every_backend
 def test_each_arm_does_to_the_levels_what_it_is_for() -> None:
     trial = tried(aligned(), strengths=(3.0,), steps=60, seeds=1)
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gainstage.diagnosis.insides import GATE, whole
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.upstream import source_of
-from gainstage.diagnosis.view import REFERENCE_DB, Bools, View
+from gainstage.diagnosis.view import GATE_MARGIN_DB, LEAST_LIMIT_DB, REFERENCE_DB, Bools, View
 
 # A Gaussian pre-activation whose rms stands at the edge of saturation has 32 % of its values
 # beyond it. Above that the level is no longer the work of a few outliers.
@@ -23,9 +24,10 @@ TAKEOVER_DB = 6.0
 CLOSING_DB = -3.0
 CLOSING_SHARE = 0.1
 THRESHOLD = (
-    "The pre-activation's rms is above the headroom of its activation and more than "
-    f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), "
-    "in 3 samples in a row; closes 3 dB below the headroom or under "
+    f"The pre-activation's rms is above the headroom of its activation (and above "
+    f"{LEAST_LIMIT_DB:g} dB, the headroom of tanh; in a recurrent layer {GATE_MARGIN_DB:g} dB "
+    f"higher) and more than {SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at "
+    "the headroom has), in 3 samples in a row; closes 3 dB below that or under "
     f"{CLOSING_SHARE:.0%} saturated. The cause is the term that stands highest above its "
     "reference; an input that overloads even variance-preserving weights, and a bias that "
     "outweighs all else, are the cause by themselves."
@@ -33,15 +35,15 @@ THRESHOLD = (
 
 
 def overloaded(view: View) -> Bools:
-    """[rows]: level above the headroom, with enough values beyond the edge to mean it."""
+    """[rows]: level above the limit, with enough values beyond the edge to mean it."""
     loud = (view.overload_db > 0) & (view["saturation_rate"] > SATURATED_SHARE)
-    return view.layout.judged & loud
+    return (view.layout.judged | view.layout.gates) & loud
 
 
 def still_overloaded(view: View) -> Bools:
-    """[rows]: not yet safely back inside the headroom."""
+    """[rows]: not yet safely back inside the limit."""
     loud = (view.overload_db > CLOSING_DB) & (view["saturation_rate"] > CLOSING_SHARE)
-    return view.layout.judged & loud
+    return (view.layout.judged | view.layout.gates) & loud
 
 
 def overload_rule(
@@ -71,11 +73,11 @@ def overload_rule(
             "input_db": 0.0,
             "gain_db": float(case.view.layout.reference_gain_db[case.position]),
             "coherence_db": 0.0,
-            "bias_db": case.headroom_db,
+            "bias_db": case.limit_db,
         }
         shown: dict[str, float | None] = {"output_db": REFERENCE_DB}
         if np.isfinite(case.headroom_db):
-            shown = {"pre_db": case.headroom_db, "saturation_rate": SATURATED_SHARE}
+            shown = {"pre_db": case.limit_db, "saturation_rate": SATURATED_SHARE}
         for statistic, reference in references.items():
             if np.isfinite(case[statistic]):
                 shown[statistic] = reference if statistic == limit else None
@@ -86,6 +88,12 @@ def overload_rule(
         levels = ", ".join(f"{words} {_level(case[f'{id}_db'])}" for words, id in terms.items())
         return f"{case.row.path} {_symptom_of(case)}: {guilty} ({levels})."
 
+    def prescribed(case: Case) -> Prescription:
+        if case.row.state_fan_in is None:
+            return prescribe(case)
+        part = whole(case.view.layout.rows, case.row)
+        return Prescription(f"{case.row.path} is a part of {part.path}.{GATE}")
+
     return Rule(
         verdict=verdict,
         title=title,
@@ -95,7 +103,7 @@ def overload_rule(
         holds=holds,
         limits=limits,
         summary=summary,
-        prescribe=prescribe,
+        prescribe=prescribed,
     )
 
 

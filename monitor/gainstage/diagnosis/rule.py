@@ -47,6 +47,11 @@ class Case:
         return self.headroom_db + TARGET_DB if np.isfinite(self.headroom_db) else REFERENCE_DB
 
     @property
+    def limit_db(self) -> float:
+        """Level above which the layer is out of range; NaN where nothing saturates."""
+        return float(self.view.layout.limit_db[self.position])
+
+    @property
     def headroom_db(self) -> float:
         """Level at which the activation saturates; NaN where it does not."""
         return float(self.view.layout.headroom_db[self.position])

@@ -17,6 +17,12 @@ LAYERS = "layers"
 LINEAR = {None, "linear"}
 # Unit rms: what a layer is made for.
 REFERENCE_DB = 0.0
+# The edge of tanh. Functions whose edges stand closer, such as hard_tanh, saturate already where a
+# layer has learned nothing: at unit rms, a third of its values.
+LEAST_LIMIT_DB = 9.5
+# Gates saturate when they have learned to open and close. At four times the edge, they do whatever
+# comes in.
+GATE_MARGIN_DB = 12.0
 # A statistic's place among the columns of a view: those of every block, one block after the other.
 COLUMNS = {id: place for place, id in enumerate(id for ids in BLOCKS.values() for id in ids)}
 # The first of those of other blocks than LAYERS, which every frame has.
@@ -56,10 +62,15 @@ class Layout:
         self.last: Bools = np.array([place not in read for place in range(len(self.rows))], bool)
         self.trainable: Bools = np.array([row.trainable for row in self.rows], bool)
         self.judged: Bools = np.array([not row.unjudged for row in self.rows], bool)
+        # Parts of recurrent layers.
+        self.gates: Bools = np.array([row.state_fan_in is not None for row in self.rows], bool)
         self.nonlinear: Bools = np.array([row.activation not in LINEAR for row in self.rows], bool)
         self.headroom_db: Floats = 20 * np.log10(
             np.array([np.nan if value is None else value for value in headrooms], float)
         )
+        # Above this level a row is out of range; NaN where its activation does not saturate.
+        margin = np.where(self.gates, GATE_MARGIN_DB, 0.0)
+        self.limit_db: Floats = np.maximum(self.headroom_db, LEAST_LIMIT_DB) + margin
         self.reference_gain_db: Floats = 20 * np.log10(np.array(gains, float))
 
     def matrix(self, blocks: dict[str, wire.FloatBlock], slower: Floats) -> Floats:
@@ -103,8 +114,8 @@ class View:
 
     @cached_property
     def overload_db(self) -> Floats:
-        """How far the pre-activation's level stands above its headroom; NaN without one."""
-        return self["pre_db"] - self.layout.headroom_db
+        """How far the pre-activation's level stands above its limit; NaN without one."""
+        return self["pre_db"] - self.layout.limit_db
 
     @cached_property
     def excess(self) -> dict[str, Floats]:
@@ -118,7 +129,7 @@ class View:
             "kernel": self["gain_db"] - self.layout.reference_gain_db,
             "input": self["input_db"],
             "bias": np.where(
-                self.signal_db < self["bias_db"], self["bias_db"] - self.layout.headroom_db, 0.0
+                self.signal_db < self["bias_db"], self["bias_db"] - self.layout.limit_db, 0.0
             ),
         }
         return {name: np.maximum(np.nan_to_num(term, nan=0.0), 0.0) for name, term in terms.items()}
@@ -144,5 +155,5 @@ class View:
         """
         names = np.array(list(self.excess))
         largest = names[np.argmax(np.stack(list(self.excess.values())), axis=0)]
-        loud = self["input_db"] + self.layout.reference_gain_db > self.layout.headroom_db
+        loud = self["input_db"] + self.layout.reference_gain_db > self.layout.limit_db
         return np.where(self.excess["bias"] > 0, "bias", np.where(loud, "input", largest))

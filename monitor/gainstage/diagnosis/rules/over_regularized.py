@@ -35,7 +35,10 @@ def pressure(view: View) -> Floats:
     decay = view.layout.schema.training.weight_decay * (view.rate or 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_decay = np.nan_to_num(decay / view["update_ratio"], nan=0.0, posinf=np.inf)
-    return np.maximum(ratio, np.where(view.layout.trainable, of_decay, 0.0))
+    # Until it can have taken a factor e off weights, decay has silenced nothing: it is all that
+    # moves a layer which no gradient reaches.
+    decayed = view.layout.trainable & (decay * view.steps >= 1)
+    return np.maximum(ratio, np.where(decayed, of_decay, 0.0))
 
 
 def _spread(view: View) -> Floats:
