@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -72,6 +73,22 @@ def test_overhead_is_printed_for_every_way_to_watch(capsys: pytest.CaptureFixtur
     assert all(arm["step_ms"] > 0 for arm in deep["arms"].values())
     assert deep["arms"]["gainstage"]["values"] > deep["arms"]["submodel"]["values"] == 18
     assert 0 < found["loop_us"] < 100
+
+
+def test_question_whether_a_step_is_sampled_asks_for_the_model_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model, asked = SimpleNamespace(train_function="Keras's"), []
+    monkeypatch.setattr(
+        keras.callbacks.Callback, "model", property(lambda self: asked.append(self) or model)
+    )
+    watch = arms.gainstage(arms.Surroundings(None, tmp_path))
+
+    found = [watch.sampled(step) for step in range(3)]
+    model.train_function = "ours"
+
+    assert [*found, watch.sampled(3)] == [False, False, False, True]
+    assert len(asked) == 1
 
 
 class Sleeper(keras.callbacks.Callback):
@@ -155,11 +172,11 @@ def test_ratio_is_claimed_of_long_steps_large_batches_and_enough_samples(
 
 @pytest.mark.parametrize("name", workloads(25))
 def test_workload_can_be_trained_and_read_by_hand(name: str) -> None:
-    workload = workloads(25)[name]
+    workload = workloads(25, batch=4)[name]
     model, (x, y) = workload.build(), workload.data(1)
-    callback = homemade.Fetched(x[:16], lambda step: True)
+    callback = homemade.Fetched(x, lambda step: True)
 
-    model.fit(x, y, batch_size=64, verbose=0, callbacks=[callback])
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[callback])
 
     assert len(callback.figures) == 3 * len(model.layers)
     assert name != "deep" or sum("dense" in layer.name for layer in model.layers) == 26

@@ -72,13 +72,15 @@ def nothing(surroundings: Surroundings) -> Watch:
 def gainstage(surroundings: Surroundings) -> Watch:
     """Gainstage as it comes."""
     monitor = LayerMonitor(surroundings.url, spool=surroundings.folder / "spool")
+    model: Any = None
     usual: Any = None
 
     def sampled(step: int) -> bool:
-        nonlocal usual
-        function = monitor.model.train_function
-        usual = usual or function  # of the first step, which is never sampled
-        return function is not usual  # but one that looks at the batch first
+        nonlocal model, usual
+        # Asked for once: on JAX, each time writes all that is trained back into it.
+        model = model or monitor.model
+        usual = usual or model.train_function  # of the first step, which is never sampled
+        return model.train_function is not usual  # but one that looks at the batch first
 
     def values() -> int:
         table = monitor.frame()

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from benchmarks.overhead import arms, claims, measure, memory, report
 from benchmarks.overhead.loop import unsampled_step_seconds
-from benchmarks.overhead.workloads import BATCH, workloads
+from benchmarks.overhead.workloads import BATCH, FOR_GPU, workloads
 from gainstage.served import served
 
 LAYERS = 1_000
@@ -40,7 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.overhead",
         description="What watching a training costs, beside what people use instead.",
     )
-    parser.add_argument("--models", nargs="+", choices=models, default=models)
+    usual = [name for name in models if name not in FOR_GPU]
+    parser.add_argument("--models", nargs="+", choices=models, default=usual)
     parser.add_argument(
         "--arms", nargs="*", choices=rivals, default=rivals, help="beside Gainstage"
     )

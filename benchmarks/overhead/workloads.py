@@ -1,4 +1,7 @@
-"""The models that are trained: at 64 examples a step takes 20 ms or more on two CPU cores."""
+"""The models that are trained: at 64 examples a step takes 20 ms or more on two CPU cores.
+
+Those of `FOR_GPU` take about as long on a GPU.
+"""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -14,6 +17,8 @@ BATCH = 64
 CLASSES = 10
 # Keras 3 walks a model by recursion: a chain of 1,000 layers exceeds Python's limit.
 BRANCHES = 20
+# Whose steps take seconds on CPU cores: measured only where they are asked for.
+FOR_GPU = ("resnet", "encoder")
 
 
 @dataclass(frozen=True)
@@ -88,15 +93,38 @@ def lstm(x: Any) -> Any:
     return layers.LSTM(128)(layers.LSTM(128, return_sequences=True)(x))
 
 
-def transformer(x: Any) -> Any:
-    """Two pre-norm blocks, pooled over the sequence."""
+def transformer(x: Any, *, blocks: int = 2, heads: int = 4) -> Any:
+    """Pre-norm blocks, pooled over the sequence."""
     width = x.shape[-1]
-    for _ in range(2):
+    for _ in range(blocks):
         normed = layers.LayerNormalization()(x)
-        x = layers.Add()([x, layers.MultiHeadAttention(4, width // 4)(normed, normed)])
+        x = layers.Add()([x, layers.MultiHeadAttention(heads, width // heads)(normed, normed)])
         hidden = layers.Dense(4 * width, activation="gelu")(layers.LayerNormalization()(x))
         x = layers.Add()([x, layers.Dense(width)(hidden)])
     return layers.GlobalAveragePooling1D()(x)
+
+
+def encoder(x: Any) -> Any:
+    """Six blocks of the width 512."""
+    return transformer(layers.Dense(512)(x), blocks=6, heads=8)
+
+
+def resnet(x: Any) -> Any:
+    """The blocks of ResNet-18, whose first stage keeps the images' size."""
+    x = _normed(x, 64, 1)
+    for filters in (64, 128, 256, 512):
+        for strides in (1 if filters == 64 else 2, 1):
+            y = _normed(layers.ReLU()(x), filters, strides)
+            y = _normed(layers.ReLU()(y), filters, 1)
+            if x.shape[-1] != filters:
+                x = layers.Conv2D(filters, 1, strides)(x)
+            x = layers.Add()([x, y])
+    return layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+
+
+def _normed(x: Any, filters: int, strides: int) -> Any:
+    x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
+    return layers.BatchNormalization()(x)
 
 
 def deep(x: Any, *, count: int) -> Any:
@@ -118,6 +146,8 @@ def workloads(count: int, batch: int = BATCH) -> dict[str, Workload]:
         Workload("cnn", (32, 32, 3), cnn),
         Workload("lstm", (40, 64), lstm),
         Workload("transformer", (32, 64), transformer),
+        Workload("resnet", (64, 64, 3), resnet),
+        Workload("encoder", (256, 64), encoder),
         # Adam's variables would make TensorFlow trace for minutes.
         Workload("deep", (16,), partial(deep, count=count), "sgd"),
     )

@@ -136,9 +136,14 @@ def _torch(losses: Losses, values: list[Any]) -> list[list[Any]]:
     import torch
 
     tensors = [value.detach().requires_grad_() for value in values]
-    return [
-        list(torch.autograd.grad(loss, tensors, allow_unused=True, retain_graph=True))
-        if loss.requires_grad
-        else [None] * len(tensors)
-        for loss in losses(tensors)
-    ]
+    slopes: list[list[Any]] = []
+    for left, loss in reversed(list(enumerate(losses(tensors)))):
+        slope: list[Any] = [None] * len(tensors)
+        if loss.requires_grad:
+            # The whole loss comes last and lets go of what the pass has kept; until Python collects
+            # garbage, Keras's own calls hold on to their outputs and with them to all of it.
+            slope = list(
+                torch.autograd.grad(loss, tensors, allow_unused=True, retain_graph=left > 0)
+            )
+        slopes.append(slope)
+    return slopes[::-1]

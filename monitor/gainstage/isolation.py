@@ -77,7 +77,11 @@ class Isolated:
     def _torch(self, _current: Current, tensors: tuple[Any, ...]) -> Any:
         import torch
 
-        with torch.random.fork_rng(), torch.set_grad_enabled(self._differentiable):
+        devices = {variable.value.device for variable in self._model.variables}
+        known = {device.type for device in devices} <= {"cpu", "cuda"}
+        # Not of every GPU of the machine, which torch warns of.
+        forked = [device for device in devices if device.type == "cuda"] if known else None
+        with torch.random.fork_rng(forked), torch.set_grad_enabled(self._differentiable):
             return self._scoped((), (), tensors)
 
     def _scoped(self, variables: Any, values: Any, tensors: tuple[Any, ...]) -> Any:

@@ -4,7 +4,8 @@ A value captured inside a while loop or a scan cannot leave it. But what a gate 
 the layer's input and from the states that its steps began with, and the states are the outputs of
 the steps before. So the layer's own loop, run once in the probe's pass, is asked for the outputs
 of all steps instead of the last; the gates are then computed beside it, for a few steps only.
-Nothing is simulated: dropout, kept states, cuDNN and rounding are those of the pass.
+Nothing is simulated: dropout, kept states and rounding are those of the pass. On JAX, cuDNN is left
+out of it.
 
     with recurrent.watched(layer) as loops:
         model(x, training=True)
@@ -32,6 +33,11 @@ ops: Any = keras.ops
 STEPS = 64
 # Where in its stretch of the sequence each is drawn: without a period of its own.
 PLACES = np.asarray(np.arange(STEPS) * (np.sqrt(5) - 1) / 2 % 1, np.float32)
+
+# What the pass asks of every recurrent layer. On JAX (0.11) cuDNN's LSTM does not say how its
+# output lies in memory: beside a loop, XLA took [examples, steps] for [steps, examples]. Backwards,
+# Keras (3.15) returns it in the order of time instead.
+ASKED = {"use_cudnn": False} if keras.backend.backend() == "jax" else {}
 
 # Class of a cell -> its gates in the order of the columns of its weights: name, and the argument
 # that holds the activation function.
@@ -125,14 +131,10 @@ def watched(layer: Any) -> Generator[list[Loop]]:
         yield loops
         return
     original = layer.inner_loop
-    asked: dict[str, Any] = {"return_sequences": True}
-    if layer.go_backwards and keras.backend.backend() == "jax":
-        # cuDNN's LSTM there (Keras 3.15) returns the outputs in the order of time instead.
-        asked["use_cudnn"] = False
 
     def inner_loop(sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> Any:
         def run() -> Any:
-            with patched(layer, **asked):
+            with patched(layer, return_sequences=True, **ASKED):
                 return original(sequences, initial_state, mask, training=training)
 
         result = run()
@@ -149,9 +151,14 @@ def watched(layer: Any) -> Generator[list[Loop]]:
 
 @contextmanager
 def apart(model: Any) -> Generator[None]:
-    """Makes each Bidirectional layer of `model` call its two layers, which a GPU's kernel fuses."""
+    """Makes each Bidirectional layer of `model` call its two layers, which a GPU's kernel fuses.
+
+    What `ASKED` holds is asked of the layers that nobody watches, too.
+    """
     with ExitStack() as stack:
         for layer in model._flatten_layers():
+            if hasattr(layer, "use_cudnn"):
+                stack.enter_context(patched(layer, **ASKED))
             for name in ("_can_attempt_fused_lstm", "_can_attempt_fused_gru"):
                 if hasattr(layer, name):
                     stack.enter_context(patched(layer, **{name: lambda *_: False}))

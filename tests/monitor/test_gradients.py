@@ -137,3 +137,21 @@ def test_taking_it_leaves_no_trace() -> None:
     assert different(before, everything_of(model)) == []
     for variable, was in zip(model.metrics_variables, metrics, strict=True):
         assert np.array_equal(np.asarray(variable.numpy()), was)
+
+
+if keras.backend.backend() == "torch":
+
+    def test_what_the_pass_kept_for_the_gradient_is_let_go_of() -> None:
+        model = sequential(layers.Dense(3, kernel_regularizer="l2"), layers.Dense(1))
+        model.compile("sgd", "mse")
+        original, losses = model.compute_loss, []
+
+        def compute_loss(**given: Any) -> Any:
+            losses.append(original(**given))
+            return losses[-1]
+
+        vars(model)["compute_loss"] = compute_loss
+        Gradients(model, leaves(model, None, ()))((batch(5), batch(1), None), ())
+
+        with pytest.raises(RuntimeError, match="a second time"):
+            losses[0].backward()

@@ -112,7 +112,7 @@ def by_backward(model: Any, look: Looks) -> None:
 def by_torch_alone(model: Any, look: Looks) -> None:
     import torch
 
-    x, y = torch.from_numpy(X), torch.from_numpy(Y)
+    x, y = keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(Y)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     for step in range(STEPS):
         look(step)
@@ -165,7 +165,7 @@ def test_loop_trains_the_same_to_the_last_bit_and_each_sample_is_of_its_step(
     assert [table.step for table in seen] == list(range(STEPS))
     last = seen[0].layers[-1]
     assert [table[last, "kernel_rms"] for table in seen] == pytest.approx(kernels, rel=1e-6)
-    assert np.abs(np.diff(kernels) / kernels[1:]).min() > 1e-5
+    assert np.abs(np.diff(kernels) / kernels[1:]).min() > 2e-6
     assert [found.verdict for found in monitor.findings()] == ["kernel"]
     assert complaints(caplog) == []
 

@@ -56,6 +56,17 @@ def test_probe_leaves_no_trace_in_the_model() -> None:
     assert different(before, everything_of(model)) == []
 
 
+if keras.backend.backend() == "torch":
+
+    def test_random_numbers_of_gpus_that_do_not_hold_the_model_are_left_alone(
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        model = stateful_model()
+        monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
+
+        assert Probe(model)(batch(6, 6, 2)) is not None
+
+
 def test_search_for_traces_finds_what_a_plain_pass_leaves() -> None:
     model = stateful_model()
     before = everything_of(model)

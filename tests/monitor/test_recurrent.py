@@ -9,8 +9,10 @@ import numpy.typing as npt
 import pytest
 
 from gainstage import recurrent
+from gainstage.probe import Probe
 
 from .backends import as_probe, wide
+from .models import batch, sequential
 from .test_probe_traces import different, everything_of
 
 layers = keras.layers
@@ -277,8 +279,8 @@ def test_dropout_is_that_of_the_pass(kind: str, rates: tuple[float, float]) -> N
     assert all(add_up(gate) for gate in gates)
 
 
-def fused(*_: Any) -> Any:
-    raise AssertionError("a GPU's kernel for both directions would have run")
+def fused(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a GPU's kernel would have run")
 
 
 def test_both_directions_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,6 +321,31 @@ def test_both_directions_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
             for name, parts in zip(LSTM_NAMES, tensors, strict=True)
         ]
         assert_gates(gates, keras.ops.convert_to_numpy(real), looked)
+
+
+if keras.backend.backend() == "jax":
+
+    @pytest.mark.parametrize("exclude", [(), ("*lstm*", "*gru*")], ids=["watched", "unwatched"])
+    def test_cudnn_is_not_called_in_the_pass(
+        exclude: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = {"return_sequences": True}
+        model = sequential(
+            layers.Bidirectional(layers.LSTM(UNITS, **kept)),
+            layers.Bidirectional(layers.GRU(UNITS, **kept)),
+            layers.LSTM(UNITS, go_backwards=True, **kept),
+            layers.GRU(UNITS),
+            layers.Dense(2),
+            shape=(TIME, FEATURES),
+        )
+        for name in ("lstm", "gru", "bidirectional_lstm", "bidirectional_gru"):
+            monkeypatch.setattr(f"keras.src.backend.{name}", fused)
+        with pytest.raises(AssertionError):
+            model(batch(TIME, FEATURES))
+
+        sample = Probe(model, exclude=exclude)(batch(TIME, FEATURES))
+
+        assert len(sample.rows) == (1 if exclude else 28)
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])

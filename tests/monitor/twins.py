@@ -126,13 +126,38 @@ def complaints(caplog: Any) -> list[str]:
 
 @contextmanager
 def deterministic(wanted: bool = True) -> Iterator[None]:
-    """TensorFlow's operations give the same bits each time, for as long as the block lasts."""
-    from tensorflow.python.framework import config
+    """The backend's operations give the same bits each time, for as long as the block lasts.
 
-    before = config.is_op_determinism_enabled()
-    (config.enable_op_determinism if wanted else config.disable_op_determinism)()
+    On a GPU those of JAX do by XLA_FLAGS=--xla_gpu_deterministic_ops=true, and torch asks for
+    CUBLAS_WORKSPACE_CONFIG=:4096:8 beside this.
+    """
+    before = _is_deterministic()
+    _determine(wanted)
     yield
-    (config.enable_op_determinism if before else config.disable_op_determinism)()
+    _determine(before)
+
+
+def _is_deterministic() -> bool:
+    if BACKEND == "tensorflow":
+        from tensorflow.python.framework import config
+
+        return config.is_op_determinism_enabled()
+    if BACKEND == "torch":
+        import torch
+
+        return torch.are_deterministic_algorithms_enabled()
+    return False
+
+
+def _determine(wanted: bool) -> None:
+    if BACKEND == "tensorflow":
+        from tensorflow.python.framework import config
+
+        (config.enable_op_determinism if wanted else config.disable_op_determinism)()
+    elif BACKEND == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(wanted)
 
 
 def fresh() -> None:
@@ -198,7 +223,7 @@ def _torch_state() -> Any:
         return None
     import torch
 
-    return bits(torch.get_rng_state())
+    return [bits(state) for state in (torch.get_rng_state(), *torch.cuda.get_rng_state_all())]
 
 
 def _next_model() -> Outcome:
