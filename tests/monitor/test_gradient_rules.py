@@ -101,7 +101,9 @@ def test_weight_decay_presses_as_a_penalty_does() -> None:
     assert symptoms(view(quiet, training=training, step=20)) == [["over_regularized"]]
     assert symptoms(view({**quiet, "update_ratio": 0.5}, training=training)) == [[]]
     remedy = (
-        BY_VERDICT["over_regularized"].prescribe(Case(view(quiet, training=training), 0)).remedy
+        BY_VERDICT["over_regularized"]
+        .prescribe(Case(view(quiet, training=training, step=20), 0))
+        .remedy
     )
     assert remedy.startswith("Lower `weight_decay` of AdamW from 1 to ")
 
