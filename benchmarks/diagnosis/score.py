@@ -115,6 +115,8 @@ def waits(rows: Sequence[Row]) -> tuple[str, str]:
     full.
     """
     found = [row for row in rows if row.right and row.samples is not None]
+    if not found:
+        return "none", "none"
     graces, delays = [row.grace for row in found], [row.samples for row in found]
     return tuple(f"{median(each):g}, {max(each)}" for each in (graces, delays))
 

@@ -136,6 +136,11 @@ def _has_kernel(subject: Subject) -> bool:
     return contraction is not None and bool(contraction.kernels(subject.layer))
 
 
+def _has_a_level(subject: Subject) -> bool:
+    """Of an LSTM, what it puts out is bounded already, and has none."""
+    return bool(np.isfinite(subject.levels["pre_db"]))
+
+
 def _gets_a_signal(subject: Subject) -> bool:
     return subject.input_mean is not None
 
@@ -174,6 +179,7 @@ ARMS = (
         "activity",
         "an L2 penalty on what enters the activation, shielded from layers in front that train",
         _split,
+        _has_a_level,
         strength=_activity_strength,
         penalise=_penalise_activity,
     ),

@@ -4,6 +4,7 @@ from math import isfinite
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -27,17 +28,15 @@ def print_trial(trial: Trial, console: Console | None = None) -> None:
     """The best strength of each arm, the best arm first, as means and ranges over seeds."""
     console = console or Console()
     scores = list(dict.fromkeys([trial.metric, LOSS]))
-    grid = Table("", *scores, *PRINTED.values(), box=None, padding=(0, 1, 0, 0))
+    grid = Table("", *map(escape, scores), *PRINTED.values(), box=None, padding=(0, 1, 0, 0))
     for column in grid.columns:
         column.no_wrap = True
         column.justify = "left" if column is grid.columns[0] else "right"
     for one in trial.ranking:
         cells = [_score(trial, one, score) for score in scores]
         grid.add_row(str(one), *cells, *(_level(trial, one, id) for id in PRINTED))
-    console.print(
-        f"{trial.layer} after {trial.steps[-1]} steps, means and half ranges over "
-        f"{len(trial.seeds)} seeds:"
-    )
+    head = f"after {trial.steps[-1]} steps, means and half ranges over {len(trial.seeds)} seeds:"
+    console.print(Text(f"{trial.layer} {head}"))
     console.print(grid)
     if trial.interrupted:
         console.print("The trial was stopped: arms and strengths are missing.")

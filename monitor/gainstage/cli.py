@@ -267,7 +267,7 @@ def trial(
         found.show()
         if picture is not None:
             found.figure().savefig(picture)
-            console.print(f"Picture: {picture}")
+            console.print(Text(f"Picture: {picture}"))
     except (ValueError, RuntimeError, OSError) as error:
         _stop(str(error))
 

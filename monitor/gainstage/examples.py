@@ -89,6 +89,13 @@ def _gathered(data: Any, batches: int) -> tuple[Any, ...]:
     return tree.map_structure(lambda *arrays: np.concatenate(arrays), *numpy)
 
 
+def drawn(examples: Examples, most: int) -> Examples:
+    """So many of them, drawn with a fixed seed: what comes first may be all of one kind."""
+    if len(examples) <= most:
+        return examples
+    return examples.at(np.sort(np.random.default_rng(0).permutation(len(examples))[:most]))
+
+
 def divided(train: Examples, held_out: Examples | None) -> tuple[Examples, Examples]:
     """Examples to train on and examples to judge by; none is both.
 
@@ -98,4 +105,4 @@ def divided(train: Examples, held_out: Examples | None) -> tuple[Examples, Examp
         order = np.random.default_rng(0).permutation(len(train))
         cut = max(1, len(train) // HELD_OUT)
         train, held_out = train.at(order[cut:]), train.at(order[:cut])
-    return train, held_out.at(slice(MOST_HELD_OUT))
+    return train, drawn(held_out, MOST_HELD_OUT)

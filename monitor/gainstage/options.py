@@ -122,7 +122,7 @@ def check_names(run: Any, project: Any) -> None:
 
 
 def _check_cadence(every: Any, overhead: Any, examples: Any) -> None:
-    if every != "auto" and not _is_whole(every, least=1):
+    if every != "auto" and not is_whole(every, least=1):
         raise ValueError(
             f'`every` must be a number of steps from 1, or "auto". Received: {every!r}.'
         )
@@ -136,7 +136,7 @@ def _check_cadence(every: Any, overhead: Any, examples: Any) -> None:
             "`overhead` says how far apart samples are where `every` does not. Expected one of the "
             f"two. Received: every={every!r}, overhead={overhead!r}. Leave one out."
         )
-    if not _is_whole(examples, least=2):
+    if not is_whole(examples, least=2):
         raise ValueError(
             "`examples` must be a whole number from 2: one example alone has no spread. "
             f"Received: {examples!r}."
@@ -146,7 +146,7 @@ def _check_cadence(every: Any, overhead: Any, examples: Any) -> None:
 def _check_prometheus_port(port: Any) -> None:
     if port is None:
         return
-    if not _is_whole(port, least=1) or port > 65_535:
+    if not is_whole(port, least=1) or port > 65_535:
         raise ValueError(f"`prometheus_port` must be a port from 1 to 65535. Received: {port!r}.")
     if find_spec("prometheus_client") is None:
         raise ValueError(
@@ -155,7 +155,8 @@ def _check_prometheus_port(port: Any) -> None:
         )
 
 
-def _is_whole(value: Any, *, least: int) -> bool:
+def is_whole(value: Any, *, least: int) -> bool:
+    """Whether `value` is a whole number from `least` on; a truth value is none."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 

@@ -1,5 +1,6 @@
 """What came out of a trial, and which arm won."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -16,22 +17,18 @@ Course = Mapping[str, Array]
 LOSS = "loss"
 # Statistics of the layer that an outcome holds behind the loss and the metric.
 LEVELS = ("pre_db", "saturation_rate", "gain_db", "coherence_db", "input_db")
-# Metrics of which more is better, by the end of their names; of all others, less is.
-MORE_IS_BETTER = (
-    "accuracy",
-    "acc",
-    "auc",
-    "precision",
-    "recall",
-    "score",
-    "iou",
-    "similarity",
+# Metrics of which more is better, by the end of their names; Keras numbers those of one kind.
+# Contestants are ranked by no other metric, since of those it is not known what is better.
+MORE_IS_BETTER = re.compile(
+    r".*(accuracy|acc|auc|precision|recall|f1_score|fbeta_score|r2_score|iou|io_u)(_\d+)?"
 )
+# Trainings from which on a difference that all of them show is no chance.
+LEAST_SEEDS = 3
 
 
 def more_is_better(metric: str) -> bool:
     """Whether more of a metric of that name is better; of the loss, less is."""
-    return metric.endswith(MORE_IS_BETTER)
+    return MORE_IS_BETTER.fullmatch(metric) is not None
 
 
 class Contestant(msgspec.Struct, frozen=True):
@@ -104,8 +101,8 @@ class Trial:
 
     @property
     def metric(self) -> str:
-        """The column by which contestants are ranked: the metric, or else the task's loss."""
-        return next((name for name in self.columns if name not in {LOSS, *LEVELS}), LOSS)
+        """The column by which contestants are ranked: a metric, or else the task's loss."""
+        return next((name for name in self.columns if more_is_better(name)), LOSS)
 
     def course(self, contestant: Contestant, column: str) -> Array:
         """[seeds, steps] of one column.
@@ -144,7 +141,7 @@ class Trial:
 
     @property
     def summary(self) -> str:
-        """One sentence: who won, by how much, and whether that is more than chance."""
+        """Who won, by how much, and whether every seed says so."""
         winner, *others = self.ranking
         score = Spread.of(self.final(winner, self.metric))
         text = f"{winner} is the best for {self.layer}: {self.metric} {_between(score)}"
@@ -155,11 +152,16 @@ class Trial:
             )
         elif nothing is not None:
             text += f", {_signed(self.lead(winner, nothing).mean)} over nothing"
-        alike = [str(one) for one in others if not self.lead(winner, one).least > 0]
-        if alike:
+        lost = [str(one) for one in others if not isfinite(self._merit(one))]
+        others = [one for one in others if str(one) not in lost]
+        if len(self.seeds) < LEAST_SEEDS:
+            text += f". Fewer than {LEAST_SEEDS} seeds do not tell merit from chance"
+        elif alike := [str(one) for one in others if not self.lead(winner, one).least > 0]:
             text += f". Not told apart from it over {len(self.seeds)} seeds: {', '.join(alike)}"
         elif others:
             text += f", {_signed(self.lead(winner, others[0]).mean)} over the next, {others[0]}"
+        if lost:
+            text += f". Diverged: {', '.join(lost)}"
         return f"{text}."
 
     def show(self) -> None:
@@ -180,7 +182,7 @@ class Trial:
 
     def _merit(self, contestant: Contestant) -> float:
         score = Spread.of(self.final(contestant, self.metric)).mean
-        if not isfinite(score):
+        if not isfinite(score) or not np.isfinite(self.final(contestant, LOSS)).all():
             return -np.inf
         return score if more_is_better(self.metric) else -score
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gainstage import wire
 from gainstage.arms import Arm, Subject
-from gainstage.examples import Examples
+from gainstage.examples import Examples, drawn
 from gainstage.layers import ACTIVATION_KINDS
 from gainstage.measures import Meters
 from gainstage.outcome import LEVELS, Course
@@ -38,6 +38,7 @@ class Rehearsal:
 
     def __init__(self, model: Any, arm: Arm, subject: Subject, held_out: Examples) -> None:
         self.arm, self._held_out = arm, held_out
+        self._read = drawn(held_out, READ).x
         self._model, self._layer = _copy(model, arm, subject)
         self._judge, judged = _copy(model, arm, subject)
         for layer in self._judge._flatten_layers():
@@ -63,9 +64,13 @@ class Rehearsal:
         stepped: Callable[[], None],
     ) -> Course:
         """Trains from the start to the last of the `points`; column -> [points]."""
-        for place, (variable, value) in enumerate(zip(self._variables, self._start, strict=True)):
-            drawn = variable.name == SEEDS
-            variable.assign(np.array([seed, place], "uint32") if drawn else value)
+        drawn = 0  # counted by themselves: arms have other weights in front
+        for variable, value in zip(self._variables, self._start, strict=True):
+            if variable.name == SEEDS:
+                variable.assign(np.array([seed, drawn], "uint32"))
+                drawn += 1
+            else:
+                variable.assign(value)
         found = [self._measured()]
         for step, batch in enumerate(batches, 1):
             self._model.train_on_batch(*batch)
@@ -77,9 +82,16 @@ class Rehearsal:
     def _measured(self) -> dict[str, float]:
         """The task's loss and metrics, and the layer's levels, now."""
         self._judge.set_weights(self._model.get_weights())
-        x, *rest = self._held_out.parts
-        figures = self._judge.evaluate(x, *rest, batch_size=EVALUATED, verbose=0, return_dict=True)
-        *_, levels = self._reader.sample(self._held_out.at(slice(READ)).x)
+        x, y, *weight = self._held_out.parts
+        figures = self._judge.evaluate(
+            x,
+            y,
+            sample_weight=weight[0] if weight else None,
+            batch_size=EVALUATED,
+            verbose=0,
+            return_dict=True,
+        )
+        *_, levels = self._reader.sample(self._read)
         return {**figures, **{id: levels[id] for id in LEVELS}}
 
 

@@ -153,7 +153,14 @@ def replaced(model: Any, path: str, replacement: Sequence[Any]) -> Any:
 
 def like(layer: Any, replacement: Sequence[Any]) -> Any:
     """The layer of the patch that does what `layer` did."""
-    return next(one for one in replacement if type(one) is type(layer))
+    found = next((one for one in replacement if type(one) is type(layer)), None)
+    if found is None:
+        kinds = ", ".join(type(one).__name__ for one in replacement)
+        raise ValueError(
+            f"Expected a {type(layer).__name__} among the layers in the place of {layer.path}. "
+            f"Received: {kinds}."
+        )
+    return found
 
 
 def _keep_weights(layer: Any, copy: Any) -> None:
@@ -163,3 +170,5 @@ def _keep_weights(layer: Any, copy: Any) -> None:
         setting = f"{weight.name.removesuffix('_kernel')}{INITIALIZER}"
         if before.get(setting) == after.get(setting):
             fresh.assign(weight)
+    if isinstance(copy, keras.layers.Normalization):  # which computes with copies of its weights
+        copy.finalize_state()

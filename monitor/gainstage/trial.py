@@ -6,7 +6,9 @@ model's weights and gets the same batches; what differs is what stands in the pl
 
 import logging
 import os
-from collections.abc import Sequence
+import random
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,18 +20,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gainstage.arms import Subject, chosen
 from gainstage.diagnosis.shield import exposed
 from gainstage.diagnosis.strength import ADAPTIVE
-from gainstage.examples import Examples, divided, examples_of
+from gainstage.examples import Examples, divided, drawn, examples_of
 from gainstage.finding import Finding
 from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
-from gainstage.options import Destination, check_names, destination
+from gainstage.options import Destination, check_names, destination, is_whole
 from gainstage.outcome import Contestant, Course, Trial
 from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.rehearsal import READ, Reader, Rehearsal
 from gainstage.surgery import layer_at, patch_of
 from gainstage.taps import tapped
-from gainstage.training import describe_training, environment, learning_rate
+from gainstage.training import describe_training, environment, learning_rate, optimizer_step
 from gainstage.workers import BESIDE
 
 log = logging.getLogger("gainstage")
@@ -71,9 +73,10 @@ def run_trial(
         model: Sequential or Functional, built and compiled. The copies start from its weights, and
             from a fresh optimizer of its kind.
         data: What to train on: (x, y) or (x, y, sample_weight) of arrays, or an iterable of such
-            batches, of which as many as there are steps are held in memory.
-        layer: Keras's path of the layer, or a finding, whose patch is tried as well.
-        validation_data: What to judge by, likewise; default: a fifth of `data`, not trained on.
+            batches, of which as many as there are steps, at most 1,500, are held in memory.
+        layer: Keras's path of the layer, or a finding, whose patch is executed and tried as well.
+        validation_data: What to judge by, likewise; default: a fifth of `data`, which the copies
+            are not trained on. Where the model was, pass examples that it has not seen.
         arms: Names of the arms to try, out of `arms.ARM_NAMES`; default: all that can be.
         strengths: A penalty is tried at these multiples of the strength computed for the layer.
         steps: Updates of each training; default: as many as `usual_steps` gives.
@@ -98,12 +101,17 @@ def run_trial(
         )
     counts = {"steps": steps, "seeds": seeds, "batch_size": batch_size}
     for name, value in counts.items():
-        if value is not None and value < 1:
+        if value is not None and not is_whole(value, least=1):
             raise ValueError(f"`{name}` must be a whole number from 1. Received: {value!r}.")
+    if validation_data is None and optimizer_step(model):
+        log.warning(
+            "gainstage: the model has been trained, perhaps on examples that this trial holds out "
+            'of `data`, which flatters the arm "nothing". Pass `validation_data`.'
+        )
     batches = steps or MOST_STEPS
     held = None if validation_data is None else examples_of(validation_data, batches)
     train, held_out = divided(examples_of(data, batches), held)
-    subject = _subject(model, layer, train, held_out, batch_size)
+    subject = _subject(model, layer, train, batch_size)
     entrants = {arm: arm.strengths(subject, strengths) for arm in chosen(arms, subject)}
     steps = steps or usual_steps(subject)
     points = sorted({*np.linspace(0, steps, MEASUREMENTS).round().astype(int).tolist()})
@@ -111,7 +119,7 @@ def run_trial(
     total = seeds * steps * sum(map(len, entrants.values()))
     interrupted = False
     try:
-        with _bar(progress) as bar:
+        with _bar(progress) as bar, _randomness_kept():
             shown = bar.add_task("Trial", total=total)
             for arm, given in entrants.items():
                 rehearsal = Rehearsal(model, arm, subject, held_out)
@@ -128,6 +136,7 @@ def run_trial(
                         )
                         for seed in range(seeds)
                     ]
+                del rehearsal  # before the next one's copies are made
     except KeyboardInterrupt:
         if not courses:
             raise
@@ -155,11 +164,32 @@ def usual_steps(subject: Subject) -> int:
 
 def _send(trial: Trial, run: str, goal: Destination) -> None:
     """To the server, or into the spool while there is none."""
-    recorder = Recorder(RunIdentity(run, PROJECT, (), {}, BESIDE), environment(), **vars(goal))
-    recorder.trial(trial)
-    if recorder.close("completed"):
+    try:
+        left = _delivered(trial, run, goal)
+    except OSError as error:  # of a spool that cannot be written: the trial is not lost for it
+        log.warning("gainstage: the trial was not sent. %s", error)
+        return
+    if left:
         command = sync_command(goal.url or "", goal.folder)
         log.warning("gainstage: the trial waits in %s. To send it: %s", goal.folder, command)
+
+
+def _delivered(trial: Trial, run: str, goal: Destination) -> int:
+    """How many messages are left in the spool."""
+    recorder = Recorder(RunIdentity(run, PROJECT, (), {}, BESIDE), environment(), **vars(goal))
+    recorder.trial(trial)
+    return recorder.close("completed")
+
+
+@contextmanager
+def _randomness_kept() -> Generator[None]:
+    """Keras draws the seeds of copies from Python's numbers: from the same ones in every trial."""
+    before = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 def _bar(shown: bool) -> Progress:
@@ -167,9 +197,7 @@ def _bar(shown: bool) -> Progress:
     return Progress(*columns, transient=True, disable=not shown)
 
 
-def _subject(
-    model: Any, layer: str | Finding, train: Examples, held_out: Examples, batch_size: int
-) -> Subject:
+def _subject(model: Any, layer: str | Finding, train: Examples, batch_size: int) -> Subject:
     """What the arms need to know of the layer."""
     target = layer_at(model, layer if isinstance(layer, str) else layer.layer)
     leaf = next((one for one in leaves(model, None, ()) if one.layer is target), None)
@@ -178,7 +206,7 @@ def _subject(
             f"`layer` must be a single layer. Received: {target.path}, which holds others: name "
             "one of them."
         )
-    rows, place, levels = Reader(model, leaf.layer).sample(held_out.at(slice(READ)).x)
+    rows, place, levels = Reader(model, leaf.layer).sample(drawn(train, READ).x)
     first = getattr(leaf.layer, "data_format", None) == "channels_first"
     patch = None
     if isinstance(layer, Finding) and layer.code:
@@ -189,7 +217,7 @@ def _subject(
         describe_training(model, batch_size, learning_rate(model)),
         levels,
         exposed(rows, place),
-        _input_mean(model, leaf, train.at(slice(CENTRED_ON)).x, axis=1 if first else -1),
+        _input_mean(model, leaf, drawn(train, CENTRED_ON).x, axis=1 if first else -1),
         1 if first else -1,
         patch,
     )

@@ -22,6 +22,7 @@ MAX_WHOLE = 2**53
 MAX_WORKER = 2**16
 MAX_ENTRIES = 256  # of tags, blocks, logs
 MAX_DEPTH = 16
+MAX_OUTCOMES = 2**16  # of a trial: 16 contestants, 10 seeds, 40 steps and 10 columns
 MAX_TREE = 10_000  # values in a configuration
 MAX_TEXT = 16_384
 
@@ -227,6 +228,14 @@ def _check_trial(gate: _Gate, message: wire.TrialResult, blocks: Blocks) -> None
     gate.names("A column", message.columns)
     for number in (*message.seeds, *message.steps):
         _whole("A seed or step", number)
+    for one in message.contestants:
+        if one.strength is not None and not 0 <= one.strength < math.inf:
+            raise _AdmissionError(
+                f"A strength is finite and not negative. Received: {one.strength}."
+            )
+    cells = math.prod(map(len, axes.values()))
+    if cells > MAX_OUTCOMES:
+        raise _AdmissionError(f"A trial has at most {MAX_OUTCOMES} outcomes. Received: {cells}.")
     if LOSS not in message.columns:
         raise _AdmissionError(
             f"The columns of a trial hold {LOSS!r}. Received: {_shown(message.columns)}."

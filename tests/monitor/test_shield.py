@@ -27,7 +27,7 @@ def prescribed(*, front: Any, **changes: Any) -> Any:
         ({"trainable": False}, WIDE, False),
         ({}, {**WIDE, "kernel_shape": (15, 8)}, False),
         ({}, {**WIDE, "kernel_shape": (3, 3, 16, 8)}, True),
-        ({}, {**WIDE, "kernel_shape": (64,)}, False),
+        ({}, {**WIDE, "kind": "LayerNormalization", "kernel_shape": (64,)}, False),
         ({}, {**WIDE, "inputs": ()}, False),
     ],
     ids=["trains", "frozen", "few features", "channels", "normalisation", "data"],

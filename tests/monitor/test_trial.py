@@ -1,5 +1,6 @@
 """Trials on real trainings: what each arm does, and that the user's model is left alone."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -93,15 +94,82 @@ def test_trial_is_the_same_when_it_is_repeated_whatever_was_drawn_in_between() -
     assert not np.array_equal(one, other)
 
 
-def test_loss_is_the_task_s_alone_whatever_the_penalty() -> None:
-    trial = tried(aligned(), arms=["activity"], strengths=(1.0,), steps=1, seeds=1)
+def test_loss_is_the_task_s_alone_whatever_penalties_the_model_has() -> None:
+    bare, penalised = aligned(), aligned()
+    penalised.get_layer("hidden").kernel.regularizer = keras.regularizers.L2(1.0)
+    penalised.get_layer("classes").activity_regularizer = keras.regularizers.L2(1.0)
 
-    penalised = trial.best("activity")
+    losses = [
+        tried(model, arms=[], steps=1, seeds=1).course(Contestant("nothing"), "loss")[0, 0]
+        for model in (bare, penalised)
+    ]
 
-    assert penalised is not None
-    assert (
-        trial.course(penalised, "loss")[0, 0] == trial.course(Contestant("nothing"), "loss")[0, 0]
+    assert losses[0] == losses[1]
+
+
+def test_weights_of_examples_count() -> None:
+    weight = np.where(Y == 1, 1.0, 0.0).astype(np.float32)
+
+    trial = run_trial(
+        aligned(), (X, Y, weight), layer="hidden", arms=[], steps=1, seeds=1, progress=False
     )
+    plain = tried(aligned(), arms=[], steps=1, seeds=1)
+
+    one, other = (each.course(Contestant("nothing"), "loss")[0, 0] for each in (trial, plain))
+    assert np.isfinite(one)
+    assert one != other
+
+
+def test_normalisation_that_was_adapted_goes_on_as_it_was() -> None:
+    normalisation = layers.Normalization()
+    normalisation.adapt(100 * X)
+    model = keras.Sequential(
+        [
+            layers.Input((64,)),
+            normalisation,
+            layers.Dense(4, activation="tanh", name="hidden"),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    held = (100 * X[:40], Y[:40])
+
+    trial = run_trial(
+        model,
+        (100 * X, Y),
+        validation_data=held,
+        layer="hidden",
+        arms=[],
+        steps=1,
+        seeds=1,
+        progress=False,
+    )
+
+    expected = model.evaluate(*held, verbose=0)
+    assert trial.course(Contestant("nothing"), "loss")[0, 0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.every_backend
+def test_random_numbers_of_the_user_are_as_if_there_had_been_no_trial() -> None:
+    model = aligned(dropout=True)
+    random.seed(5)
+    expected = random.random()
+
+    random.seed(5)
+    tried(model, arms=[], steps=1, seeds=1)
+
+    assert random.random() == expected
+
+
+def test_trained_model_without_other_examples_is_warned_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = aligned()
+    model.fit(X, Y, verbose=0)
+
+    tried(model, arms=[], steps=1, seeds=1)
+
+    assert "flatters the arm" in caplog.text
 
 
 def test_patch_of_a_finding_is_an_arm_of_its_own() -> None:
@@ -130,7 +198,7 @@ replacement = [
     assert first[1] < first[0] - 10
 
 
-def test_activity_penalty_wins_the_canonical_case_and_keeps_the_weights() -> None:
+def test_activity_penalty_beats_the_kernel_penalty_in_the_canonical_case() -> None:
     data, case = cases.load("digits"), cases.CANONICAL
     keras.utils.set_random_seed(0)
     model = cases.build(data, case, case.hidden())

@@ -35,7 +35,7 @@ def canonical(server: Running) -> Running:
     other = Trainer(run="other", project="vision", time=5_000.0)
     send(server.ws, [*other.opening(), other.quiet(3), other.run_end(frames=1)])
     beside = Trainer(attempt="trial", worker=BESIDE, time=6_000.0)
-    outcomes = [[[[0.25, 2.0]]], [[[0.75, np.nan]]]]
+    outcomes = [[[[0.25, np.nan]]], [[[0.75, 2.0]]]]
     assert send(server.ws, [beside.run_start(), beside.trial(outcomes), beside.run_end()]) == []
     return server
 
@@ -148,8 +148,8 @@ def test_trial_is_shown_with_its_ranking_and_leaves_the_run_as_it_was(canonical:
         ("nothing", 1),
         ("activity", 0),
     ]
-    assert nothing["outcomes"]["loss"] == [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
-    assert activity["outcomes"]["loss"][0] == ["NaN", "NaN", "NaN"]
+    assert activity["outcomes"]["loss"] == [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
+    assert nothing["outcomes"]["loss"][0] == ["NaN", "NaN", "NaN"]
     run = canonical.get(RUN).json()
     assert (run["project"], run["status"], run["step"]) == ("digits", "live", 40)
     assert canonical.get("/api/v1/runs/other/trials").json() == {"trials": []}

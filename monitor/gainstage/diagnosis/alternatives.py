@@ -94,7 +94,7 @@ OTHERS: dict[str, tuple[Means, ...]] = {
         Means(
             "activity penalty",
             "activity",
-            "Nor would an activity penalty make the input any quieter: the alignment stands "
+            "An activity penalty would not make the input any quieter: the alignment stands "
             "{activity:.0f} dB above its reference.",
             always=True,
         ),

@@ -13,17 +13,16 @@ from gainstage.wire import Row
 
 # Of fewer features, a normalisation over them leaves too little: of two, one sign.
 LEAST_FEATURES = 16
+# Layers whose kernel's last axis but one is that of the features.
+KINDS = {"Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"}
 
 
 def exposed(rows: Sequence[Row], place: int) -> bool:
-    """Whether layers that train feed the row at `place`, by as many features as can be normalised.
-
-    The kernel's last axis but one is that of the features.
-    """
-    shape = rows[place].kernel_shape
-    if len(shape) < 2 or shape[-2] < LEAST_FEATURES:
+    """Whether layers that train feed the row at `place`, by features enough to normalise."""
+    row = rows[place]
+    if row.kind not in KINDS or row.kernel_shape[-2] < LEAST_FEATURES:
         return False
-    waiting, before = list(rows[place].inputs), set[int]()
+    waiting, before = list(row.inputs), set[int]()
     while waiting:
         one = waiting.pop()
         if one not in before:

@@ -26,7 +26,8 @@ def _still(view: View, limit: float) -> Bools:
     expected &= not (blocking(view) | vanishing.symptom(view)).any()
     slow = (view["update_ratio"] < limit) & (view.path <= limit * view.steps)
     still = expected & slow & (view.samples >= WINDOW)
-    cut_off = (view["gradient_rms"] == 0) | (view["update_ratio"] == 0)
+    gradient = view["gradient_rms"]
+    cut_off = np.where(np.isnan(gradient), view["update_ratio"], gradient) == 0
     return still & (cut_off | (still | ~view.layout.trainable).all())
 
 

@@ -1,0 +1,102 @@
+"""Who wins a trial: rankings and sentences over outcomes made by hand."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from gainstage.charts import print_trial
+from gainstage.outcome import LEVELS, Contestant, Trial, more_is_better
+
+NOTHING, KERNEL = Contestant("nothing"), Contestant("kernel", 0.5)
+WEAK, STRONG = Contestant("activity", 0.01), Contestant("activity", 0.1)
+
+
+def trial(
+    scores: dict[Contestant, Sequence[float]],
+    metric: str = "accuracy",
+    losses: float | dict[Contestant, float] = 1.0,
+    *,
+    layer: str = "model/hidden",
+    interrupted: bool = False,
+) -> Trial:
+    """A trial of one measurement with the given finals, one for each seed."""
+    columns = ("loss", *([metric] if metric != "loss" else []), *LEVELS)
+    seeds = len(next(iter(scores.values())))
+    outcomes = np.zeros((len(scores), seeds, 1, len(columns)), np.float32)
+    for place, (one, finals) in enumerate(scores.items()):
+        outcomes[place, :, 0, 0] = losses if isinstance(losses, float) else losses.get(one, 1.0)
+        outcomes[place, :, 0, columns.index(metric)] = finals
+    return Trial(layer, tuple(scores), tuple(range(seeds)), (300,), columns, outcomes, interrupted)
+
+
+def test_each_arm_is_ranked_at_its_best_strength() -> None:
+    found = trial({NOTHING: [0.1] * 3, WEAK: [0.5] * 3, KERNEL: [0.7] * 3, STRONG: [0.9] * 3})
+
+    assert found.ranking == (STRONG, KERNEL, NOTHING)
+    assert (found.winner, found.best("activity"), found.best("centred")) == (STRONG, STRONG, None)
+
+
+def test_less_loss_is_better_where_there_is_no_metric_of_known_direction() -> None:
+    by_loss = trial({NOTHING: [2.0] * 3, WEAK: [1.0] * 3}, "loss")
+    unknown = trial({NOTHING: [9.0] * 3, WEAK: [1.0] * 3}, "mae", {NOTHING: 1.0, WEAK: 2.0})
+
+    assert (by_loss.metric, by_loss.winner) == ("loss", WEAK)
+    assert by_loss.lead(WEAK, NOTHING).mean == 1.0
+    assert (unknown.metric, unknown.winner) == ("loss", NOTHING)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "auc_1", "out_accuracy", "mean_io_u", "recall_12"])
+def test_more_of_these_metrics_is_better(metric: str) -> None:
+    assert more_is_better(metric)
+
+
+@pytest.mark.parametrize("metric", ["loss", "out_loss", "mae", "mean_squared_error", "pre_db"])
+def test_of_these_it_is_not_known_or_less_is_better(metric: str) -> None:
+    assert not more_is_better(metric)
+
+
+def test_what_diverged_is_last_even_with_a_finite_metric_and_told_apart() -> None:
+    scores = {NOTHING: [0.5] * 3, KERNEL: [0.9] * 3, WEAK: [0.8] * 3}
+
+    found = trial(scores, losses={KERNEL: float("nan")})
+
+    assert found.ranking[-1] == KERNEL
+    assert found.summary == (
+        "activity L2(0.01) is the best for model/hidden: accuracy 0.800 (0.800 to 0.800), "
+        "+0.300 over nothing, +0.300 over the next, nothing. Diverged: kernel L2(0.5)."
+    )
+
+
+def test_difference_that_not_every_seed_shows_is_none() -> None:
+    found = trial({NOTHING: [0.1] * 3, WEAK: [0.8, 0.8, 0.8], KERNEL: [0.9, 0.7, 0.7]})
+
+    assert found.summary.endswith("Not told apart from it over 3 seeds: kernel L2(0.5).")
+
+
+def test_few_seeds_tell_nothing_of_chance() -> None:
+    found = trial({NOTHING: [0.1, 0.1], WEAK: [0.8, 0.9]})
+
+    assert found.summary.endswith("Fewer than 3 seeds do not tell merit from chance.")
+
+
+def test_model_as_it_is_may_win() -> None:
+    found = trial({NOTHING: [0.9] * 3, WEAK: [0.8] * 3})
+
+    assert found.summary.startswith(
+        "Nothing tried is better for model/hidden than the model as it is: accuracy 0.900"
+    )
+
+
+def test_table_says_what_diverged_and_that_arms_are_missing_and_shows_names_as_they_are() -> None:
+    file = io.StringIO()
+    scores = {NOTHING: [0.5] * 3, WEAK: [float("nan")] * 3}
+
+    print_trial(trial(scores, layer="[/x]/hidden", interrupted=True), Console(file=file, width=100))
+
+    text = file.getvalue()
+    assert "[/x]/hidden after 300 steps" in text
+    assert "diverged" in text
+    assert "The trial was stopped: arms and strengths are missing." in text
