@@ -117,7 +117,9 @@ def test_command_of_gainstage_runs(example: Example) -> None:
         check=False,
     )
 
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.returncode == 0, ran.stderr
+    # TensorFlow says there what it found of the machine.
+    assert ran.stderr == "" or "trial" in arguments
 
 
 @pytest.mark.parametrize("example", commands("make"), ids=str)
