@@ -122,6 +122,7 @@ def run_trial(
         with _bar(progress) as bar, _randomness_kept():
             shown = bar.add_task("Trial", total=total)
             for arm, given in entrants.items():
+                random.seed(0)  # Keras draws what a patch begins anew from Python's numbers
                 rehearsal = Rehearsal(model, arm, subject, held_out)
                 for strength in given:
                     contestant = Contestant(arm.name, strength)
@@ -183,9 +184,8 @@ def _delivered(trial: Trial, run: str, goal: Destination) -> int:
 
 @contextmanager
 def _randomness_kept() -> Generator[None]:
-    """Keras draws the seeds of copies from Python's numbers: from the same ones in every trial."""
+    """The user's next model begins as it would have."""
     before = random.getstate()
-    random.seed(0)
     try:
         yield
     finally:
