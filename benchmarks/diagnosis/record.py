@@ -67,7 +67,7 @@ def record(family: Family, seed: int, folder: Path, patch: Finding | None = None
 
     With `patch`, the case is trained with the finding's code in place of its layer.
     """
-    name = f"{family.name}-{seed}".replace(" ", "-").replace(",", "")
+    name = stem(family, seed)
     if patch is not None:
         name = f"{name}-{zlib.crc32(patch.code.encode()):08x}"
     end = folder / f"{name}.json"
@@ -78,6 +78,11 @@ def record(family: Family, seed: int, folder: Path, patch: Finding | None = None
     (spool,) = folder.glob(f"{name}.0.*{SUFFIX}")
     made = msgspec.json.decode(end.read_bytes(), type=_End)
     return Recording(spool, made.loss, made.accuracy, frozenset(made.layers))
+
+
+def stem(family: Family, seed: int) -> str:
+    """How the files of the `seed`-th case of `family` begin."""
+    return f"{family.name}-{seed}".replace(" ", "-").replace(",", "")
 
 
 def drawn(family: Family, seed: int) -> Case:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.diagnosis.families import Family
-from benchmarks.diagnosis.record import BATCH, drawn
+from benchmarks.diagnosis.record import BATCH, drawn, stem
 from gainstage import Finding, run_trial
 from gainstage.outcome import Spread, more_is_better
 
@@ -46,7 +46,7 @@ class Tried(msgspec.Struct, frozen=True):
 def tried(family: Family, seed: int, finding: Finding, folder: Path) -> Tried:
     """The trial of the `seed`-th case of `family`, made where `folder` does not hold it."""
     code = zlib.crc32(f"{finding.layer}{finding.code}".encode())
-    path = folder / f"{family.name}-{seed}-trial-{code:08x}.json".replace(" ", "-").replace(",", "")
+    path = folder / f"{stem(family, seed)}-trial-{code:08x}.json"
     if not path.exists():
         path.write_bytes(msgspec.json.encode(_run(family, seed, finding)))
     return msgspec.json.decode(path.read_bytes(), type=Tried)

@@ -11,9 +11,8 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.contractions import contraction_of
-from gainstage.diagnosis.shield import eigenvalue
-from gainstage.diagnosis.strength import TARGET_DB, activity_penalty, amplitude, penalty
-from gainstage.diagnosis.view import REFERENCE_DB
+from gainstage.diagnosis.shield import loudest
+from gainstage.diagnosis.strength import activity_penalty, amplitude, penalty, safe_db
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Subject:
         layer: The user's layer.
         row: What is known of it.
         training: How the model is trained.
-        levels: Statistic id -> its value on the examples that are held out.
+        levels: Statistic id -> its value on examples that are trained on.
         exposed: Whether an activity penalty needs `diagnosis.shield` in front.
         input_mean: What enters, on average, [features] along `axis`; None: it is no signal.
         axis: The axis of features in what enters.
@@ -44,9 +43,8 @@ class Subject:
     def wanted_db(self) -> float:
         """The level at which the layer is safe: half its headroom, or unit rms without one."""
         function = TABLE.get(self.row.activation or "linear")
-        if function is None or function.headroom is None:
-            return REFERENCE_DB
-        return 20 * float(np.log10(function.headroom)) + TARGET_DB
+        headroom = function.headroom if function is not None else None
+        return safe_db(np.nan if headroom is None else 20 * float(np.log10(headroom)))
 
     @property
     def excess_db(self) -> float:
@@ -156,9 +154,9 @@ def _activity_strength(subject: Subject) -> float:
         subject.training,
         excess_db=subject.excess_db,
         target=amplitude(subject.wanted_db),
-        eigenvalue=eigenvalue(subject.row)
-        if subject.exposed
-        else subject.levels["input_eigenvalue"],
+        eigenvalue=loudest(
+            subject.row, subject.levels["input_eigenvalue"], shielded=subject.exposed
+        ),
     )
 
 

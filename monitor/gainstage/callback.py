@@ -17,7 +17,6 @@ from gainstage.cadence import Cadence
 from gainstage.finding import Finding
 from gainstage.frame import Table
 from gainstage.options import OVERHEAD, Options
-from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.refusals import Asked, UnwatchedError, refusal
 from gainstage.sampler import Sampler
@@ -270,13 +269,7 @@ class LayerMonitor(keras.callbacks.Callback):
                 over_budget=self._cadence.over_budget,
             )
         if left:
-            log.warning(
-                "gainstage: %d messages of run %s wait in %s. To send them later: %s",
-                left,
-                recorder.identity.run,
-                self._options.folder,
-                sync_command(self._options.url or "", self._options.folder),
-            )
+            log.warning("gainstage: %s", recorder.reminder(left))
 
     @_contained
     def _look(self, seen: peek.Seen, step: int | None = None) -> None:

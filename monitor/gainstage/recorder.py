@@ -14,6 +14,7 @@ from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
 from gainstage.measures import Meters
 from gainstage.outcome import Trial
+from gainstage.places import sync_command
 from gainstage.sample import Sample
 from gainstage.spool import SUFFIX, Spool
 from gainstage.statistics import BY_ID, GRADIENTS, IDS
@@ -70,7 +71,7 @@ class Recorder:
         self._meters = Meters(())
         self._validation: Meters | None = None
         self._exists: Bools = np.zeros((0, 0), bool)
-        self._url = url
+        self._url, self._folder = url, folder
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
         if url is not None:
@@ -184,6 +185,14 @@ class Recorder:
             interrupted=trial.interrupted,
         )
         self._append(message, {wire.OUTCOMES: trial.outcomes})
+
+    def reminder(self, left: int) -> str:
+        """What to tell of messages that are left in the spool, and how they are sent."""
+        command = sync_command(self._url or "", self._folder)
+        return (
+            f"{left} messages of run {self.identity.run} wait in {self._folder}. To send them "
+            f"later: {command}"
+        )
 
     def close(
         self, status: Literal["completed", "interrupted"], patience: float = DRAIN_SECONDS

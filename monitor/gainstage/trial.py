@@ -26,7 +26,6 @@ from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
 from gainstage.options import Destination, check_names, destination, is_whole
 from gainstage.outcome import Contestant, Course, Trial
-from gainstage.places import sync_command
 from gainstage.recorder import Recorder, RunIdentity
 from gainstage.rehearsal import READ, Reader, Rehearsal
 from gainstage.surgery import layer_at, patch_of
@@ -165,21 +164,16 @@ def usual_steps(subject: Subject) -> int:
 
 def _send(trial: Trial, run: str, goal: Destination) -> None:
     """To the server, or into the spool while there is none."""
+    identity = RunIdentity(run, PROJECT, (), {}, BESIDE)
     try:
-        left = _delivered(trial, run, goal)
+        recorder = Recorder(identity, environment(), **vars(goal))
+        recorder.trial(trial)
+        left = recorder.close("completed")
     except OSError as error:  # of a spool that cannot be written: the trial is not lost for it
         log.warning("gainstage: the trial was not sent. %s", error)
         return
     if left:
-        command = sync_command(goal.url or "", goal.folder)
-        log.warning("gainstage: the trial waits in %s. To send it: %s", goal.folder, command)
-
-
-def _delivered(trial: Trial, run: str, goal: Destination) -> int:
-    """How many messages are left in the spool."""
-    recorder = Recorder(RunIdentity(run, PROJECT, (), {}, BESIDE), environment(), **vars(goal))
-    recorder.trial(trial)
-    return recorder.close("completed")
+        log.warning("gainstage: %s", recorder.reminder(left))
 
 
 @contextmanager

@@ -341,4 +341,4 @@ def test_result_waits_in_the_spool_while_there_is_no_server(
     )
 
     assert [path.name.split(".")[0] for path in tmp_path.glob("*.spool")] == ["tried"]
-    assert "the trial waits in" in caplog.text
+    assert "messages of run tried wait in" in caplog.text

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gainstage.diagnosis.strength import TARGET_DB
-from gainstage.diagnosis.view import REFERENCE_DB, Bools, View
+from gainstage.diagnosis.strength import safe_db
+from gainstage.diagnosis.view import Bools, View
 from gainstage.finding import Alternative, Effect, Severity
 from gainstage.wire import Row, Training
 
@@ -44,7 +44,7 @@ class Case:
     @property
     def wanted_db(self) -> float:
         """Level at which the layer is safe: half its headroom, or unit rms where it has none."""
-        return self.headroom_db + TARGET_DB if np.isfinite(self.headroom_db) else REFERENCE_DB
+        return safe_db(self.headroom_db)
 
     @property
     def limit_db(self) -> float:

@@ -39,6 +39,9 @@ def shield(row: Row) -> Call:
     )
 
 
-def eigenvalue(row: Row) -> float:
-    """Behind the shield: the most that the loudest direction of inputs of unit rms can have."""
-    return row.fan_in or 1.0
+def loudest(row: Row, measured: float, *, shielded: bool) -> float:
+    """Energy of the input's loudest direction: `measured`, or the most that it is behind a shield.
+
+    Of inputs of unit rms, that is their number.
+    """
+    return row.fan_in or 1.0 if shielded else measured

@@ -105,6 +105,11 @@ def _summed(row: Row, training: Training) -> int:
     return positions * examples
 
 
+def safe_db(headroom_db: float) -> float:
+    """Level at which a layer is safe: half its headroom, or unit rms, 0 dB, where that is NaN."""
+    return headroom_db + TARGET_DB if math.isfinite(headroom_db) else 0.0
+
+
 def amplitude(decibels: float) -> float:
     """The rms whose level is `decibels`."""
     return 10 ** (decibels / 20)

@@ -8,7 +8,7 @@ from gainstage.diagnosis import alternatives
 from gainstage.diagnosis.carried import ACTIVITY, constraint, penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription, effects
-from gainstage.diagnosis.shield import eigenvalue, exposed, shield
+from gainstage.diagnosis.shield import exposed, loudest, shield
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.splitting import INERT, activation_of, bounded, misplaced
 from gainstage.diagnosis.strength import activity_bound, activity_penalty, amplitude
@@ -22,19 +22,19 @@ def prescribe(case: Case) -> Prescription:
     row, training = case.row, case.training
     excess = case["pre_db"] - case.wanted_db
     shielded = exposed(case.view.layout.rows, case.position)
-    loudest = eigenvalue(row) if shielded else case["input_eigenvalue"]
+    eigenvalue = loudest(row, case["input_eigenvalue"], shielded=shielded)
     strength = activity_penalty(
         row,
         training,
         excess_db=excess,
         target=amplitude(case.wanted_db),
-        eigenvalue=loudest,
+        eigenvalue=eigenvalue,
     )
     carried, wrong = penalties(row), misplaced(case)
     penalty, present = strengthened(
         None if wrong else carried.get(ACTIVITY),
         strength,
-        bound=activity_bound(row, training, loudest),
+        bound=activity_bound(row, training, eigenvalue),
     )
     initializer = row.arguments.get("kernel_initializer") if case.from_the_first else None
     changes: dict[str, Any] = {} if initializer is None else {"kernel_initializer": None}
