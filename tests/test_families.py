@@ -16,7 +16,7 @@ import tensorflow as tf
 from benchmarks.diagnosis.families import FAULTY, Case, Family
 from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.healthy import FAMILIES
-from benchmarks.diagnosis.healthy.reported import KINDS
+from benchmarks.diagnosis.healthy.kinds import COUNTS
 from benchmarks.diagnosis.record import drawn
 
 Array = npt.NDArray[Any]
@@ -250,4 +250,4 @@ def test_names_of_families_are_not_used_twice() -> None:
 
 
 def test_healthy_trainings_are_of_many_kinds() -> None:
-    assert sum(KINDS) == 172
+    assert sum(COUNTS) == 172

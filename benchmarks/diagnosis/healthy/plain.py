@@ -1,4 +1,4 @@
-"""Trainings without a fault on which thresholds may be chosen."""
+"""Plain trainings without a fault."""
 
 from typing import Any
 
@@ -118,7 +118,7 @@ def various(rng: Rng) -> Case:
     return case(task(rng), hidden(rng), OPTIMIZERS[rng.integers(len(OPTIMIZERS))](rng))
 
 
-CHOSEN: tuple[Family, ...] = (
+PLAIN: tuple[Family, ...] = (
     chosen("ReLU", tasks.digits, one_or_two("relu"), momentum),
     chosen("sigmoid", tasks.digits, one_or_two("sigmoid"), adam),
     chosen("tanh, table", tasks.table, one_or_two("tanh"), sgd),

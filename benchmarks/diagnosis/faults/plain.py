@@ -1,4 +1,4 @@
-"""The faults of the families on which thresholds may be chosen."""
+"""Faults of plain models: dense layers and convolutions, on data as it is usual."""
 
 from typing import Any
 
@@ -129,7 +129,7 @@ def detached(rng: Rng) -> list[Any]:
     return [*dense(rng, "relu", name=FAULTY), Detached(), *dense(rng, "relu")]
 
 
-CHOSEN: dict[str, tuple[Family, ...]] = {
+PLAIN: dict[str, tuple[Family, ...]] = {
     "activity": (
         chosen("coherent", tasks.features, faulty(dense, "sigmoid", coherent), momentum),
         chosen("coherent behind ReLU", generated.blobs, behind_relu, sgd),
