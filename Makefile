@@ -25,8 +25,13 @@ demo: .venv/.demo-stamp $(STATIC)/index.html
 test: .venv/.dev-stamp $(STATIC)/index.html
 	tools/test-programs
 	cd dashboard && ../tools/npm test
-	$(BIN)/pytest
-	$(MAKE) --jobs=2 --output-sync=target test-jax test-torch
+	$(MAKE) --jobs=2 --output-sync=target test-monitor test-rest test-jax test-torch
+
+test-monitor: .venv/.dev-stamp
+	$(BIN)/pytest tests/monitor
+
+test-rest: .venv/.dev-stamp
+	$(BIN)/pytest --ignore=tests/monitor
 
 test-jax test-torch: test-%: .venv/.dev-stamp
 	KERAS_BACKEND=$* $(BIN)/pytest -m every_backend

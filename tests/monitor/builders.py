@@ -61,7 +61,7 @@ GUILTY: Mapping[str, Mapping[str, float]] = {
     "kernel": {**LOUD, "gain_db": 30.0},
     "input": {**LOUD, "input_db": 30.0, "input_rms": 31.6},
     "bias": {**LOUD, "bias_db": 30.0},
-    "dead": {**CALM, "dead_units": 0.9},
+    "dead": {**CALM, "dead_units": 1.0},
     "nonfinite": {**CALM, "nonfinite_rate": 0.1},
     "over_regularized": {**CALM, "pre_std": 0.01, "penalty_ratio": 2.0},
     "exploding": {**CALM, "gradient_ratio": 1e4},

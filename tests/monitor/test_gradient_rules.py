@@ -76,8 +76,23 @@ def test_weights_that_have_moved_before_are_not_untrained() -> None:
     assert symptoms(seen(state, *still)) == [[]]
 
 
+@pytest.mark.parametrize(("step", "found"), [(399, []), (401, ["untrained"])])
+def test_rate_that_has_come_to_nothing_early_leaves_weights_untrained(
+    step: int, found: list[str]
+) -> None:
+    paced = [sample(at, CALM, learning_rate=0.01) for at in range(0, 101, 5)]
+    state, _ = fold(begin(schema()), *paced)
+
+    seen_then = seen(state, *sample(step, GUILTY["untrained"], learning_rate=0.0))
+
+    assert symptoms(seen_then) == [found]
+    if found:
+        remedy = BY_VERDICT["untrained"].prescribe(Case(seen_then, 0)).remedy
+        assert "301 steps ago the learning rate fell below 0.001 of the 0.01" in remedy
+
+
 def test_penalty_is_no_fault_while_the_layer_is_saturated_or_audible() -> None:
-    pressed = {**GUILTY["over_regularized"], "penalty_ratio": 100.0}
+    pressed = {**GUILTY["over_regularized"], "penalty_ratio": 4.0}
 
     assert symptoms(view({**pressed, "pre_std": 0.3})) == [[]]
     assert (
@@ -92,6 +107,17 @@ def test_penalty_is_no_fault_while_the_layer_is_saturated_or_audible() -> None:
             )
         )[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "found"), [(0.5, ["over_regularized"]), (0.005, []), (0.0005, ["vanishing"])]
+)
+def test_penalty_that_outweighs_a_gradient_that_arrives_is_a_fault_by_itself(
+    ratio: float, found: list[str]
+) -> None:
+    outweighed = {**CALM, "penalty_ratio": 6.0, "gradient_ratio": ratio}
+
+    assert symptoms(view(outweighed)) == [found]
 
 
 def test_weight_decay_presses_as_a_penalty_does() -> None:

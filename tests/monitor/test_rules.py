@@ -123,15 +123,29 @@ def test_cause_holds_until_another_stands_well_above_it() -> None:
     assert not holds(20 + TAKEOVER_DB + 0.01)
 
 
-def test_dead_needs_more_than_three_quarters_of_the_units() -> None:
-    shares = [dead.DEAD_SHARE, dead.DEAD_SHARE + 0.01]
+@pytest.mark.parametrize(("units", "share"), [(256, 0.75), (64, 0.75), (32, 0.85), (8, 0.99)])
+def test_dead_needs_more_units_than_die_by_chance(units: int, share: float) -> None:
+    wide = row(output_shape=(units,))
 
-    assert [symptoms(view({**CALM, "dead_units": share})) for share in shares] == [[[]], [["dead"]]]
+    def found(dead_units: float) -> list[list[str]]:
+        return symptoms(view({**CALM, "dead_units": dead_units}, rows=[wide]))
+
+    assert (found(share), found(share + 0.01)) == ([[]], [["dead"]])
 
 
 def test_dead_needs_a_whole_window_of_samples() -> None:
     assert symptoms(view(GUILTY["dead"], samples=WINDOW - 1)) == [[]]
     assert symptoms(view(GUILTY["dead"], samples=WINDOW)) == [["dead"]]
+
+
+@pytest.mark.parametrize(("zeros", "found"), [(0.99, []), (1.0, ["dead"])])
+def test_layer_that_puts_out_nothing_but_zeros_is_dead_at_once(
+    zeros: float, found: list[str]
+) -> None:
+    seen = view({**CALM, "zero_rate": zeros}, samples=1)
+
+    assert symptoms(seen) == [found]
+    assert ("puts out 0 for whatever comes in" in dead.RULE.summary(Case(seen, 0))) == bool(found)
 
 
 def test_dead_holds_down_to_half() -> None:

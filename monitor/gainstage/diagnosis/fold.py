@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.rules import RULES, RULES_VERSION
-from gainstage.diagnosis.view import COLUMNS, SLOWER, Floats, Layout, View
+from gainstage.diagnosis.view import COLUMNS, CRAWL, SLOWER, Floats, Layout, View
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
 
@@ -32,6 +32,8 @@ class State:
         step: Optimizer step of the newest of them.
         slower: [rows, statistics of blocks that not every frame has], as they last were.
         path: [rows], how far the weights have moved; as in `View`.
+        peak_rate: The highest learning rate so far.
+        paced: The newest step at a rate that is worth mentioning beside it.
         held: [rules, rows], samples in a row with the symptom.
         onset: [rules, rows], step at which the symptom began.
         cleared: Row -> samples in a row without the symptom of its open finding.
@@ -45,6 +47,8 @@ class State:
     step: int = 0
     slower: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     path: Floats = field(default_factory=lambda: np.zeros(0))
+    peak_rate: float = 0.0
+    paced: int = 0
     held: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     onset: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     cleared: dict[int, int] = field(default_factory=dict)
@@ -97,6 +101,8 @@ def advance(
         step=frame.step,
         slower=view.values[:, SLOWER:],
         path=view.path,
+        peak_rate=view.peak_rate,
+        paced=frame.step - view.crawled,
     )
     with np.errstate(invalid="ignore"):  # levels of silence and of overflow are infinite
         return _judge(state, view, frame.step)
@@ -107,13 +113,18 @@ def seen(state: State, frame: wire.Frame, blocks: dict[str, wire.FloatBlock]) ->
     values = state.layout.matrix(blocks, state.slower)
     # The first sample has no step before it, and its rows no ratio.
     moved = np.nan_to_num(values[:, COLUMNS["update_ratio"]], nan=0.0)
+    rate = frame.logs.get("learning_rate", state.layout.schema.training.learning_rate)
+    peak = max(state.peak_rate, rate or 0.0)
+    paced = (rate or 0.0) >= CRAWL * peak or not state.samples
     return View(
         state.layout,
         values,
         samples=state.samples + 1,
         steps=frame.step - state.first_step if state.samples else 0,
         path=state.path + moved * max(0, frame.step - state.step),
-        rate=frame.logs.get("learning_rate", state.layout.schema.training.learning_rate),
+        rate=rate,
+        peak_rate=peak,
+        crawled=0 if paced else frame.step - state.paced,
         blocks=frozenset(blocks),
     )
 
@@ -220,6 +231,8 @@ class _Checkpoint(_Version, frozen=True):
     step: int
     slower: list[list[float]]
     path: list[float]
+    peak_rate: float
+    paced: int
     held: list[list[int]]
     onset: list[list[int]]
     cleared: dict[int, int]
@@ -238,6 +251,8 @@ def dump_state(state: State) -> bytes:
             state.step,
             state.slower.tolist(),
             state.path.tolist(),
+            state.peak_rate,
+            state.paced,
             state.held.tolist(),
             state.onset.tolist(),
             state.cleared,
@@ -267,6 +282,8 @@ def load_state(data: bytes) -> State:
         saved.step,
         np.array(saved.slower, np.float64).reshape(-1, len(COLUMNS) - SLOWER),
         np.array(saved.path, np.float64),
+        saved.peak_rate,
+        saved.paced,
         np.array(saved.held, np.int64).reshape(len(RULES), -1),
         np.array(saved.onset, np.int64).reshape(len(RULES), -1),
         saved.cleared,

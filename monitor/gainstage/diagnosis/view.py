@@ -23,6 +23,8 @@ LEAST_LIMIT_DB = 9.5
 # Gates saturate when they have learned to open and close. At four times the edge, they do whatever
 # comes in.
 GATE_MARGIN_DB = 12.0
+# Below that part of the highest learning rate, steps are of no account: schedules end there.
+CRAWL = 1e-3
 # A statistic's place among the columns of a view: those of every block, one block after the other.
 COLUMNS = {id: place for place, id in enumerate(id for ids in BLOCKS.values() for id in ids)}
 # The first of those of other blocks than LAYERS, which every frame has.
@@ -64,6 +66,10 @@ class Layout:
         self.judged: Bools = np.array([not row.unjudged for row in self.rows], bool)
         # Parts of recurrent layers.
         self.gates: Bools = np.array([row.state_fan_in is not None for row in self.rows], bool)
+        # The last axis of what a row puts out.
+        self.units: Floats = np.array(
+            [(row.output_shape or (1,))[-1] or 1 for row in self.rows], float
+        )
         self.nonlinear: Bools = np.array([row.activation not in LINEAR for row in self.rows], bool)
         self.headroom_db: Floats = 20 * np.log10(
             np.array([np.nan if value is None else value for value in headrooms], float)
@@ -98,6 +104,8 @@ class View:
         path: [rows], how far each row's weights have moved in them, in units of their size: the
             sum of what they moved between samples.
         rate: The learning rate; None where it is not known.
+        peak_rate: The highest one so far.
+        crawled: Optimizer steps since the rate was last above CRAWL of that.
         blocks: The names of the blocks that were sampled this time.
     """
 
@@ -107,6 +115,8 @@ class View:
     steps: int
     path: Floats
     rate: float | None = None
+    peak_rate: float = 0.0
+    crawled: int = 0
     blocks: frozenset[str] = frozenset(BLOCKS)
 
     def __getitem__(self, statistic: str) -> Floats:

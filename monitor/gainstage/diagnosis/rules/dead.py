@@ -5,13 +5,17 @@ import numpy as np
 from gainstage.diagnosis.rule import Case, Prescription, Rule, effects
 from gainstage.diagnosis.scaling import standardising
 from gainstage.diagnosis.source import layer, replacement
-from gainstage.diagnosis.view import Bools, View
+from gainstage.diagnosis.view import Bools, Floats, View
 from gainstage.windows import WINDOW
 
 # Behind inputs that are all positive, a ReLU layer loses about half of its units at once, by the
 # sign of their weights' sum, and learns well with the rest (44 to 55 % of 64 units in the healthy
-# ReLU cases of `cases.py`). Three quarters are four standard deviations of that away.
+# ReLU cases of `cases.py`). Three quarters are four standard deviations of that away; of fewer than
+# 64 units, four standard deviations are more.
 DEAD_SHARE = 0.75
+DEVIATIONS = 4.0
+# Above this share of a layer's units are all of them.
+ALL = 0.999
 CLOSING_SHARE = 0.5
 # At ten times the unit rms that initializers and learning rates are made for, a step moves what a
 # unit puts out a hundred times as far: the first ones throw it past its zero for good, and would
@@ -31,16 +35,20 @@ def hears(view: View) -> Bools:
         return ~(20 * np.log10(view["input_std"]) < SILENT_DB)
 
 
-def _dead(view: View, share: float) -> Bools:
-    if view.samples < WINDOW:
-        return np.zeros_like(view.layout.judged)
-    constant = view.layout.nonlinear & (view["dead_units"] > share)
-    return view.layout.judged & constant & hears(view)
+def _silent(view: View) -> Bools:
+    """[rows]: every value of every unit is 0, for which one sample is enough."""
+    return view["zero_rate"] == 1
+
+
+def _dead(view: View, share: Floats | float) -> Bools:
+    constant = (view["dead_units"] > share) & (view.samples >= WINDOW)
+    return view.layout.judged & view.layout.nonlinear & (constant | _silent(view)) & hears(view)
 
 
 def symptom(view: View) -> Bools:
-    """[rows]: more than three quarters of the units are constant over a whole window of samples."""
-    return _dead(view, DEAD_SHARE)
+    """[rows]: too many units are constant over a whole window of samples, or all of them are 0."""
+    by_chance = (1 + DEVIATIONS / np.sqrt(view.layout.units)) / 2
+    return _dead(view, np.clip(by_chance, DEAD_SHARE, ALL))
 
 
 def holds(view: View) -> Bools:
@@ -56,6 +64,8 @@ def limits(case: Case) -> dict[str, float | None]:
 
 def summary(case: Case) -> str:
     """What, and how much of it."""
+    if _silent(case.view)[case.position]:
+        return f"{case.row.path} puts out 0 for whatever comes in: no gradient passes through it."
     return (
         f"{case['dead_units']:.0%} of the units of {case.row.path} put out one and the same value "
         f"in each of the last {WINDOW} samples, whatever came in. They died before the step that "
@@ -126,8 +136,10 @@ RULE = Rule(
     title="Dead units",
     meaning="Units put out the same value whatever comes in.",
     threshold=(
-        f"More than {DEAD_SHARE:.0%} of the units are constant over the last {WINDOW} samples; "
-        f"closes at {CLOSING_SHARE:.0%}. Not where what enters has a spread below "
+        f"More than {DEAD_SHARE:.0%} of the units (of fewer than 64, {DEVIATIONS:g} standard "
+        f"deviations above a half, or all) are constant over the last {WINDOW} samples, or every "
+        "value that the layer puts out is 0, in 3 samples in a row; closes at "
+        f"{CLOSING_SHARE:.0%}. Not where what enters has a spread below "
         f"{SILENT_DB:g} dB. About half die harmlessly behind all-positive inputs."
     ),
     symptom=symptom,

@@ -8,6 +8,7 @@ from gainstage.diagnosis.carried import ACTIVITY, Penalty, penalties
 from gainstage.diagnosis.insides import whole
 from gainstage.diagnosis.overload import still_overloaded
 from gainstage.diagnosis.rule import Case, Prescription, Rule
+from gainstage.diagnosis.rules import vanishing
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.strength import (
     HOLDING_STEPS,
@@ -21,6 +22,11 @@ from gainstage.diagnosis.view import Bools, Floats, View
 # What penalties ask is then a third of all that is asked of the weights. Where training works they
 # asked for a tenth to a quarter, with L2(0.01) of every kernel.
 RIVALS = 0.5
+# At such a multiple of the data's gradient, penalties alone decide where weights go. With penalties
+# of any use it stayed below 1 in two samples in a row, behind patches as well as in healthy
+# trainings: where weights come to rest, both gradients are the same.
+OUTWEIGHS = 5.0
+CLOSING_OUTWEIGHS = 2.0
 # A quarter of unit spread. A layer that a penalty only keeps within its headroom is louder, however
 # large the penalty's part in the gradient is.
 QUIET_DB = -12.0
@@ -51,20 +57,27 @@ def _spread(view: View) -> Floats:
     return np.where(np.isnan(of_pre), view["output_std"], of_pre)
 
 
-def _pressed(view: View, quiet_db: float) -> Bools:
+def _quiet(view: View, limit_db: float) -> Bools:
     with np.errstate(divide="ignore"):
-        quiet = 20 * np.log10(_spread(view)) < quiet_db
-    return quiet & (pressure(view) > RIVALS) & ~still_overloaded(view)
+        return 20 * np.log10(_spread(view)) < limit_db
+
+
+def _pressed(view: View, quiet_db: float, outweighs: float) -> Bools:
+    silenced = _quiet(view, quiet_db) & (pressure(view) > RIVALS)
+    # Where hardly any gradient of the data arrives, anything outweighs it.
+    arrives = ~(view["gradient_ratio"] < vanishing.CLOSING) & (view["gradient_rms"] > 0)
+    outweighed = arrives & (view["penalty_ratio"] > outweighs)
+    return (silenced | outweighed) & ~still_overloaded(view)
 
 
 def symptom(view: View) -> Bools:
-    """[rows]: pressed by a penalty, and all but silent."""
-    return _pressed(view, QUIET_DB)
+    """[rows]: pressed by a penalty, and all but silent, or about to be."""
+    return _pressed(view, QUIET_DB, OUTWEIGHS)
 
 
 def holds(view: View) -> Bools:
     """[rows]: still pressed, and not yet audible."""
-    return _pressed(view, CLOSING_DB)
+    return _pressed(view, CLOSING_DB, CLOSING_OUTWEIGHS)
 
 
 def limits(case: Case) -> dict[str, float | None]:
@@ -85,6 +98,8 @@ def summary(case: Case) -> str:
         what = f"{names} ask {case['penalty_ratio']:.1f} times of its weights what the data ask"
     else:
         what = f"the optimizer's weight decay makes up {pressure_of(case):.0%} of what moves it"
+    if not _quiet(case.view, QUIET_DB)[case.position]:
+        return f"{case.row.path} follows its penalties rather than the data: {what}."
     return f"{case.row.path} is all but silent, with a spread of {spread:.2g}: {what}."
 
 
@@ -171,7 +186,9 @@ RULE = Rule(
     threshold=(
         f"The penalties' gradient is above {RIVALS:g} of the data's, or weight decay above that "
         f"share of what moves the weights, and the spread of the pre-activation is below "
-        f"{QUIET_DB:g} dB, in 2 samples of the gradient in a row; closes above {CLOSING_DB:g} dB. "
+        f"{QUIET_DB:g} dB; or the penalties' gradient is above {OUTWEIGHS:g} times the data's, "
+        "where that has not vanished; in 2 samples of the gradient in a row. Closes above "
+        f"{CLOSING_DB:g} dB and below {CLOSING_OUTWEIGHS:g} times. "
         "Not before the layer is back inside its headroom: a saturated layer has hardly any "
         "gradient of the data, and a penalty that is right outweighs it."
     ),
