@@ -20,6 +20,7 @@ from benchmarks.diagnosis.score import (
     by_family,
     compared,
     contested,
+    diverged,
     false_alarms,
     helped,
     macro_f1,
@@ -104,6 +105,7 @@ def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:
         cured=cured,
         runs=applied,
         tried=trial,
+        failed=recording.failed,
         peers=alarms(recording),
     )
 
@@ -126,6 +128,7 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
         told |= {name: str(tool) for name, tool in compared(rows).items()}
     if any(row.expected == HEALTHY for row in rows):
         told["healthy trainings with an alarm"] = str(false_alarms(rows))
+        told["trainings without a fault that failed, and are left out"] = str(diverged(rows))
     return told
 
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.diagnosis.families import Case, Family
+from benchmarks.diagnosis.tasks import Task
 from gainstage import Finding, LayerMonitor, apply, wire
 from gainstage.spool import SUFFIX, Spool
 
@@ -21,6 +22,10 @@ BATCH = 32
 EVERY = 10
 # 30 samples: what is found later than that was not found early.
 STEPS = 300
+# Examples by which it is told whether a model has learned anything.
+SHOWN = 512
+# A model that cannot do a task, or has not begun to, is about as bad as a constant, not that bad.
+WORSE = 1.5
 # Nobody listens there: what is recorded stays in the spool.
 NOWHERE = "http://127.0.0.1:9"
 
@@ -31,12 +36,14 @@ class Recording:
 
     Attributes:
         layers: Names of the model's layers.
+        failed: Whether the model ended worse than one that says the same of every example.
     """
 
     spool: Path
     loss: float | None
     accuracy: float | None
     layers: frozenset[str]
+    failed: bool = False
 
     @property
     def quality(self) -> float | None:
@@ -60,6 +67,7 @@ class _End(msgspec.Struct):
     loss: float | None  # on held-out examples; None: not finite
     accuracy: float | None
     layers: list[str]
+    failed: bool = False
 
 
 def record(family: Family, seed: int, folder: Path, patch: Finding | None = None) -> Recording:
@@ -77,7 +85,7 @@ def record(family: Family, seed: int, folder: Path, patch: Finding | None = None
         end.write_bytes(msgspec.json.encode(_train(family, seed, name, folder, patch)))
     (spool,) = folder.glob(f"{name}.0.*{SUFFIX}")
     made = msgspec.json.decode(end.read_bytes(), type=_End)
-    return Recording(spool, made.loss, made.accuracy, frozenset(made.layers))
+    return Recording(spool, made.loss, made.accuracy, frozenset(made.layers), made.failed)
 
 
 def stem(family: Family, seed: int) -> str:
@@ -110,4 +118,21 @@ def _train(family: Family, seed: int, name: str, folder: Path, patch: Finding | 
     found = model.evaluate(task.test_x, task.test_y, verbose=0, return_dict=True)
     loss = float(found["loss"])
     names = [layer.name for layer in model.layers]
-    return _End(loss if math.isfinite(loss) else None, found.get("accuracy"), names)
+    end = loss if math.isfinite(loss) else None
+    return _End(end, found.get("accuracy"), names, failed(model, task))
+
+
+def failed(model: Any, task: Task) -> bool:
+    """Whether what `model` says of what it was trained on is WORSE times as bad as a constant.
+
+    The constant is the mean, or how frequent each class is.
+    """
+    x, y = task.x[:SHOWN], task.y[:SHOWN]
+    said = model.predict(x, verbose=0)
+    if task.classes:
+        frequent = np.bincount(y, minlength=task.classes)[y] / len(y)
+        loss = -np.log(np.maximum(said[np.arange(len(y)), y], np.finfo(np.float32).tiny)).mean()
+        constant = -np.log(frequent).mean()
+    else:
+        loss, constant = np.square(said.ravel() - y).mean(), np.var(y)
+    return not loss <= WORSE * constant

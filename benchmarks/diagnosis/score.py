@@ -30,6 +30,7 @@ class Row:
         runs: Whether the patch can be applied, if there is one.
         cured: Whether no finding of that verdict is open at the end of that.
         tried: What came out of a trial of the first finding's layer, if there was one.
+        failed: Whether the model ended worse than a constant answer.
         peers: Tool -> the verdicts that its first alarm could mean; empty: it raised none.
     """
 
@@ -47,6 +48,7 @@ class Row:
     cured: bool | None = None
     runs: bool | None = None
     tried: Tried | None = None
+    failed: bool = False
     peers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -102,9 +104,14 @@ def share(count: int, of: int) -> Figure:
     return Figure(count / of, float(bounds.low), float(bounds.high))
 
 
+def diverged(rows: Sequence[Row]) -> int:
+    """Trainings that no fault was put into, and that failed all the same: not healthy ones."""
+    return sum(row.failed for row in rows if row.expected == HEALTHY)
+
+
 def false_alarms(rows: Sequence[Row]) -> Figure:
     """Healthy trainings of which something is said."""
-    healthy = [row for row in rows if row.expected == HEALTHY]
+    healthy = [row for row in rows if row.expected == HEALTHY and not row.failed]
     return share(sum(row.found != HEALTHY for row in healthy), len(healthy))
 
 
