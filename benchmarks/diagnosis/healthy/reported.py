@@ -1,5 +1,119 @@
 """Trainings without a fault of which figures are reported."""
 
-from benchmarks.diagnosis.families import Family
+from benchmarks.diagnosis import signals
+from benchmarks.diagnosis.families import (
+    SGD,
+    Case,
+    Family,
+    adagrad,
+    adam,
+    adamw,
+    case,
+    lion,
+    momentum,
+    nadam,
+    rate,
+    reported,
+    rmsprop,
+    sgd,
+)
+from benchmarks.diagnosis.healthy import branched as forms
+from benchmarks.diagnosis.healthy.architectures import embedded, one_of
+from benchmarks.diagnosis.healthy.kinds import ADAPTIVE, Group
+from benchmarks.diagnosis.signals import standard
+from benchmarks.diagnosis.tasks import Rng
 
-REPORTED: tuple[Family, ...] = ()
+beats, bearings, sensors, visitors, chirps, cells, pairs, applicants = (
+    standard(make)
+    for make in (
+        signals.beats,
+        signals.bearings,
+        signals.sensors,
+        signals.visitors,
+        signals.chirps,
+        signals.cells,
+        signals.pairs,
+        signals.applicants,
+    )
+)
+gentle = rate(SGD, 2e-3, 5e-3, momentum=0.9)
+GROUPS = (
+    Group(
+        (beats, bearings, sensors, visitors),
+        (
+            forms.inception,
+            forms.dilated,
+            forms.gated_waves,
+            forms.stacked,
+            forms.u_shaped,
+            forms.weighted,
+            forms.squeezed,
+        ),
+        (gentle, *ADAPTIVE),
+    ),
+    Group(
+        (chirps, cells, pairs),
+        (
+            forms.mixed_filters,
+            forms.excited_images,
+            forms.grouped,
+            forms.dense_images,
+            forms.u_shaped_images,
+            forms.learned_slopes,
+        ),
+        (gentle, *ADAPTIVE),
+    ),
+    Group(
+        (signals.spellings, signals.subjects),
+        tuple(
+            embedded(form)
+            for form in (forms.many_lengths, forms.attended, forms.gated_words, forms.both_ways)
+        ),
+        ADAPTIVE,
+    ),
+    Group(
+        (applicants,),
+        (
+            forms.wide_and_deep,
+            forms.highways,
+            forms.maxout,
+            forms.experts,
+            forms.hourglass,
+            forms.dense_net,
+            forms.parametric,
+            forms.spectral,
+            forms.crossed,
+        ),
+        (sgd, momentum, adagrad, *ADAPTIVE),
+    ),
+)
+# What a group is drawn by: how many kinds of training it has.
+COUNTS = [len(group.tasks) * len(group.forms) for group in GROUPS]
+
+
+def of_every_sort(rng: Rng) -> Case:
+    """A training of any of the kinds."""
+    group = GROUPS[int(rng.choice(len(GROUPS), p=[count / sum(COUNTS) for count in COUNTS]))]
+    task, hidden, optimizer = (
+        one_of(rng, *them) for them in (group.tasks, group.forms, group.optimizers)
+    )
+    return case(task(rng), hidden(rng), optimizer(rng))
+
+
+REPORTED: tuple[Family, ...] = (
+    reported("filters of many lengths", beats, forms.inception, adam),
+    reported("dilated, causal", bearings, forms.dilated, adamw),
+    reported("gated filters", sensors, forms.gated_waves, gentle),
+    reported("two recurrent, normalised", visitors, forms.stacked, nadam),
+    reported("U over time", bearings, forms.u_shaped, rmsprop),
+    reported("squeeze and excitation", chirps, forms.excited_images, lion),
+    reported("groups of channels", cells, forms.grouped, adamw),
+    reported("dense net of images", pairs, forms.dense_images, adam),
+    reported("words by attention", signals.subjects, embedded(forms.attended), nadam),
+    reported("letters, both ways", signals.spellings, embedded(forms.both_ways), adam),
+    reported("wide and deep", applicants, forms.wide_and_deep, momentum),
+    reported("mixture of experts", applicants, forms.experts, rmsprop),
+    reported("highways", applicants, forms.highways, sgd),
+    reported("largest of some", applicants, forms.maxout, adagrad),
+    Family("trainings of every sort", True, of_every_sort),
+)
