@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.contractions import contraction_of
+from gainstage.copies import copied
 from gainstage.diagnosis.shield import loudest
 from gainstage.diagnosis.strength import activity_penalty, amplitude, penalty, safe_db
 
@@ -54,7 +55,7 @@ class Subject:
 
     def copy(self) -> Any:
         """Another layer like it."""
-        return type(self.layer).from_config(self.layer.get_config())
+        return copied(self.layer)
 
 
 Strength = Callable[[Subject], float]

@@ -16,6 +16,8 @@ from gainstage.probe import Probe
 from gainstage.statistics import INDEX
 from gainstage.surgery import like, replaced
 
+tree: Any = keras.tree
+
 # Held-out examples that the layer's levels are read from.
 READ = 128
 # Held-out examples that are evaluated at once.
@@ -37,7 +39,7 @@ class Rehearsal:
     """
 
     def __init__(self, model: Any, arm: Arm, subject: Subject, held_out: Examples) -> None:
-        self.arm, self._held_out = arm, held_out
+        self.arm, self._held_out = arm, tree.map_structure(_as_evaluated, held_out.parts)
         self._read = drawn(held_out, READ).x
         self._model, self._layer = _copy(model, arm, subject)
         self._judge, judged = _copy(model, arm, subject)
@@ -82,7 +84,7 @@ class Rehearsal:
     def _measured(self) -> dict[str, float]:
         """The task's loss and metrics, and the layer's levels, now."""
         self._judge.set_weights(self._model.get_weights())
-        x, y, *weight = self._held_out.parts
+        x, y, *weight = self._held_out
         figures = self._judge.evaluate(
             x,
             y,
@@ -99,7 +101,18 @@ def _copy(model: Any, arm: Arm, subject: Subject) -> tuple[Any, Any]:
     """A copy of `model` with the arm's layers in place of the subject, and the layer among them."""
     layers = arm.layers(subject)
     copy = replaced(model, subject.row.path, layers)
+    if not copy.compiled:
+        raise ValueError(
+            "Expected a model whose copies are compiled as it is. Received: "
+            f"{type(model).__name__}, which has its own `compile`: give it `get_compile_config` "
+            "and `compile_from_config` as well."
+        )
     return copy, like(subject.layer, layers)
+
+
+def _as_evaluated(array: Any) -> Any:
+    """As `evaluate` takes it, which fails on strings of NumPy's."""
+    return keras.ops.convert_to_tensor(array) if array.dtype.kind in "OSU" else array
 
 
 class Reader:

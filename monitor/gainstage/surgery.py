@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from gainstage.copies import copied, is_graph, rebuilt
 from gainstage.diagnosis.source import UNKNOWN
 from gainstage.finding import Finding
 from gainstage.layers import runs_a_loop
@@ -18,8 +19,8 @@ def apply(finding: Finding, model: Any) -> Any:
 
     The copy has the weights of `model`, but for those that the patch begins anew: weights whose
     initializer it changes are drawn again. Where the patch is more than one layer, they come as a
-    `keras.Sequential` of the layer's name. What `model` was compiled with, the copy is too; its
-    optimizer starts without a memory.
+    `keras.Sequential` of the layer's name. What `model` was compiled with, the copy is too, unless
+    its class has a `compile` of its own; its optimizer starts without a memory.
 
     The patch is Python, and is executed: apply only findings of your own monitor.
 
@@ -29,7 +30,8 @@ def apply(finding: Finding, model: Any) -> Any:
 
     Raises:
         ValueError: There is no patch, the layer is not found, or the model cannot be rebuilt from
-            its layers.
+            its layers: it is neither, or its class has a `train_step` or the like and a constructor
+            that takes something else than layers.
     """
     layer = layer_at(model, finding.layer)
     return replaced(model, finding.layer, patch_of(finding, layer))
@@ -118,26 +120,32 @@ def replaced(model: Any, path: str, replacement: Sequence[Any]) -> Any:
         ValueError: The layer is not found, or the model cannot be rebuilt from its layers.
     """
     target = layer_at(model, path)
+    if not is_graph(model):
+        raise ValueError(
+            "Layers are replaced in Sequential and Functional models, which are rebuilt from their "
+            f"layers. Received: {type(model).__name__}. Put the layers in the place of {path} by "
+            "hand."
+        )
+    copies: dict[int, Any] = {}  # what several models share, their copies share too
     clones: list[tuple[Any, Any]] = []
 
     def clone(layer: Any) -> Any:
+        if id(layer) not in copies:
+            copies[id(layer)] = rebuilt(layer, clone) if is_graph(layer) else single(layer)
+        return copies[id(layer)]
+
+    def single(layer: Any) -> Any:
         if layer is target:
             clones.append((layer, like(layer, replacement)))
             if len(replacement) == 1:
                 return replacement[0]
             return keras.Sequential(list(replacement), name=layer.name)
-        copy = type(layer).from_config(layer.get_config())
-        clones.append((layer, copy))
+        copy = copied(layer)
+        if isinstance(layer, keras.Layer):  # and not an operation, such as an addition
+            clones.append((layer, copy))
         return copy
 
-    try:
-        changed: Any = keras.models.clone_model(model, clone_function=clone, recursive=True)
-    except ValueError as error:
-        raise ValueError(
-            "Layers are replaced in Sequential and Functional models, which are rebuilt from their "
-            f"layers. Received: {type(model).__name__}. Put the layers in the place of {path} by "
-            "hand."
-        ) from error
+    changed: Any = rebuilt(model, clone)
     if not any(layer is target for layer, _ in clones):
         paths = ", ".join(layer.path for layer, _ in clones)
         raise ValueError(
@@ -170,5 +178,6 @@ def _keep_weights(layer: Any, copy: Any) -> None:
         setting = f"{weight.name.removesuffix('_kernel')}{INITIALIZER}"
         if before.get(setting) == after.get(setting):
             fresh.assign(weight)
-    if isinstance(copy, keras.layers.Normalization):  # which computes with copies of its weights
-        copy.finalize_state()
+    for one in copy._flatten_layers():
+        if isinstance(one, keras.layers.Normalization):  # which computes with copies of its weights
+            one.finalize_state()
