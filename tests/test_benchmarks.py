@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from benchmarks import diagnosis, ingest, overhead
 from benchmarks.diagnosis import neighbours, score
+from benchmarks.diagnosis.neighbours import Alarm
 from benchmarks.diagnosis.remedies import Tried
 from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
 from benchmarks.overhead.fits import Block, Watch
@@ -277,19 +278,25 @@ def test_alarms_in_healthy_trainings_have_the_interval_of_wilson() -> None:
 
     figure = score.false_alarms(rows)
 
+    # A training that failed, whatever is said of it, was none.
+    assert score.false_alarms([*rows, replace(rows[-1], failed=True)]) == figure
     # (1 + z^2/2 -+ z sqrt(1 - 1/500 + z^2/4)) / (500 + z^2) with z = 1.96
     assert figure.value == 0.002
     assert (figure.low, figure.high) == pytest.approx((0.00035, 0.0112), abs=5e-5)
 
 
 def test_tool_that_cannot_tell_causes_apart_names_none() -> None:
-    fault = replace(scored("a", "bias", "bias"), peers={"vague": ["bias", "input"], "mute": []})
-    well = replace(scored("b", "healthy", "healthy"), peers={"vague": ["dead"], "mute": []})
+    vague, mute, wrong = Alarm(("bias", "input"), 1), Alarm(), Alarm(("dead",), 5)
+    fault = replace(scored("a", "bias", "bias"), peers={"vague": vague, "mute": mute})
+    well = replace(
+        scored("b", "healthy", "healthy"), samples=None, peers={"vague": wrong, "mute": mute}
+    )
+    fallen = replace(well, failed=True)
 
-    assert score.compared([fault, well]) == {
-        "Gainstage": score.Tool(1.0, 1.0, 0.0),
-        "vague": score.Tool(1.0, 0.0, 1.0),
-        "mute": score.Tool(0.0, 0.0, 0.0),
+    assert score.compared([fault, well, fallen]) == {
+        "Gainstage": score.Tool(1.0, 1.0, 0.0, 2),
+        "vague": score.Tool(1.0, 0.0, 1.0, None),
+        "mute": score.Tool(0.0, 0.0, 0.0, None),
     }
 
 

@@ -10,6 +10,7 @@ verdicts that it could mean; one that stands for several is no finding of the ca
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from benchmarks.diagnosis.record import Recording
@@ -118,11 +119,24 @@ def views(recording: Recording) -> Iterator[View]:
             state, _ = advance(state, message, blocks)
 
 
-def alarms(recording: Recording) -> dict[str, list[str]]:
-    """Tool -> the verdicts that its first alarm could mean; empty: it raises none."""
-    found: dict[str, list[str]] = {name: [] for name in PEERS}
-    for view in views(recording):
-        for name in [name for name, means in found.items() if not means]:
+class Alarm(msgspec.Struct, frozen=True):
+    """The first thing that a tool says of a training.
+
+    Attributes:
+        means: The verdicts that it could mean; empty: it says nothing.
+        sample: Samples before the one at which it is said; None: it says nothing.
+    """
+
+    means: tuple[str, ...] = ()
+    sample: int | None = None
+
+
+def alarms(recording: Recording) -> dict[str, Alarm]:
+    """Tool -> its first alarm."""
+    found = {name: Alarm() for name in PEERS}
+    for sample, view in enumerate(views(recording)):
+        for name in [name for name, alarm in found.items() if not alarm.means]:
             raised = (one.means for one in PEERS[name] if one.alarm(view).any())
-            found[name] = sorted(next(raised, ()))
+            if means := next(raised, None):
+                found[name] = Alarm(tuple(sorted(means)), sample)
     return found

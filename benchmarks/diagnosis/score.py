@@ -1,5 +1,6 @@
 """From judgements to figures, with what chance makes of them."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
+from benchmarks.diagnosis.neighbours import Alarm
 from benchmarks.diagnosis.remedies import TRIED, Tried
 
 HEALTHY = "healthy"
@@ -31,7 +33,7 @@ class Row:
         cured: Whether no finding of that verdict is open at the end of that.
         tried: What came out of a trial of the first finding's layer, if there was one.
         failed: Whether the model ended worse than a constant answer.
-        peers: Tool -> the verdicts that its first alarm could mean; empty: it raised none.
+        peers: Tool -> its first alarm.
     """
 
     family: str
@@ -49,7 +51,14 @@ class Row:
     runs: bool | None = None
     tried: Tried | None = None
     failed: bool = False
-    peers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    peers: Mapping[str, Alarm] = field(default_factory=dict)
+
+    @property
+    def alarm(self) -> Alarm:
+        """The finding, as a tool's alarm."""
+        if self.grace is None or self.samples is None:
+            return Alarm()
+        return Alarm((self.found,), self.grace + self.samples)
 
 
 @dataclass(frozen=True)
@@ -177,37 +186,42 @@ class Tool:
         detected: Faults of which it says something.
         cause: Faults of which it names the cause, and no other that it could be.
         alarms: Healthy trainings of which it says something.
+        samples: Of those whose cause it names, the median of samples from the training's first to
+            that at which it does; None: it names none.
     """
 
     detected: float
     cause: float
     alarms: float
+    samples: float | None
 
     def __str__(self) -> str:
+        when = "" if self.samples is None else f" {self.samples:g} samples from the start"
         return (
-            f"says something of {self.detected:.0%} of faults and {self.alarms:.0%} of healthy "
-            f"trainings, names the cause of {self.cause:.0%}"
+            f"says something of {self.detected:.1%} of faults and {self.alarms:.1%} of healthy "
+            f"trainings, names the cause of {self.cause:.1%}{when}"
         )
 
 
 def compared(rows: Sequence[Row]) -> dict[str, Tool]:
     """Tool -> how it does, Gainstage first. Whether the right layer is named counts for none."""
-    told = {"Gainstage": [[] if row.found == HEALTHY else [row.found] for row in rows]}
-    told |= {name: [list(row.peers[name]) for row in rows] for name in rows[0].peers}
-    return {name: _tool(rows, means) for name, means in told.items()}
+    told = {"Gainstage": [row.alarm for row in rows]}
+    told |= {name: [row.peers[name] for row in rows] for name in rows[0].peers}
+    return {name: _tool(rows, alarms) for name, alarms in told.items()}
 
 
-def _tool(rows: Sequence[Row], told: Sequence[list[str]]) -> Tool:
-    faulty = [
-        (row, means) for row, means in zip(rows, told, strict=True) if row.expected != HEALTHY
-    ]
-    healthy = [means for row, means in zip(rows, told, strict=True) if row.expected == HEALTHY]
+def _tool(rows: Sequence[Row], told: Sequence[Alarm]) -> Tool:
+    both = list(zip(rows, told, strict=True))
+    faulty = [(row, alarm) for row, alarm in both if row.expected != HEALTHY]
+    healthy = [alarm for row, alarm in both if row.expected == HEALTHY and not row.failed]
+    named = [alarm for row, alarm in faulty if alarm.means == (row.expected,)]
     return Tool(
-        _mean([bool(means) for _, means in faulty]),
-        _mean([means == [row.expected] for row, means in faulty]),
-        _mean([bool(means) for means in healthy]),
+        detected=_share(sum(bool(alarm.means) for _, alarm in faulty), len(faulty)),
+        cause=_share(len(named), len(faulty)),
+        alarms=_share(sum(bool(alarm.means) for alarm in healthy), len(healthy)),
+        samples=median([alarm.sample for alarm in named]) if named else None,
     )
 
 
-def _mean(facts: Sequence[bool]) -> float:
-    return sum(facts) / len(facts) if facts else float("nan")
+def _share(count: int, of: int) -> float:
+    return count / of if of else math.nan

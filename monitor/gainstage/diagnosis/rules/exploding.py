@@ -115,7 +115,9 @@ def prescribe(case: Case) -> Prescription:
         return Prescription(remedy, alternatives=others)
     row = whole(rows, rows[large[0]])
     if made_by := maker(rows, row):
-        set_there = f" Set it in {made_by.path}, as the `kernel_initializer` of all its projections."
+        set_there = (
+            f" Set it in {made_by.path}, as the `kernel_initializer` of all its projections."
+        )
         return Prescription(f"{remedy}{set_there}", alternatives=others)
     names = TABLE[row.kind].arguments if row.kind in TABLE else ("kernel", "recurrent")
     changes = {f"{name}_initializer": None for name in names}
