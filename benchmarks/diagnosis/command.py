@@ -21,6 +21,7 @@ from benchmarks.diagnosis.score import (
     compared,
     contested,
     diverged,
+    f1_of_each,
     false_alarms,
     helped,
     macro_f1,
@@ -115,6 +116,8 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
     told: dict[str, str] = {}
     if any(row.expected != HEALTHY for row in rows):
         told["macro-F1 of the cause"] = str(by_family(rows, macro_f1))
+        each = f1_of_each(rows).items()
+        told["F1 of each verdict"] = ", ".join(f"{verdict} {f1:.2f}" for verdict, f1 in each)
         graces, delays = waits(rows)
         told["samples before the symptom shows, median and most"] = graces
         told["samples from there to a right finding, median and most"] = delays

@@ -73,15 +73,21 @@ class Figure:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def macro_f1(rows: Sequence[Row]) -> float:
-    """F1 of each verdict that is expected, averaged: each counts the same.
+def f1_of_each(rows: Sequence[Row]) -> dict[str, float]:
+    """Verdict that is expected -> its F1.
 
     A verdict about another layer than the one at fault counts as a wrong one.
     """
     expected = [row.expected for row in rows]
     found = [row.found if row.right or row.found != row.expected else "elsewhere" for row in rows]
     labels = sorted(set(expected))
-    return float(f1_score(expected, found, labels=labels, average="macro", zero_division=0.0))
+    scores = f1_score(expected, found, labels=labels, average=None, zero_division=0.0)
+    return {label: float(score) for label, score in zip(labels, scores, strict=True)}
+
+
+def macro_f1(rows: Sequence[Row]) -> float:
+    """F1 of each verdict that is expected, averaged: each counts the same."""
+    return float(np.mean(list(f1_of_each(rows).values())))
 
 
 def by_family(rows: Sequence[Row], figure: Callable[[Sequence[Row]], float]) -> Figure:

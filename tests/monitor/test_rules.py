@@ -313,7 +313,7 @@ def test_function_with_close_edges_is_judged_from_the_edge_of_tanh_on() -> None:
 
 def test_gate_is_judged_far_beyond_its_edge_and_advised_by_its_own_means() -> None:
     gate = row("gru/update", unjudged="a gate", state_fan_in=8.0, arguments={})
-    loud = {**LOUD, "input_db": 40.0}
+    loud = {**LOUD, "input_db": 40.0, "saturation_rate": 0.8}
 
     usual = symptoms(view({**loud, "pre_db": HEADROOM + GATE_MARGIN_DB - 0.1}, rows=[gate]))
     beyond = view({**loud, "pre_db": HEADROOM + GATE_MARGIN_DB + 0.1}, rows=[gate])
@@ -322,3 +322,23 @@ def test_gate_is_judged_far_beyond_its_edge_and_advised_by_its_own_means() -> No
     prescription = BY_VERDICT["input"].prescribe(Case(beyond, 0))
     assert "No argument of Keras penalises a gate" in prescription.remedy
     assert prescription.code == ""
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.89, []), (0.91, ["bias"])])
+def test_gate_of_which_hardly_a_value_is_not_saturated_is_judged_at_its_edge(
+    share: float, found: list[str]
+) -> None:
+    gate = row("gru/update", unjudged="a gate", state_fan_in=8.0, arguments={})
+    stuck = {**GUILTY["bias"], "pre_db": HEADROOM + 1, "saturation_rate": share}
+
+    assert symptoms(view(stuck, rows=[gate])) == [found]
+
+
+@pytest.mark.parametrize(("function", "found"), [("elu", "exploding"), ("tanh", "kernel")])
+def test_levels_that_grow_through_functions_without_an_end_are_an_explosion(
+    function: str, found: str
+) -> None:
+    loud = {**GUILTY["kernel"], "pre_db": 50.0, "output_db": 50.0}
+    rows = [row(name, activation=function, inputs=fed) for name, fed in (("a", ()), ("b", (0,)))]
+
+    assert symptoms(view(loud, loud, rows=rows))[0] == [found]

@@ -8,10 +8,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gainstage.diagnosis.growth import LOUD_DB, grown
 from gainstage.diagnosis.insides import GATE, whole
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.upstream import source_of
-from gainstage.diagnosis.view import GATE_MARGIN_DB, LEAST_LIMIT_DB, REFERENCE_DB, Bools, View
+from gainstage.diagnosis.view import (
+    GATE_MARGIN_DB,
+    LEAST_LIMIT_DB,
+    REFERENCE_DB,
+    STUCK_SHARE,
+    Bools,
+    View,
+)
 
 # A Gaussian pre-activation whose rms stands at the edge of saturation has 32 % of its values
 # beyond it. Above that the level is no longer the work of a few outliers.
@@ -24,20 +32,24 @@ TAKEOVER_DB = 6.0
 CLOSING_DB = -3.0
 CLOSING_SHARE = 0.1
 THRESHOLD = (
-    f"The pre-activation's rms is above the headroom of its activation (and above "
+    "The pre-activation's rms is above the headroom of its activation (and above "
     f"{LEAST_LIMIT_DB:g} dB, the headroom of tanh; in a recurrent layer {GATE_MARGIN_DB:g} dB "
-    f"higher) and more than {SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at "
-    "the headroom has), in 3 samples in a row; closes 3 dB below that or under "
-    f"{CLOSING_SHARE:.0%} saturated. The cause is the term that stands highest above its "
-    "reference; an input that overloads even variance-preserving weights, and a bias that "
-    "outweighs all else, are the cause by themselves."
+    f"higher, unless {STUCK_SHARE:.0%} of the values are saturated) and more than "
+    f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), in "
+    f"3 samples in a row; closes 3 dB below that or under {CLOSING_SHARE:.0%} saturated. The cause "
+    "is the term that stands highest above its reference; an input that overloads even "
+    "variance-preserving weights, and a bias that outweighs all else, are the cause by themselves."
 )
 
 
 def overloaded(view: View) -> Bools:
     """[rows]: level above the limit, with enough values beyond the edge to mean it."""
     loud = (view.overload_db > 0) & (view["saturation_rate"] > SATURATED_SHARE)
-    return (view.layout.judged | view.layout.gates) & loud
+    # Where levels grow to the end through functions that bound one side alone, that is the fault:
+    # what is on their other side is passed on, however large it is.
+    open_ended = view.layout.open_ended
+    growing = open_ended & (open_ended & grown(view, LOUD_DB)).any()
+    return (view.layout.judged | view.layout.gates) & loud & ~growing
 
 
 def still_overloaded(view: View) -> Bools:

@@ -49,7 +49,7 @@ class Case:
     @property
     def limit_db(self) -> float:
         """Level above which the layer is out of range; NaN where nothing saturates."""
-        return float(self.view.layout.limit_db[self.position])
+        return float(self.view.limit_db[self.position])
 
     @property
     def headroom_db(self) -> float:

@@ -4,34 +4,18 @@ import numpy as np
 
 from gainstage.contractions import TABLE
 from gainstage.diagnosis.blocking import first
+from gainstage.diagnosis.growth import CLOSING_DB, LOUD_DB, grown
 from gainstage.diagnosis.insides import maker, means, whole
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, Floats, View
 from gainstage.finding import Alternative
 
-# A hundredfold of what the data and unit rms account for. Networks that start from
-# variance-preserving weights stayed within 15 dB of it; from weights half again as large, twelve
-# ReLU layers gain 28 dB and still learn.
-LOUD_DB = 40.0
-CLOSING_DB = 30.0
 # A hundredfold too: healthy networks stayed within a factor of 5 of the last layer's gradient.
 STEEP = 100.0
 CLOSING_STEEP = 30.0
 # A gain that far above its reference is at fault by itself; the largest of the healthy ones is 7.
 GAIN_DB = 6.0
-
-
-def _loud(view: View, limit: float) -> Bools:
-    """[rows]: level above what the data bring in, where the network passes it on to its end."""
-    level = np.where(np.isnan(view["pre_db"]), view["output_db"], view["pre_db"])
-    entering = view["input_db"][view.layout.first]
-    data = max(0.0, float(np.nanmax(entering, initial=0.0)))
-    loud = level > data + limit
-    # A layer of which nothing gets through is no step of an explosion, and an output that has to
-    # be large, as the price of a house, none either.
-    passed_on = loud[view.layout.last].any() and loud[~view.layout.last].any()
-    return loud & passed_on
 
 
 def _steep(view: View, limit: float) -> Bools:
@@ -44,12 +28,12 @@ def symptom(view: View) -> Bools:
 
     Not where a saturated layer is found: its cause says more.
     """
-    return first(view, _loud(view, LOUD_DB) | _steep(view, STEEP))
+    return first(view, grown(view, LOUD_DB) | _steep(view, STEEP))
 
 
 def holds(view: View) -> Bools:
     """[rows]: still beyond either of the closing limits."""
-    return _loud(view, CLOSING_DB) | _steep(view, CLOSING_STEEP)
+    return grown(view, CLOSING_DB) | _steep(view, CLOSING_STEEP)
 
 
 def limits(case: Case) -> dict[str, float | None]:
