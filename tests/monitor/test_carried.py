@@ -190,7 +190,8 @@ def test_kernel_penalty_stays_where_the_alignment_is_at_fault() -> None:
 def test_penalty_of_the_guilty_weights_is_raised_where_it_is_too_weak(
     verdict: str, argument: str
 ) -> None:
-    plain = patch(prescribed(verdict))[0]
+    begun = {f"{argument}_initializer": keras.initializers.Ones()}
+    plain = patch(prescribed(verdict, **begun))[0]
     computed = getattr(plain, f"{argument}_regularizer").l2
     given: list[dict[str, Any]] = [
         {f"{argument}_regularizer": regularizers.L2(computed * factor)} for factor in (0.1, 100.0)

@@ -80,6 +80,20 @@ def test_kernel_patch_penalises_the_kernel_and_begins_it_anew() -> None:
     assert settings_of(penalised, *changed) == settings_of(HIDDEN, *changed)
 
 
+@pytest.mark.parametrize(
+    ("layer", "axis"), [(keras.layers.Dense(8), 0), (keras.layers.Conv2D(8, 3), (0, 1, 2))]
+)
+def test_kernel_patch_bounds_weights_that_no_initializer_made(layer: Any, axis: Any) -> None:
+    known = {"kind": type(layer).__name__, "arguments": arguments(layer)}
+
+    (bounded,) = patch("kernel", **known)
+
+    loaded = np.full((3, 3, 4, 8)[-2 if axis == 0 else 0 :], 100.0, np.float32)
+    norms = np.linalg.norm(np.reshape(bounded.kernel_constraint(loaded), (-1, 8)), axis=0)
+    assert norms == pytest.approx(1.0, rel=1e-5)
+    assert bounded.kernel_regularizer is None
+
+
 def test_bias_patch_penalises_the_bias_and_begins_it_at_0() -> None:
     loud = {**arguments(HIDDEN), "bias_initializer": "ones"}
 
@@ -93,7 +107,7 @@ def test_bias_patch_penalises_the_bias_and_begins_it_at_0() -> None:
 @pytest.mark.parametrize(
     ("layer", "kernels", "bias"),
     [
-        (keras.layers.Conv2D(4, 3), ["kernel"], "bias"),
+        (keras.layers.Conv2D(4, 3, kernel_initializer="ones"), ["kernel"], "bias"),
         (keras.layers.DepthwiseConv2D(3), ["depthwise"], "bias"),
         (keras.layers.SeparableConv2D(4, 3), ["depthwise", "pointwise"], "bias"),
         (keras.layers.BatchNormalization(), ["gamma"], "beta"),

@@ -7,15 +7,34 @@ from gainstage.diagnosis import alternatives
 from gainstage.diagnosis.carried import constraint, penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription, effects
-from gainstage.diagnosis.source import Call
+from gainstage.diagnosis.source import Call, call
 from gainstage.diagnosis.splitting import amended
 from gainstage.diagnosis.strength import HOLDING_STEPS, amplitude, penalty
 
+# Axes of a kernel that a unit sums over, by kind of layer; Keras's default is that of Dense.
+SUMMED = {"Dense": None, "Conv1D": (0, 1), "Conv2D": (0, 1, 2), "Conv3D": (0, 1, 2, 3)}
+
 
 def prescribe(case: Case) -> Prescription:
-    """The default initializer, and a kernel penalty that keeps the gain where that puts it."""
-    row = case.row
+    """The default initializer, and a kernel penalty that keeps the gain where that puts it.
+
+    Where the layer began from it already, a bound on the weights that they were given instead.
+    """
     excess = float(case.view.excess["kernel"][case.position])
+    words, changes = _bounded(case) or _penalised(case, excess)
+    # RMSNormalization takes no penalty on its scale: there is nothing to paste.
+    moved, code = amended(case, **changes) if changes else ("", "")
+    return Prescription(
+        f"{words} Its gain stands {excess:.0f} dB above what keeps the variance."
+        f"{_max_norm(case)}{_decay(case)}{moved}",
+        code,
+        effects(gain=-excess),
+        alternatives.ranked(case, "kernel"),
+    )
+
+
+def _penalised(case: Case, excess: float) -> tuple[str, dict[str, Call | None]]:
+    row = case.row
     strength = penalty(
         case.training,
         excess_db=excess,
@@ -28,16 +47,27 @@ def prescribe(case: Case) -> Prescription:
         regularizer, present = strengthened(penalties(row).get(f"{name}_regularizer"), strength)
         changes |= {f"{name}_regularizer": regularizer.given, f"{name}_initializer": None}
         wanted, said = str(regularizer), said or present
-    # RMSNormalization takes no penalty on its scale: there is nothing to paste.
-    moved, code = amended(case, **changes) if changes else ("", "")
-    return Prescription(
-        f"Begin {row.path} from the default initializer and penalise its kernel: {wanted}.{said} "
-        f"Its gain stands {excess:.0f} dB above what keeps the variance."
-        f"{_max_norm(case)}{_decay(case)}{moved}",
-        code,
-        effects(gain=-excess),
-        alternatives.ranked(case, "kernel"),
+    words = (
+        f"Begin {row.path} from the default initializer and penalise its kernel: {wanted}.{said}"
     )
+    return words, changes
+
+
+def _bounded(case: Case) -> tuple[str, dict[str, Call | None]] | None:
+    """A bound on each unit's norm, where weights as large as these were loaded or thrown there."""
+    row = case.row
+    own = {"kernel_initializer", "kernel_constraint", "kernel_regularizer"}
+    if row.kind not in SUMMED or own & row.arguments.keys():
+        return None
+    norm = float(f"{amplitude(float(case.view.layout.reference_gain_db[case.position])):.2g}")
+    bound = call("keras.constraints.MaxNorm", max_value=norm, axis=SUMMED[row.kind])
+    words = (
+        f"Weights of this size are not what {row.path} is initialized with: they were loaded, or "
+        "steps that are too long threw them there. Load them with their scale, or lower the "
+        f"learning rate. MaxNorm({norm:g}) brings each unit back to the norm that keeps the "
+        "variance, whatever the optimizer, and leaves its direction: a penalty would take long."
+    )
+    return words, {"kernel_constraint": bound}
 
 
 def _max_norm(case: Case) -> str:
