@@ -297,6 +297,22 @@ def test_gate_that_a_penalty_silenced_is_told_of_its_layers_penalty() -> None:
     assert type(patch(found)[0]) is keras.layers.LSTM
 
 
+def test_penalty_of_a_projection_is_weakened_in_its_attention_layer_without_a_patch() -> None:
+    heavy = {"class": "keras.regularizers.L2", "arguments": {"l2": 3.0}}
+    rows = [
+        row("mha", kind="MultiHeadAttention", unjudged="read by its output only"),
+        row("mha/key", kind="EinsumDense", arguments={"name": "key", "kernel_regularizer": heavy}),
+    ]
+
+    found = BY_VERDICT["over_regularized"].prescribe(
+        Case(view(CALM, GUILTY["over_regularized"], rows=rows), 1)
+    )
+
+    assert found.remedy.startswith("Weaken what model/mha/key carries: kernel_regularizer=L2(")
+    assert " Set it in model/mha, from which all its projections have it. Begin" in found.remedy
+    assert found.code == ""
+
+
 @pytest.mark.parametrize("verdict", ["exploding", "nonfinite"])
 def test_gates_and_logits_are_told_what_helps_them_as_no_argument_penalises_them(
     verdict: str,

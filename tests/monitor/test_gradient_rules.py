@@ -131,6 +131,20 @@ def test_patch_of_an_explosion_is_of_the_whole_layer_whose_part_it_is() -> None:
     assert "keras.layers.SimpleRNN(units=8, go_backwards=True, name='recurrent')" in prescribed.code
 
 
+def test_projection_of_an_attention_layer_is_told_where_to_be_changed_and_has_no_patch() -> None:
+    gain = {"gain_db": 30.0, "gradient_ratio": 1e4}
+    rows = [
+        row("mha", kind="MultiHeadAttention", unjudged="read by its output only"),
+        row("mha/query", kind="EinsumDense", arguments={"name": "query"}),
+    ]
+
+    found = BY_VERDICT["exploding"].prescribe(Case(view(CALM, {**CALM, **gain}, rows=rows), 1))
+
+    assert "Begin model/mha/query from the default initializer" in found.remedy
+    assert "Set it in model/mha, as the `kernel_initializer` of all its projec" in found.remedy
+    assert found.code == ""
+
+
 def test_part_of_a_layer_has_no_patch_of_its_own() -> None:
     loud = view(GUILTY["kernel"], rows=[row(arguments={})])
 

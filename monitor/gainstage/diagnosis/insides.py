@@ -27,6 +27,12 @@ def whole(rows: Sequence[Row], row: Row) -> Row:
     return next(wholes, row)
 
 
+def maker(rows: Sequence[Row], row: Row) -> Row | None:
+    """The attention layer that makes `row`, a projection: nothing can be put in its place."""
+    parent = row.path.rpartition("/")[0]
+    return next((one for one in rows if one.kind in ATTENTION and one.path == parent), None)
+
+
 def means(rows: Sequence[Row], row: Row) -> str:
     """What helps a gate, or what attention logits come from; empty for any other row."""
     if row.state_fan_in is not None:

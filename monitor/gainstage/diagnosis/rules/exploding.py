@@ -4,7 +4,7 @@ import numpy as np
 
 from gainstage.contractions import TABLE
 from gainstage.diagnosis.blocking import first
-from gainstage.diagnosis.insides import means, whole
+from gainstage.diagnosis.insides import maker, means, whole
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import Bools, Floats, View
@@ -114,6 +114,11 @@ def prescribe(case: Case) -> Prescription:
     if len(large) > 1:
         return Prescription(remedy, alternatives=others)
     row = whole(rows, rows[large[0]])
+    if made_by := maker(rows, row):
+        set_there = (
+            f" Set it in {made_by.path}, as the `kernel_initializer` of all its projections."
+        )
+        return Prescription(f"{remedy}{set_there}", alternatives=others)
     names = TABLE[row.kind].arguments if row.kind in TABLE else ("kernel", "recurrent")
     changes = {f"{name}_initializer": None for name in names}
     return Prescription(remedy, replacement(row, layer(row, **changes)), alternatives=others)

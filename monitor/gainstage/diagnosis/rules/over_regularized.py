@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gainstage.diagnosis.carried import ACTIVITY, Penalty, penalties
-from gainstage.diagnosis.insides import whole
+from gainstage.diagnosis.insides import maker, whole
 from gainstage.diagnosis.overload import still_overloaded
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
@@ -154,9 +154,12 @@ def prescribe(case: Case) -> Prescription:
         )
     if own:
         remedy += f" Weaken {' and '.join(own)} tenfold in its code, which is not known here."
+    made_by = maker(case.view.layout.rows, row)
+    if made_by is not None:
+        remedy += f" Set it in {made_by.path}, from which all its projections have it."
     remedy += " Begin again rather than go on: what is gone does not come back by itself."
     changes = {name: one.given for name, one in (held | tenth).items()}
-    code = replacement(row, layer(row, **changes)) if changes else ""
+    code = replacement(row, layer(row, **changes)) if changes and made_by is None else ""
     return Prescription(remedy.lstrip(), code)
 
 
