@@ -9,7 +9,7 @@ import numpy as np
 from gainstage import wire
 from gainstage.arms import Arm, Subject
 from gainstage.examples import Examples, drawn
-from gainstage.layers import ACTIVATION_KINDS
+from gainstage.layers import ACTIVATION_KINDS, Leaf
 from gainstage.measures import Meters
 from gainstage.outcome import LEVELS, Course
 from gainstage.probe import Probe
@@ -125,14 +125,11 @@ class Reader:
     """
 
     def __init__(self, model: Any, layer: Any, *, alone: bool = False) -> None:
+        def wanted(leaf: Leaf) -> bool:
+            return not alone or leaf.layer is layer or leaf.kind in ACTIVATION_KINDS
+
         self._layer = layer
-        self._probe = Probe(model, training=False)
-        if alone:
-            self._probe.leaves = [
-                leaf
-                for leaf in self._probe.leaves
-                if leaf.layer is layer or leaf.kind in ACTIVATION_KINDS
-            ]
+        self._probe = Probe(model, training=False, wanted=wanted)
 
     def sample(self, x: Any) -> tuple[tuple[wire.Row, ...], int, dict[str, float]]:
         """The rows, the layer's place among them, and its statistics on the inputs `x`.
