@@ -13,7 +13,7 @@ from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.healthy import FAMILIES as HEALTHY_FAMILIES
 from benchmarks.diagnosis.judge import HEALTHY, judge, right
 from benchmarks.diagnosis.neighbours import alarms
-from benchmarks.diagnosis.record import record
+from benchmarks.diagnosis.record import UnappliedError, record
 from benchmarks.diagnosis.remedies import TRIED, tried
 from benchmarks.diagnosis.score import (
     Row,
@@ -84,10 +84,11 @@ def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:
     if found.first is not None and found.first.code:
         try:
             patched = record(family, seed, kept, found.first)
+        except UnappliedError:
+            cured, applied = False, False
+        else:
             cured = all(one.verdict != found.verdict for one in judge(patched).open)
             quality, applied = patched.quality, True
-        except ValueError:  # of a patch that cannot be applied
-            cured, applied = False, False
     trial = None
     if trials and found.first is not None and found.verdict in TRIED:
         trial = tried(family, seed, found.first, kept)

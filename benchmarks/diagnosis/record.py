@@ -63,6 +63,10 @@ class Recording:
             spool.close()
 
 
+class UnappliedError(Exception):
+    """A patch that cannot be applied to the model of its case."""
+
+
 class _End(msgspec.Struct):
     loss: float | None  # on held-out examples; None: not finite
     accuracy: float | None
@@ -74,6 +78,9 @@ def record(family: Family, seed: int, folder: Path, patch: Finding | None = None
     """The recording of the `seed`-th case of `family`, made where `folder` does not hold it.
 
     With `patch`, the case is trained with the finding's code in place of its layer.
+
+    Raises:
+        UnappliedError: The patch cannot be applied.
     """
     name = stem(family, seed)
     if patch is not None:
@@ -103,7 +110,7 @@ def drawn(family: Family, seed: int) -> Case:
 def _train(family: Family, seed: int, name: str, folder: Path, patch: Finding | None) -> _End:
     logging.getLogger("gainstage").setLevel(logging.ERROR)  # there is no server, as intended
     case = drawn(family, seed)
-    model = case.model if patch is None else apply(patch, case.model)
+    model = case.model if patch is None else _patched(case.model, patch)
     monitor: Any = LayerMonitor(NOWHERE, run=name, every=EVERY, spool=folder)
     task = case.task
     with redirect_stdout(None):
@@ -136,3 +143,10 @@ def failed(model: Any, task: Task) -> bool:
     else:
         loss, constant = np.square(said.ravel() - y).mean(), np.var(y)
     return not loss <= WORSE * constant
+
+
+def _patched(model: Any, patch: Finding) -> Any:
+    try:
+        return apply(patch, model)
+    except ValueError as error:
+        raise UnappliedError(str(error)) from error

@@ -10,7 +10,9 @@ import numpy as np
 from benchmarks.diagnosis.families import Family
 from benchmarks.diagnosis.record import BATCH, drawn, stem
 from gainstage import Finding, run_trial
+from gainstage.arms import ARM_NAMES
 from gainstage.outcome import Spread, more_is_better
+from gainstage.trial import LEAST_STEPS, MOST_STEPS, STRENGTHS
 
 # Trainings of each contestant: a family has several cases already.
 SEEDS = 1
@@ -44,8 +46,12 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 def tried(family: Family, seed: int, finding: Finding, folder: Path) -> Tried:
-    """The trial of the `seed`-th case of `family`, made where `folder` does not hold it."""
-    code = zlib.crc32(f"{finding.layer}{finding.code}".encode())
+    """The trial of the `seed`-th case of `family`, made where `folder` does not hold it.
+
+    It is another one with other arms, strengths or lengths.
+    """
+    made_of = (finding.layer, finding.code, ARM_NAMES, STRENGTHS, LEAST_STEPS, MOST_STEPS, SEEDS)
+    code = zlib.crc32(repr(made_of).encode())
     path = folder / f"{stem(family, seed)}-trial-{code:08x}.json"
     if not path.exists():
         path.write_bytes(msgspec.json.encode(_run(family, seed, finding)))

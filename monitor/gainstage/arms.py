@@ -12,7 +12,7 @@ from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.contractions import contraction_of
 from gainstage.copies import copied
-from gainstage.diagnosis.shield import loudest
+from gainstage.diagnosis.shield import loudest, shield
 from gainstage.diagnosis.strength import activity_penalty, amplitude, penalty, safe_db
 
 
@@ -96,15 +96,13 @@ def _alone(subject: Subject) -> list[Any]:
 def _split(subject: Subject) -> list[Any]:
     """The layer, its activation behind it: a penalty must not act on what that has bounded."""
     copy = subject.copy()
-    front = [_over_features(subject, center=False, scale=False)] if subject.exposed else []
+    front: list[Any] = []
+    if subject.exposed:
+        front = [keras.layers.LayerNormalization(**shield(subject.row)["arguments"])]
     if not subject.row.fused:
         return [*front, copy]
     function, copy.activation = copy.activation, keras.activations.linear
     return [*front, copy, keras.layers.Activation(function)]
-
-
-def _over_features(subject: Subject, **options: Any) -> Any:
-    return keras.layers.LayerNormalization(axis=subject.axis, **options)
 
 
 def _centred(subject: Subject) -> list[Any]:
@@ -123,7 +121,7 @@ def _batch_normalised(subject: Subject) -> list[Any]:
 
 
 def _layer_normalised(subject: Subject) -> list[Any]:
-    return [_over_features(subject), subject.copy()]
+    return [keras.layers.LayerNormalization(axis=subject.axis), subject.copy()]
 
 
 def _patched(subject: Subject) -> list[Any]:

@@ -7,28 +7,43 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 tree: Any = keras.tree
 
 # A fifth is held out where the caller holds none out.
 HELD_OUT = 5
-# Held-out examples that are looked at: enough for an accuracy within one point (one standard
-# error at 0.9), few enough to be looked at often.
+# Held-out examples that are looked at in either half: enough for an accuracy within one point (one
+# standard error at 0.9), few enough to be looked at often.
 MOST_HELD_OUT = 1_000
+# Fewer are not halved: an accuracy over 20 is known within 7 points.
+LEAST_HALVED = 40
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs, targets and maybe weights of examples, each a structure of arrays.
+    """Inputs, targets and maybe weights of examples: places in arrays, which are not copied.
 
     Attributes:
-        parts: (x, y) or (x, y, sample_weight).
+        arrays: (x, y) or (x, y, sample_weight), each a structure of arrays.
+        places: Where in the arrays the examples are, in their order.
     """
 
-    parts: tuple[Any, ...]
+    arrays: tuple[Any, ...]
+    places: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
-        return len(tree.flatten(self.parts)[0])
+        return len(self.places)
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The examples themselves, as arrays of their own."""
+        return tree.map_structure(lambda array: array[self.places], self.arrays)
+
+    @property
+    def evaluated(self) -> tuple[Any, ...]:
+        """`parts` as `evaluate` takes them: it fails on strings of NumPy's."""
+        return tree.map_structure(_tensor_of_strings, self.parts)
 
     @property
     def x(self) -> Any:
@@ -36,8 +51,8 @@ class Examples:
         return self.parts[0]
 
     def at(self, places: Any) -> "Examples":
-        """The examples at these places, an array or a slice."""
-        return Examples(tree.map_structure(lambda array: array[places], self.parts))
+        """The examples at these places among them, an array or a slice."""
+        return Examples(self.arrays, self.places[places])
 
     def batches(self, size: int, steps: int, seed: int) -> Iterator[tuple[Any, ...]]:
         """So many batches, in an order that `seed` alone decides; every epoch has another."""
@@ -51,19 +66,23 @@ class Examples:
             steps -= len(starts)
 
 
-def examples_of(data: Any, batches: int) -> Examples:
-    """`data` as arrays: (x, y) of arrays as it is, of an iterable of batches the first `batches`.
+def _tensor_of_strings(array: Any) -> Any:
+    return keras.ops.convert_to_tensor(array) if array.dtype.kind in "OSU" else array
+
+
+def examples_of(data: Any, most: int) -> Examples:
+    """A tuple of arrays, (x, y) or (x, y, sample_weight), or of such batches the first examples.
+
+    Whatever is no tuple is taken for batches, of which no more are asked for than hold `most`.
 
     Raises:
         ValueError: `data` is neither.
     """
-    if isinstance(data, Examples):
-        return data
-    parts = tuple(data) if isinstance(data, tuple | list) else _gathered(data, batches)
+    parts = data if isinstance(data, tuple) else _gathered(data, most)
     if len(parts) not in {2, 3}:
         raise ValueError(
-            "`data` must be (x, y) or (x, y, sample_weight), or an iterable of such batches. "
-            f"Received {len(parts)} parts."
+            "`data` must be a tuple, (x, y) or (x, y, sample_weight), or an iterable of such "
+            f"batches. Received {len(parts)} parts."
         )
     arrays = tree.map_structure(np.asarray, parts)
     sizes = {len(array) for array in tree.flatten(arrays)}
@@ -72,21 +91,34 @@ def examples_of(data: Any, batches: int) -> Examples:
             "All parts of `data` must have the same number of examples, two or more. "
             f"Received: {', '.join(map(str, sorted(sizes)))}."
         )
-    return Examples(arrays)
+    return Examples(arrays, np.arange(sizes.pop()))
 
 
-def _gathered(data: Any, batches: int) -> tuple[Any, ...]:
+def _gathered(data: Any, most: int) -> tuple[Any, ...]:
     try:
-        found = list(islice(iter(data), batches))
+        batches = iter(data)
     except TypeError as error:
         raise ValueError(
-            "`data` must be (x, y) of arrays, or an iterable of such batches. "
+            "`data` must be a tuple (x, y) of arrays, or an iterable of such batches. "
             f"Received: {type(data).__name__}."
         ) from error
-    if not found:
+    found: list[tuple[Any, ...]] = []
+    held = 0
+    while held < most and (batch := next(batches, None)) is not None:
+        if not isinstance(batch, tuple | list):
+            raise ValueError(
+                "`data` that is no tuple is taken for batches, each (x, y) or (x, y, "
+                f"sample_weight). Received: {type(data).__name__} of {type(batch).__name__}. Give "
+                "arrays as a tuple, (x, y)."
+            )
+        found.append(tree.map_structure(keras.ops.convert_to_numpy, tuple(batch)))
+        size = len(tree.flatten(found[-1])[0])
+        if not size:  # as a PyDataset that is asked for more than it has
+            break
+        held += size
+    if not held:
         raise ValueError("`data` must hold at least one batch. Received an iterable without any.")
-    numpy = [tree.map_structure(keras.ops.convert_to_numpy, tuple(batch)) for batch in found]
-    return tree.map_structure(lambda *arrays: np.concatenate(arrays), *numpy)
+    return tree.map_structure(lambda *arrays: np.concatenate(arrays), *found)
 
 
 def drawn(examples: Examples, most: int) -> Examples:
@@ -105,4 +137,16 @@ def divided(train: Examples, held_out: Examples | None) -> tuple[Examples, Examp
         order = np.random.default_rng(0).permutation(len(train))
         cut = max(1, len(train) // HELD_OUT)
         train, held_out = train.at(order[cut:]), train.at(order[:cut])
-    return train, drawn(held_out, MOST_HELD_OUT)
+    return train, held_out
+
+
+def halves(held_out: Examples, *, whole: bool) -> tuple[Examples, Examples | None]:
+    """Examples to report by, and others to choose by; None where there is no choice.
+
+    None too where they are too few to be halved.
+    """
+    if whole or len(held_out) < LEAST_HALVED:
+        return drawn(held_out, MOST_HELD_OUT), None
+    order = np.random.default_rng(0).permutation(len(held_out))
+    half = min(len(held_out) // 2, MOST_HELD_OUT)
+    return held_out.at(order[:half]), held_out.at(order[half : 2 * half])

@@ -1,7 +1,7 @@
 """What came out of a trial, and which arm won."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -17,6 +17,8 @@ Course = Mapping[str, Array]
 LOSS = "loss"
 # Statistics of the layer that an outcome holds behind the loss and the metric.
 LEVELS = ("pre_db", "saturation_rate", "gain_db", "coherence_db", "input_db")
+# What strengths are chosen by, at the last step: the metric on examples that are not reported on.
+CHOICE = "choice"
 # Metrics of which more is better, by the end of their names; Keras numbers those of one kind.
 # Contestants are ranked by no other metric, since of those it is not known what is better.
 MORE_IS_BETTER = re.compile(
@@ -29,6 +31,11 @@ LEAST_SEEDS = 3
 def more_is_better(metric: str) -> bool:
     """Whether more of a metric of that name is better; of the loss, less is."""
     return MORE_IS_BETTER.fullmatch(metric) is not None
+
+
+def ranked_by(columns: Iterable[str]) -> str:
+    """The column that contestants are ranked by: a metric, or else the task's loss."""
+    return next((name for name in columns if more_is_better(name)), LOSS)
 
 
 class Contestant(msgspec.Struct, frozen=True):
@@ -67,7 +74,8 @@ class Trial:
         seeds: One for each order of the batches.
         steps: Optimizer steps at which was measured.
         columns: What was measured, on held-out examples: the task's loss without any penalty, the
-            metric if there is one, and `LEVELS` of the layer.
+            metric if there is one, and `LEVELS` of the layer; where strengths were chosen by other
+            held-out examples than those, `CHOICE`.
         outcomes: [contestants, seeds, steps, columns], NaN where there is no such value.
         interrupted: Whether contestants are missing because the trial was stopped.
     """
@@ -102,7 +110,7 @@ class Trial:
     @property
     def metric(self) -> str:
         """The column by which contestants are ranked: a metric, or else the task's loss."""
-        return next((name for name in self.columns if more_is_better(name)), LOSS)
+        return ranked_by(self.columns)
 
     def course(self, contestant: Contestant, column: str) -> Array:
         """[seeds, steps] of one column.
@@ -119,11 +127,16 @@ class Trial:
 
     @property
     def ranking(self) -> tuple[Contestant, ...]:
-        """The best strength of each arm, the best arm first; what diverged is last."""
+        """The best strength of each arm, the best arm first; what diverged is last.
+
+        A strength is chosen by `CHOICE`, and the arms are ranked by the metric: the best of several
+        figures is better than what it stands for.
+        """
+        by = CHOICE if CHOICE in self.columns else self.metric
         best: dict[str, Contestant] = {}
-        for one in sorted(self.contestants, key=self._merit, reverse=True):
+        for one in sorted(self.contestants, key=lambda it: self._merit(it, by), reverse=True):
             best.setdefault(one.arm, one)
-        return tuple(best.values())
+        return tuple(sorted(best.values(), key=self._merit, reverse=True))
 
     @property
     def winner(self) -> Contestant:
@@ -160,6 +173,11 @@ class Trial:
             text += f". Not told apart from it over {len(self.seeds)} seeds: {', '.join(alike)}"
         elif others:
             text += f", {_signed(self.lead(winner, others[0]).mean)} over the next, {others[0]}"
+        if CHOICE not in self.columns and len(self.contestants) > len(self.ranking):
+            text += (
+                ". Strengths were chosen by the examples that they are reported on, which flatters "
+                "penalties"
+            )
         if lost:
             text += f". Diverged: {', '.join(lost)}"
         return f"{text}."
@@ -180,8 +198,8 @@ class Trial:
 
         return figure(self)
 
-    def _merit(self, contestant: Contestant) -> float:
-        score = Spread.of(self.final(contestant, self.metric)).mean
+    def _merit(self, contestant: Contestant, by: str | None = None) -> float:
+        score = Spread.of(self.final(contestant, by or self.metric)).mean
         if not isfinite(score) or not np.isfinite(self.final(contestant, LOSS)).all():
             return -np.inf
         return score if more_is_better(self.metric) else -score

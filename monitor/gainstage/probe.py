@@ -6,6 +6,7 @@ training. Its tensors are drawn from and packed where the model runs, and cut in
 
 import inspect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -69,19 +70,22 @@ class Probe:
         include: Glob patterns over layer paths; None: all.
         exclude: Glob patterns over layer paths to leave out.
         training: Whether the pass runs as in training, or as in validation.
+        wanted: Says of each layer that the patterns let through whether it is read.
     """
 
     model: Any
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     training: bool = True
+    wanted: Callable[[Leaf], bool] = lambda _leaf: True
     _traces: list[_Trace] = field(default_factory=list, init=False)
     _shapes: set[Any] = field(default_factory=set, init=False)
     _place: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._pass = Isolated(self.model, self._forward)
-        self.leaves = leaves(self.model, self.include, self.exclude)
+        found = leaves(self.model, self.include, self.exclude)
+        self.leaves = list(filter(self.wanted, found))
         if not self.leaves:
             raise UnwatchedError(self._no_layer())
 

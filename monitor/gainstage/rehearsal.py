@@ -9,14 +9,12 @@ import numpy as np
 from gainstage import wire
 from gainstage.arms import Arm, Subject
 from gainstage.examples import Examples, drawn
-from gainstage.layers import ACTIVATION_KINDS
+from gainstage.layers import ACTIVATION_KINDS, Leaf
 from gainstage.measures import Meters
-from gainstage.outcome import LEVELS, Course
+from gainstage.outcome import CHOICE, LEVELS, LOSS, Course, ranked_by
 from gainstage.probe import Probe
 from gainstage.statistics import INDEX
 from gainstage.surgery import like, replaced
-
-tree: Any = keras.tree
 
 # Held-out examples that the layer's levels are read from.
 READ = 128
@@ -36,10 +34,20 @@ class Rehearsal:
         arm: What is done to the layer.
         subject: The layer.
         held_out: What to measure on.
+        choosing: What to choose strengths by; None: the same.
     """
 
-    def __init__(self, model: Any, arm: Arm, subject: Subject, held_out: Examples) -> None:
-        self.arm, self._held_out = arm, tree.map_structure(_as_evaluated, held_out.parts)
+    def __init__(
+        self,
+        model: Any,
+        arm: Arm,
+        subject: Subject,
+        held_out: Examples,
+        choosing: Examples | None = None,
+    ) -> None:
+        self.arm, self._held_out, self._choosing = arm, held_out.evaluated, None
+        if choosing is not None:
+            self._choosing = choosing.evaluated
         self._read = drawn(held_out, READ).x
         self._model, self._layer = _copy(model, arm, subject)
         self._judge, judged = _copy(model, arm, subject)
@@ -79,13 +87,22 @@ class Rehearsal:
             stepped()
             if step in points:
                 found.append(self._measured())
+        if self._choosing is not None:
+            figures = self._figures(self._choosing)
+            merit = figures[ranked_by(figures)] if np.isfinite(figures[LOSS]) else np.nan
+            found = [{**one, CHOICE: np.nan} for one in found]
+            found[-1][CHOICE] = merit
         return {name: np.array([one[name] for one in found], np.float32) for name in found[0]}
 
     def _measured(self) -> dict[str, float]:
         """The task's loss and metrics, and the layer's levels, now."""
         self._judge.set_weights(self._model.get_weights())
-        x, y, *weight = self._held_out
-        figures = self._judge.evaluate(
+        *_, levels = self._reader.sample(self._read)
+        return {**self._figures(self._held_out), **{id: levels[id] for id in LEVELS}}
+
+    def _figures(self, parts: tuple[Any, ...]) -> dict[str, float]:
+        x, y, *weight = parts
+        return self._judge.evaluate(
             x,
             y,
             sample_weight=weight[0] if weight else None,
@@ -93,8 +110,6 @@ class Rehearsal:
             verbose=0,
             return_dict=True,
         )
-        *_, levels = self._reader.sample(self._read)
-        return {**figures, **{id: levels[id] for id in LEVELS}}
 
 
 def _copy(model: Any, arm: Arm, subject: Subject) -> tuple[Any, Any]:
@@ -110,11 +125,6 @@ def _copy(model: Any, arm: Arm, subject: Subject) -> tuple[Any, Any]:
     return copy, like(subject.layer, layers)
 
 
-def _as_evaluated(array: Any) -> Any:
-    """As `evaluate` takes it, which fails on strings of NumPy's."""
-    return keras.ops.convert_to_tensor(array) if array.dtype.kind in "OSU" else array
-
-
 class Reader:
     """The statistics of one layer of a model.
 
@@ -125,14 +135,11 @@ class Reader:
     """
 
     def __init__(self, model: Any, layer: Any, *, alone: bool = False) -> None:
+        def wanted(leaf: Leaf) -> bool:
+            return not alone or leaf.layer is layer or leaf.kind in ACTIVATION_KINDS
+
         self._layer = layer
-        self._probe = Probe(model, training=False)
-        if alone:
-            self._probe.leaves = [
-                leaf
-                for leaf in self._probe.leaves
-                if leaf.layer is layer or leaf.kind in ACTIVATION_KINDS
-            ]
+        self._probe = Probe(model, training=False, wanted=wanted)
 
     def sample(self, x: Any) -> tuple[tuple[wire.Row, ...], int, dict[str, float]]:
         """The rows, the layer's place among them, and its statistics on the inputs `x`.

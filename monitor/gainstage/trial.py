@@ -5,6 +5,7 @@ model's weights and gets the same batches; what differs is what stands in the pl
 """
 
 import logging
+import math
 import os
 import random
 from collections.abc import Generator, Sequence
@@ -17,10 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gainstage import wire
 from gainstage.arms import Subject, chosen
+from gainstage.contractions import contraction_of
 from gainstage.diagnosis.shield import exposed
 from gainstage.diagnosis.strength import ADAPTIVE
-from gainstage.examples import Examples, divided, drawn, examples_of
+from gainstage.examples import HELD_OUT, Examples, divided, drawn, examples_of, halves
 from gainstage.finding import Finding
 from gainstage.isolation import Isolated
 from gainstage.layers import Leaf, leaves
@@ -71,11 +74,14 @@ def run_trial(
     Args:
         model: Sequential or Functional, built and compiled. The copies start from its weights, and
             from a fresh optimizer of its kind.
-        data: What to train on: (x, y) or (x, y, sample_weight) of arrays, or an iterable of such
-            batches, of which as many as there are steps, at most 1,500, are held in memory.
+        data: What to train on: a tuple of arrays, (x, y) or (x, y, sample_weight), or an iterable
+            of such batches. A list, and whatever else is no tuple, is taken for batches, of which
+            as many are held in memory as the steps have examples.
         layer: Keras's path of the layer, or a finding, whose patch is executed and tried as well.
         validation_data: What to judge by, likewise; default: a fifth of `data`, which the copies
-            are not trained on. Where the model was, pass examples that it has not seen.
+            are not trained on. Where the model was, pass examples that it has not seen. Strengths
+            are chosen by one half of them and reported on the other, unless there are fewer than
+            40, which `Trial.summary` then says; 1,000 of each half are looked at.
         arms: Names of the arms to try, out of `arms.ARM_NAMES`; default: all that can be.
         strengths: A penalty is tried at these multiples of the strength computed for the layer.
         steps: Updates of each training; default: as many as `usual_steps` gives.
@@ -107,12 +113,15 @@ def run_trial(
             "gainstage: the model has been trained, perhaps on examples that this trial holds out "
             'of `data`, which flatters the arm "nothing". Pass `validation_data`.'
         )
-    batches = steps or MOST_STEPS
-    held = None if validation_data is None else examples_of(validation_data, batches)
-    train, held_out = divided(examples_of(data, batches), held)
-    subject = _subject(model, layer, train, batch_size)
+    leaf = _leaf(model, layer)
+    training = describe_training(model, batch_size, learning_rate(model))
+    steps = steps or usual_steps(leaf.layer, training)
+    needed = max(steps * batch_size, CENTRED_ON)
+    held = None if validation_data is None else examples_of(validation_data, needed)
+    train, held_out = divided(examples_of(data, needed + needed // (HELD_OUT - 1)), held)
+    subject = _subject(model, layer, leaf, train, training)
     entrants = {arm: arm.strengths(subject, strengths) for arm in chosen(arms, subject)}
-    steps = steps or usual_steps(subject)
+    reported, choosing = halves(held_out, whole=all(len(one) == 1 for one in entrants.values()))
     points = sorted({*np.linspace(0, steps, MEASUREMENTS).round().astype(int).tolist()})
     courses: dict[Contestant, list[Course]] = {}
     total = seeds * steps * sum(map(len, entrants.values()))
@@ -122,7 +131,7 @@ def run_trial(
             shown = bar.add_task("Trial", total=total)
             for arm, given in entrants.items():
                 random.seed(0)  # Keras draws what a patch begins anew from Python's numbers
-                rehearsal = Rehearsal(model, arm, subject, held_out)
+                rehearsal = Rehearsal(model, arm, subject, reported, choosing)
                 for strength in given:
                     contestant = Contestant(arm.name, strength)
                     bar.update(shown, description=f"Trial: {contestant}")
@@ -148,16 +157,21 @@ def run_trial(
     return trial
 
 
-def usual_steps(subject: Subject) -> int:
+def usual_steps(layer: Any, training: wire.Training) -> int:
     """Updates after which an arm shows what it does to weights.
 
     300 are six times those in which a penalty of the computed strength brings the level down.
     Optimizers that rescale gradients move a weight by about the learning rate a step, whatever
     the penalty: it then takes until the weights have moved by twice their size.
     """
-    training = subject.training
-    rms, rate = subject.levels["kernel_rms"], training.learning_rate
-    if training.optimizer not in ADAPTIVE or not rate or not np.isfinite(rms):
+    contraction, rate = contraction_of(layer), training.learning_rate
+    kernels = contraction.kernels(layer) if contraction is not None else ()
+    if training.optimizer not in ADAPTIVE or not rate or not kernels:
+        return LEAST_STEPS
+    arrays = (np.asarray(keras.ops.convert_to_numpy(kernel)) for kernel in kernels)
+    # Two kernels in turn do what one of both rms' product does.
+    rms = math.prod(float(np.sqrt(np.mean(np.square(array)))) for array in arrays)
+    if not math.isfinite(rms):
         return LEAST_STEPS
     return int(np.clip(2 * rms / rate, LEAST_STEPS, MOST_STEPS))
 
@@ -191,8 +205,8 @@ def _bar(shown: bool) -> Progress:
     return Progress(*columns, transient=True, disable=not shown)
 
 
-def _subject(model: Any, layer: str | Finding, train: Examples, batch_size: int) -> Subject:
-    """What the arms need to know of the layer."""
+def _leaf(model: Any, layer: str | Finding) -> Leaf:
+    """The layer that is tried."""
     target = layer_at(model, layer if isinstance(layer, str) else layer.layer)
     leaf = next((one for one in leaves(model, None, ()) if one.layer is target), None)
     if leaf is None:
@@ -200,15 +214,22 @@ def _subject(model: Any, layer: str | Finding, train: Examples, batch_size: int)
             f"`layer` must be a single layer. Received: {target.path}, which holds others: name "
             "one of them."
         )
+    return leaf
+
+
+def _subject(
+    model: Any, layer: str | Finding, leaf: Leaf, train: Examples, training: wire.Training
+) -> Subject:
+    """What the arms need to know of the layer."""
     rows, place, levels = Reader(model, leaf.layer).sample(drawn(train, READ).x)
     first = getattr(leaf.layer, "data_format", None) == "channels_first"
     patch = None
     if isinstance(layer, Finding) and layer.code:
-        patch = partial(patch_of, layer, target)
+        patch = partial(patch_of, layer, leaf.layer)
     return Subject(
         leaf.layer,
         rows[place],
-        describe_training(model, batch_size, learning_rate(model)),
+        training,
         levels,
         exposed(rows, place),
         _input_mean(model, leaf, drawn(train, CENTRED_ON).x, axis=1 if first else -1),

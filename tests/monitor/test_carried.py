@@ -298,9 +298,7 @@ def test_gate_that_a_penalty_silenced_is_told_of_its_layers_penalty() -> None:
     assert type(patch(found)[0]) is keras.layers.LSTM
 
 
-def test_penalty_of_a_projection_is_to_be_weakened_in_its_attention_layer_and_has_no_patch() -> (
-    None
-):
+def test_penalty_of_a_projection_is_weakened_in_its_attention_layer_without_a_patch() -> None:
     heavy = {"class": "keras.regularizers.L2", "arguments": {"l2": 3.0}}
     rows = [
         row("mha", kind="MultiHeadAttention", unjudged="read by its output only"),

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from gainstage.charts import print_trial
-from gainstage.outcome import LEVELS, Contestant, Trial, more_is_better
+from gainstage.outcome import CHOICE, LEVELS, Contestant, Trial, more_is_better
 
 NOTHING, KERNEL = Contestant("nothing"), Contestant("kernel", 0.5)
 WEAK, STRONG = Contestant("activity", 0.01), Contestant("activity", 0.1)
@@ -21,14 +21,18 @@ def trial(
     *,
     layer: str = "model/hidden",
     interrupted: bool = False,
+    choices: dict[Contestant, float] | None = None,
 ) -> Trial:
     """A trial of one measurement with the given finals, one for each seed."""
-    columns = ("loss", *([metric] if metric != "loss" else []), *LEVELS)
+    chosen = [] if choices is None else [CHOICE]
+    columns = ("loss", *([metric] if metric != "loss" else []), *LEVELS, *chosen)
     seeds = len(next(iter(scores.values())))
     outcomes = np.zeros((len(scores), seeds, 1, len(columns)), np.float32)
     for place, (one, finals) in enumerate(scores.items()):
         outcomes[place, :, 0, 0] = losses if isinstance(losses, float) else losses.get(one, 1.0)
         outcomes[place, :, 0, columns.index(metric)] = finals
+        if choices is not None:
+            outcomes[place, :, 0, -1] = choices[one]
     return Trial(layer, tuple(scores), tuple(range(seeds)), (300,), columns, outcomes, interrupted)
 
 
@@ -37,6 +41,29 @@ def test_each_arm_is_ranked_at_its_best_strength() -> None:
 
     assert found.ranking == (STRONG, KERNEL, NOTHING)
     assert (found.winner, found.best("activity"), found.best("centred")) == (STRONG, STRONG, None)
+
+
+def test_strength_is_chosen_by_other_examples_than_it_is_reported_on() -> None:
+    scores = {NOTHING: [0.1] * 3, WEAK: [0.5] * 3, KERNEL: [0.7] * 3, STRONG: [0.9] * 3}
+    choices = {NOTHING: 0.9, WEAK: 0.8, KERNEL: 0.1, STRONG: 0.7}
+    losses = {one: -2 * finals[0] for one, finals in scores.items()}
+
+    found = trial(scores, choices=choices)
+    by_loss = trial({one: [loss] * 3 for one, loss in losses.items()}, "loss", choices=choices)
+
+    assert found.ranking == (KERNEL, WEAK, NOTHING)
+    assert by_loss.ranking == (STRONG, KERNEL, NOTHING)
+    assert "Strengths were chosen" not in found.summary
+
+
+def test_it_is_said_where_strengths_were_chosen_by_the_examples_they_are_reported_on() -> None:
+    found = trial({NOTHING: [0.1] * 3, WEAK: [0.5] * 3, STRONG: [0.9] * 3})
+
+    assert found.summary.endswith(
+        ", +0.800 over the next, nothing. Strengths were chosen by the examples that they are "
+        "reported on, which flatters penalties."
+    )
+    assert "Strengths" not in trial({NOTHING: [0.1] * 3, WEAK: [0.5] * 3}).summary
 
 
 def test_less_loss_is_better_where_there_is_no_metric_of_known_direction() -> None:

@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 
 from gainstage import Finding, cases, run_trial
 from gainstage.arms import ARM_NAMES
-from gainstage.outcome import Contestant
+from gainstage.examples import halves
+from gainstage.outcome import CHOICE, Contestant
 from gainstage.rehearsal import Rehearsal
+from gainstage.trial import usual_steps
+
+from .builders import SGD
 
 layers = keras.layers
 RNG = np.random.default_rng(0)
@@ -147,6 +152,47 @@ def test_normalisation_that_was_adapted_goes_on_as_it_was() -> None:
 
     expected = model.evaluate(*held, verbose=0)
     assert trial.course(Contestant("nothing"), "loss")[0, 0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_strengths_are_chosen_by_one_half_of_what_is_held_out_and_reported_on_the_other() -> None:
+    held: list[Any] = []
+
+    def halved(examples: Any, **options: Any) -> Any:
+        held.extend(halves(examples, **options))
+        return held
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gainstage.trial.halves", halved)
+        options = {"arms": ["kernel"], "strengths": (0.3, 3.0), "steps": 1, "seeds": 1}
+        trial = run_trial(
+            aligned(), (X, Y), validation_data=(X, Y), layer="hidden", progress=False, **options
+        )
+
+    expected = [aligned().evaluate(*half.parts, verbose=0) for half in held]
+    start = trial.course(Contestant("nothing"), "loss")[0, 0]
+    assert start == pytest.approx(expected[0][0], rel=1e-5)
+    choice = trial.course(Contestant("nothing"), CHOICE)[0]
+    assert np.isnan(choice[0])
+    assert choice[-1] * 80 == pytest.approx(round(choice[-1] * 80))  # an accuracy over 80
+    assert "Strengths were chosen" not in trial.summary
+
+
+def test_few_held_out_examples_choose_and_judge_and_it_is_said() -> None:
+    trial = tried(aligned(), arms=["kernel"], strengths=(0.3, 3.0), steps=1, seeds=1)
+
+    assert CHOICE not in trial.columns
+    assert "Strengths were chosen by the examples that they are reported on" in trial.summary
+
+
+def test_steps_where_an_optimizer_rescales_move_weights_by_twice_their_size() -> None:
+    dense = layers.Dense(4, kernel_initializer="ones")
+    dense.build((None, 8))
+    training = msgspec.structs.replace(SGD, optimizer="Adam", learning_rate=0.004)
+
+    assert usual_steps(dense, training) == 500  # 2 * 1 / 0.004
+    assert usual_steps(layers.ReLU(), training) == 300
+    assert usual_steps(dense, msgspec.structs.replace(training, optimizer="SGD")) == 300
+    assert usual_steps(dense, msgspec.structs.replace(training, learning_rate=1e-5)) == 1_500
 
 
 @pytest.mark.every_backend

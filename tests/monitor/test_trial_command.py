@@ -85,10 +85,85 @@ def test_what_is_missing_is_told_in_one_line(files: Path, tmp_path: Path) -> Non
     assert "must hold the arrays x and y. Received: inputs." in refused(
         tmp_path / "inputs.npz", *hidden
     )
-    assert "Expected a file that numpy.savez has written" in refused(tmp_path / "text.npz", *hidden)
+    assert "Expected a file of arrays that numpy.savez has written" in refused(
+        tmp_path / "text.npz", *hidden
+    )
     assert "Received: 'nowhere', of which there are 0. Known: hidden, classes." in refused(
         files / "data.npz", "--layer", "nowhere"
     )
     with nowhere() as url:
         line = refused(files / "data.npz", "--run", "watched", "--url", url)
     assert line.startswith(f"No server at {url}")
+
+
+class Mine(layers.Dense):
+    """A layer that Keras is not told of."""
+
+
+def own_loss(y: Any, predicted: Any) -> Any:
+    return keras.ops.mean(keras.ops.square(y - predicted))
+
+
+def told(folder: Path, model: Path, data: Path) -> str:
+    """What the command says, in one line, of files that it cannot read."""
+    arguments = ["trial", str(model), str(data), "--layer", "hidden"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    return line.replace(str(folder), "")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"PK\x03\x04 and then nothing", "File is not a zip file"),
+        (b"", "No data left in file"),
+        (b"no arrays", "This file contains pickled (object) data"),
+    ],
+)
+def test_file_without_arrays_is_told_in_one_line(
+    files: Path, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    (tmp_path / "data.npz").write_bytes(content)
+
+    assert told(tmp_path, files / "model.keras", tmp_path / "data.npz") == (
+        "Expected a file of arrays that numpy.savez has written. Received: /data.npz "
+        f"({reason}). Write it by numpy.savez(path, x=x, y=y)."
+    )
+
+
+def test_single_array_and_a_folder_are_told_of(files: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", X)
+    folder = CliRunner().invoke(
+        app, ["trial", str(files / "model.keras"), str(tmp_path), "--layer", "hidden"]
+    )
+
+    assert "it holds a single array, without a name" in (
+        told(tmp_path, files / "model.keras", tmp_path / "data.npy")
+    )
+    assert (folder.exit_code, "directory" in folder.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("layer", "loss", "unknown"),
+    [(Mine, "mse", "class 'Mine'"), (layers.Dense, own_loss, "function 'own_loss'")],
+)
+def test_layer_or_loss_of_the_user_is_told_in_one_line_with_what_to_do(
+    files: Path, tmp_path: Path, layer: Any, loss: Any, unknown: str
+) -> None:
+    model = keras.Sequential([layers.Input((64,)), layer(1, name="hidden")])
+    model.compile("sgd", loss)
+    model.save(tmp_path / "model.keras")
+
+    line = told(tmp_path, tmp_path / "model.keras", files / "data.npz")
+
+    assert f"Received: /model.keras (Could not locate {unknown}). Decorate yours with" in line
+    assert "call `gainstage.run_trial(model, (x, y), layer=...)` in Python" in line
+
+
+def test_model_that_is_none_is_told_in_one_line(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_text("no model")
+
+    assert told(tmp_path, tmp_path / "model.keras", files / "data.npz").startswith(
+        "Expected a model that `model.save` has written as a file *.keras. Received: /model.keras"
+    )
