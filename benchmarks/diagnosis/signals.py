@@ -122,12 +122,12 @@ def visitors(rng: Rng) -> Task:
 
 
 def chirps(rng: Rng) -> Task:
-    """Images of a sound's power in 16 bands and 15 windows, in dB.
+    """Images of a sound's power in 16 bands and 16 windows, in dB.
 
     The class: a tone that rises, falls or rests, or two of them.
     """
     y = rng.integers(4, size=1_000)
-    time = np.arange(256) / 256
+    time = np.arange(272) / 256
     low, high = rng.uniform(15, 40, 1_000), rng.uniform(70, 110, 1_000)
     ends = {0: (low, high), 1: (high, low), 2: (low, low), 3: (low, low)}
     sound = np.stack(
@@ -138,7 +138,7 @@ def chirps(rng: Rng) -> Task:
         ]
     )
     sound += rng.normal(0, 0.3, sound.shape)
-    power = spectrogram(sound, fs=256, nperseg=32, noverlap=17)[2][:, 1:, :]
+    power = spectrogram(sound, fs=256, nperseg=32, noverlap=16)[2][:, 1:, :]
     x = 10 * np.log10(power + 1e-6)
     return split(rng, x[..., None].astype(np.float32), y, 4)
 

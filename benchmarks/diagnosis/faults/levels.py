@@ -14,6 +14,7 @@ from benchmarks.diagnosis.families import (
     case,
     dense,
     momentum,
+    nadam,
     rmsprop,
     width,
 )
@@ -227,7 +228,7 @@ def quantised(rng: Rng) -> Case:
 def counts(rng: Rng) -> list[Any]:
     """Filters of counts."""
     return [
-        layers.Conv1D(width(rng), 3, strides=2, activation="tanh"),
+        layers.Conv1D(width(rng), 3, strides=2, activation="hard_tanh"),
         layers.Flatten(),
     ]
 
@@ -279,10 +280,9 @@ def lstm(rng: Rng) -> list[Any]:
     return [layers.LSTM(int(rng.choice([16, 24, 32]))), *dense(rng, "relu")]
 
 
-def offset_steps(rng: Rng) -> list[Any]:
-    """Biases of a projection, each on a side of its own."""
-    bias = np.array([either(rng, 12, 30) for _ in range(32)])
-    return [
+def offset_steps(rng: Rng) -> Case:
+    """Biases of a projection, as if loaded, each on a side of its own."""
+    hidden = [
         layers.Reshape((8, 30)),
         layers.EinsumDense(
             "btc,cd->btd",
@@ -290,11 +290,13 @@ def offset_steps(rng: Rng) -> list[Any]:
             activation="tanh",
             bias_axes="d",
             kernel_initializer=he(0.5),
-            bias_initializer=initializers.get(lambda shape, dtype=None: bias),
             name=FAULTY,
         ),
         layers.Flatten(),
     ]
+    made = case(signals.standard(signals.sensors)(rng), hidden, nadam(rng))
+    made.model.get_layer(FAULTY).bias.assign([either(rng, 12, 30) for _ in range(32)])
+    return made
 
 
 def loaded_bias(rng: Rng) -> Case:

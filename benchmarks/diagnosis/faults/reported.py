@@ -53,14 +53,14 @@ REPORTED: dict[str, tuple[Family, ...]] = {
         Family("whole numbers, not scaled", True, levels.quantised),
     ),
     "input": (
-        reported("counts as they are", signals.visitors, levels.counts, sgd),
+        reported("counts as they are", signals.visitors, levels.counts, adam),
         reported("converter of 12 bits", levels.converted(signals.beats), levels.beat, momentum),
         reported("incomes as they are", signals.applicants, levels.deep_table, adam),
         reported("multiplied by 255", signals.pairs, levels.multiplied, adagrad),
         reported("five units, LSTM", signals.sensors, levels.lstm, rmsprop),
     ),
     "bias": (
-        reported("bias, projection", standard(signals.sensors), levels.offset_steps, nadam),
+        Family("bias, projection", True, levels.offset_steps),
         Family("loaded bias", True, levels.loaded_bias),
         reported("closed highway", standard(signals.applicants), levels.closed_highway, adamw),
         reported("bias, depthwise", standard(signals.beats), levels.offset_leads, rmsprop),
