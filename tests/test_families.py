@@ -92,19 +92,27 @@ def levels(case: Case) -> Levels:
     else:
         kernels = [np.asarray(own.kernel)]
         z = x @ kernels[0] + (bias if bias.ndim == 1 else bias[0])
-    # A depthwise kernel sums over places alone.
-    depthwise = isinstance(layer, layers.DepthwiseConv2D)
-    fan_in = np.prod(kernels[-1].shape[: 2 if depthwise else -1])
-    gain = float(np.sqrt(fan_in)) * rms(kernels[-1])
+    gain = float(np.sqrt(fan_in(layer, kernels[-1]))) * rms(kernels[-1])
     coherence = rms(z - (bias if own is layer else 0)) / (rms(x) * gain)
     name = next((name for name in names if name in EDGES), "")
     return Levels(decibels(rms(x)), decibels(gain), decibels(coherence), bias, z, name)
 
 
+def fan_in(layer: Any, kernel: Array) -> int:
+    """How many products a unit adds up."""
+    if isinstance(layer, layers.DepthwiseConv2D):  # it sums over places alone
+        return int(np.prod(kernel.shape[:2]))
+    if isinstance(layer, layers.EinsumDense):
+        axes, kept = layer.equation.split(",")[1].split("->")
+        sizes = zip(axes, kernel.shape, strict=True)
+        return int(np.prod([size for axis, size in sizes if axis not in kept]))
+    return int(np.prod(kernel.shape[:-1]))
+
+
 def after(case: Case, layer: Any) -> list[str]:
     """The name of the activation behind a layer, where it is a layer of its own."""
-    behind = case.model.layers[case.model.layers.index(layer) + 1]
-    return [behind.activation.__name__] if isinstance(behind, layers.Activation) else []
+    behind = [one for one in case.model.layers if isinstance(one, layers.Activation)]
+    return [one.activation.__name__ for one in behind if one.input is layer.output]
 
 
 def outputs(case: Case, of: Any) -> Array:

@@ -12,11 +12,11 @@ from benchmarks.diagnosis.families import (
     adagrad,
     adam,
     adamw,
+    chosen,
     lion,
     momentum,
     nadam,
     rate,
-    chosen,
     rmsprop,
     sgd,
 )

@@ -1,5 +1,6 @@
 """Trainings without a fault, of many kinds of models, data and optimizers."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,17 +128,28 @@ GROUPS = (
         ADAPTIVE,
     ),
 )
-# What a group is drawn by: how many kinds of training it has.
-COUNTS = [len(group.tasks) * len(group.forms) for group in GROUPS]
 
 
-def of_all_kinds(rng: Rng) -> Case:
-    """A training of any kind."""
-    group = GROUPS[int(rng.choice(len(GROUPS), p=[count / sum(COUNTS) for count in COUNTS]))]
-    task, hidden, optimizer = (
-        forms.one_of(rng, *them) for them in (group.tasks, group.forms, group.optimizers)
-    )
-    return case(task(rng), hidden(rng), optimizer(rng))
+def counted(groups: Sequence[Group]) -> list[int]:
+    """How many kinds of training each group has."""
+    return [len(group.tasks) * len(group.forms) for group in groups]
+
+
+COUNTS = counted(GROUPS)
+
+
+def drawn_from(groups: Sequence[Group]) -> Callable[[Rng], Case]:
+    """Draws a training of any kind, each as likely as the others."""
+    counts = counted(groups)
+
+    def make(rng: Rng) -> Case:
+        group = groups[int(rng.choice(len(groups), p=[count / sum(counts) for count in counts]))]
+        task, hidden, optimizer = (
+            forms.one_of(rng, *them) for them in (group.tasks, group.forms, group.optimizers)
+        )
+        return case(task(rng), hidden(rng), optimizer(rng))
+
+    return make
 
 
 def linear(rng: Rng) -> list[Any]:
@@ -178,5 +190,5 @@ KINDS: tuple[Family, ...] = (
     chosen("attention over time", generated.walks, forms.transformer, adamw),
     chosen("gates", generated.spirals, forms.gated, adam),
     chosen("noise", generated.moons, forms.dropped, nadam),
-    Family("trainings of all kinds", False, of_all_kinds),
+    Family("trainings of all kinds", False, drawn_from(GROUPS)),
 )

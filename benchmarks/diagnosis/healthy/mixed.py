@@ -3,25 +3,22 @@
 from benchmarks.diagnosis import signals
 from benchmarks.diagnosis.families import (
     SGD,
-    Case,
     Family,
     adagrad,
     adam,
     adamw,
-    case,
+    chosen,
     lion,
     momentum,
     nadam,
     rate,
-    chosen,
     rmsprop,
     sgd,
 )
 from benchmarks.diagnosis.healthy import branched as forms
-from benchmarks.diagnosis.healthy.architectures import embedded, one_of
-from benchmarks.diagnosis.healthy.kinds import ADAPTIVE, Group
+from benchmarks.diagnosis.healthy.architectures import embedded
+from benchmarks.diagnosis.healthy.kinds import ADAPTIVE, Group, drawn_from
 from benchmarks.diagnosis.signals import standard
-from benchmarks.diagnosis.tasks import Rng
 
 beats, bearings, sensors, visitors, chirps, cells, pairs, applicants = (
     standard(make)
@@ -87,18 +84,6 @@ GROUPS = (
         (sgd, momentum, adagrad, *ADAPTIVE),
     ),
 )
-# What a group is drawn by: how many kinds of training it has.
-COUNTS = [len(group.tasks) * len(group.forms) for group in GROUPS]
-
-
-def of_every_sort(rng: Rng) -> Case:
-    """A training of any of the kinds."""
-    group = GROUPS[int(rng.choice(len(GROUPS), p=[count / sum(COUNTS) for count in COUNTS]))]
-    task, hidden, optimizer = (
-        one_of(rng, *them) for them in (group.tasks, group.forms, group.optimizers)
-    )
-    return case(task(rng), hidden(rng), optimizer(rng))
-
 
 MIXED: tuple[Family, ...] = (
     chosen("filters of many lengths", beats, forms.inception, adam),
@@ -115,5 +100,5 @@ MIXED: tuple[Family, ...] = (
     chosen("mixture of experts", applicants, forms.experts, rmsprop),
     chosen("highways", applicants, forms.highways, sgd),
     chosen("largest of some", applicants, forms.maxout, adagrad),
-    Family("trainings of every sort", False, of_every_sort),
+    Family("trainings of every sort", False, drawn_from(GROUPS)),
 )
