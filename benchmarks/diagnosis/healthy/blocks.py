@@ -180,20 +180,20 @@ def grouped(rng: Rng) -> list[Any]:
             layers.GroupNormalization(int(rng.choice([2, 4, 8]))),
             layers.Activation(one_of(rng, *SMOOTH)),
         ]
-    return [*made, layers.AveragePooling2D(), layers.Flatten()]
+    return [*made, layers.AveragePooling2D(2), layers.Flatten()]
 
 
 def mobile(rng: Rng) -> list[Any]:
     """A block that widens, filters each channel and narrows (Sandler et al. 2018)."""
     inner = [
         layers.Conv2D(32, 1),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.9),
         layers.ReLU(max_value=6),
         layers.DepthwiseConv2D(3, padding="same"),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.9),
         layers.ReLU(max_value=6),
         layers.Conv2D(16, 1),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.9),
     ]
     return [
         layers.Conv2D(16, 3, padding="same", activation="relu"),
@@ -204,7 +204,7 @@ def mobile(rng: Rng) -> list[Any]:
 
 
 def patches(rng: Rng) -> list[Any]:
-    """A transformer over the four quarters of each row of patches (Dosovitskiy et al. 2021)."""
+    """A transformer over patches of an image (Dosovitskiy et al. 2021)."""
     size = int(rng.choice([16, 32]))
     return [
         layers.Conv2D(size, 3, strides=3),

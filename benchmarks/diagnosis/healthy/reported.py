@@ -95,7 +95,9 @@ GROUPS = (
     # Plain descent needs low rates where many features go together.
     Group((data.profiles, data.bands, data.spectra), TABLES, ADAPTIVE),
     Group((data.forms, ink), IMAGES, ADAPTIVE),
-    Group((data.beats, data.machine, data.prices), SERIES, ADAPTIVE),
+    Group((data.beats, data.machine), SERIES, ADAPTIVE),
+    # The last days say what comes: layers that take the mean or the most of all lose them.
+    Group((data.prices,), (blocks.stacked, blocks.convolved_then_recurrent), ADAPTIVE),
     Group((data.reviews,), tuple(words(one) for one in SERIES), ADAPTIVE),
 )
 
