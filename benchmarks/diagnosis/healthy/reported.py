@@ -102,7 +102,7 @@ GROUPS = (
 )
 
 REPORTED: tuple[Family, ...] = (
-    reported("wide and deep", data.flats, blocks.wide_and_deep, adam),
+    reported("linear part beside", data.flats, blocks.wide_and_deep, adam),
     reported("highway", data.customers, blocks.highway, nadam),
     reported("maxout", data.views, blocks.maxout, rate(SGD, 0.01, 0.02, momentum=0.9)),
     reported("experts", data.rentals, blocks.experts, adamw),
