@@ -129,7 +129,7 @@ def inception(rng: Rng) -> list[Any]:
     """Filters of several sizes and a pooling side by side (Szegedy et al. 2015)."""
     activation = one_of(rng, "relu", "elu", "silu")
     kinds: list[Any] = [
-        layers.Conv2D(8, size, padding="same", activation=activation) for size in (1, 3, 5)
+        layers.Conv2D(8, size, padding="same", activation=activation) for size in (2, 3, 5)
     ]
     kinds.append(layers.AveragePooling2D(3, strides=1, padding="same"))
     return [
@@ -145,7 +145,7 @@ def squeeze_excite(rng: Rng) -> list[Any]:
     size = int(rng.choice([16, 24]))
 
     def gated(x: Any) -> Any:
-        inner = layers.Dense(8, activation="relu")(layers.GlobalAveragePooling2D()(x))
+        inner = layers.Dense(8, activation="silu")(layers.GlobalAveragePooling2D()(x))
         gate = layers.Dense(size, activation="sigmoid")(inner)
         return layers.Multiply()([x, layers.Reshape((1, 1, size))(gate)])
 
