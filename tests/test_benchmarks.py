@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from benchmarks import diagnosis, ingest, overhead
-from benchmarks.diagnosis import neighbours, score
+from benchmarks.diagnosis import command, neighbours, score
 from benchmarks.diagnosis.neighbours import Alarm
 from benchmarks.diagnosis.remedies import Tried
 from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
@@ -278,11 +278,20 @@ def test_alarms_in_healthy_trainings_have_the_interval_of_wilson() -> None:
 
     figure = score.false_alarms(rows)
 
-    # A training that failed, whatever is said of it, was none.
-    assert score.false_alarms([*rows, replace(rows[-1], failed=True)]) == figure
     # (1 + z^2/2 -+ z sqrt(1 - 1/500 + z^2/4)) / (500 + z^2) with z = 1.96
     assert figure.value == 0.002
     assert (figure.low, figure.high) == pytest.approx((0.00035, 0.0112), abs=5e-5)
+
+
+def test_healthy_training_that_failed_is_left_out_and_a_faulty_one_is_not() -> None:
+    well, fault = scored("a", "healthy", "nonfinite"), scored("b", "bias", "bias")
+    rows = [replace(row, failed=True) for row in (well, fault)]
+
+    told = command.summary(rows)
+
+    assert told["trainings without a fault that failed, and are left out"] == "1"
+    assert told["macro-F1 of the cause"] == "1.000 [1.000, 1.000]"
+    assert "healthy trainings with an alarm" not in told
 
 
 def test_tool_that_cannot_tell_causes_apart_names_none() -> None:
@@ -291,9 +300,8 @@ def test_tool_that_cannot_tell_causes_apart_names_none() -> None:
     well = replace(
         scored("b", "healthy", "healthy"), samples=None, peers={"vague": wrong, "mute": mute}
     )
-    fallen = replace(well, failed=True)
 
-    assert score.compared([fault, well, fallen]) == {
+    assert score.compared([fault, well]) == {
         "Gainstage": score.Tool(1.0, 1.0, 0.0, 2),
         "vague": score.Tool(1.0, 0.0, 1.0, None),
         "mute": score.Tool(0.0, 0.0, 0.0, None),

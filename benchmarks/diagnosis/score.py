@@ -119,14 +119,14 @@ def share(count: int, of: int) -> Figure:
     return Figure(count / of, float(bounds.low), float(bounds.high))
 
 
-def diverged(rows: Sequence[Row]) -> int:
-    """Trainings that no fault was put into, and that failed all the same: not healthy ones."""
-    return sum(row.failed for row in rows if row.expected == HEALTHY)
+def is_fair(row: Row) -> bool:
+    """Whether the row counts: not a training without a fault that failed all the same."""
+    return row.expected != HEALTHY or not row.failed
 
 
 def false_alarms(rows: Sequence[Row]) -> Figure:
     """Healthy trainings of which something is said."""
-    healthy = [row for row in rows if row.expected == HEALTHY and not row.failed]
+    healthy = [row for row in rows if row.expected == HEALTHY]
     return share(sum(row.found != HEALTHY for row in healthy), len(healthy))
 
 
@@ -219,7 +219,7 @@ def compared(rows: Sequence[Row]) -> dict[str, Tool]:
 def _tool(rows: Sequence[Row], told: Sequence[Alarm]) -> Tool:
     both = list(zip(rows, told, strict=True))
     faulty = [(row, alarm) for row, alarm in both if row.expected != HEALTHY]
-    healthy = [alarm for row, alarm in both if row.expected == HEALTHY and not row.failed]
+    healthy = [alarm for row, alarm in both if row.expected == HEALTHY]
     named = [alarm for row, alarm in faulty if alarm.means == (row.expected,)]
     return Tool(
         detected=_share(sum(bool(alarm.means) for _, alarm in faulty), len(faulty)),

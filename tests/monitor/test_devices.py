@@ -14,7 +14,7 @@ from gainstage.client import Client
 
 from .serving import serving
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 # Every call but the first and the half batch that ends an epoch; of two validations of one batch,
 # the second.
 FRAMES = 9 + 1
@@ -24,6 +24,7 @@ PATIENCE = 200.0
 def python(*arguments: str, backend: str, **environment: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, *arguments],
+        cwd=ROOT,
         env=os.environ | {"KERAS_BACKEND": backend, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -41,14 +42,13 @@ def ended(processes: Sequence["subprocess.Popen[str]"]) -> list[tuple[str, str]]
 
 
 TWO_DEVICES = """
-import sys
-sys.path.insert(0, sys.argv[1])
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 tf.config.experimental.enable_op_determinism()
-import keras, numpy, twins
+import keras, numpy
 from gainstage import LayerMonitor
+from tests.monitor import trainings, twins
 made = []
 def monitor():
     made.append(LayerMonitor(False, every=1))
@@ -97,8 +97,14 @@ class Spread(twins.Training):"""
 @pytest.mark.parametrize(
     ("backend", "spread", "model", "rows", "devices"),
     [
-        ("tensorflow", STRATEGY.format('MirroredStrategy(["CPU:0", "CPU:1"])'), "twins.mlp", 5, 2),
-        ("tensorflow", STRATEGY.format('OneDeviceStrategy("CPU:1")'), "twins.mlp", 5, 1),
+        (
+            "tensorflow",
+            STRATEGY.format('MirroredStrategy(["CPU:0", "CPU:1"])'),
+            "trainings.mlp",
+            5,
+            2,
+        ),
+        ("tensorflow", STRATEGY.format('OneDeviceStrategy("CPU:1")'), "trainings.mlp", 5, 1),
         # Under which Keras itself runs no Dropout.
         (
             "tensorflow",
@@ -107,11 +113,11 @@ class Spread(twins.Training):"""
             2,
             2,
         ),
-        ("jax", DISTRIBUTION.format((2, 1), "DataParallel()"), "twins.mlp", 5, 2),
+        ("jax", DISTRIBUTION.format((2, 1), "DataParallel()"), "trainings.mlp", 5, 2),
         (
             "jax",
             DISTRIBUTION.format((1, 2), "ModelParallel(layout_map=layouts)"),
-            "twins.mlp",
+            "trainings.mlp",
             5,
             2,
         ),
@@ -125,11 +131,7 @@ def test_every_bit_is_the_same_on_two_devices(
     flags = "--xla_force_host_platform_device_count=2"
 
     ((said, logged),) = ended(
-        [
-            python(
-                "-c", code, str(HERE), backend=backend, XLA_FLAGS=flags if backend == "jax" else ""
-            )
-        ]
+        [python("-c", code, backend=backend, XLA_FLAGS=flags if backend == "jax" else "")]
     )
 
     assert said.splitlines()[-1:] == [f"[] {devices} {FRAMES} {rows} True True"], logged
@@ -151,7 +153,8 @@ def test_workers_write_to_one_run_and_the_chief_speaks_for_it(
     with serving(tmp_path / "server") as url:
         workers = [
             python(
-                str(HERE / "worker.py"),
+                "-m",
+                "tests.monitor.worker",
                 *(str(number), *ports, url, str(tmp_path / "spool")),
                 backend=backend,
             )

@@ -19,7 +19,8 @@ from gainstage.spool import Spool
 
 from . import twins
 from .serving import nowhere
-from .twins import EPOCHS, SMALL, STEPS, Making, Training, alone, complaints, different, outcome
+from .trainings import SMALL
+from .twins import EPOCHS, STEPS, Making, Training, alone, complaints, different, outcome
 
 layers = keras.layers
 every_backend = pytest.mark.every_backend

@@ -19,16 +19,13 @@ from gainstage import LayerMonitor
 
 from . import twins
 from .serving import nowhere
+from .trainings import BY_XLA, MLP, SMALL, TRAININGS
 from .twins import (
     BACKEND,
     BATCH,
-    BY_XLA,
     EPOCHS,
     KERAS_FUNCTION,
-    MLP,
-    SMALL,
     STEPS,
-    TRAININGS,
     Making,
     alone,
     complaints,

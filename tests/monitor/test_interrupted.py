@@ -15,7 +15,8 @@ from gainstage.probe import Probe
 
 from . import twins
 from .serving import nowhere, serving
-from .twins import BACKEND, KERAS_FUNCTION, SMALL, STEPS, bits, complaints
+from .trainings import MLP, SMALL
+from .twins import BACKEND, KERAS_FUNCTION, STEPS, bits, complaints
 
 every_backend = pytest.mark.every_backend
 # What a generator's own error comes out of `fit` as.
@@ -211,7 +212,7 @@ def test_monitor_goes_from_model_to_model(caplog: pytest.LogCaptureFixture) -> N
     twins.fresh()
     layers = []
 
-    for training in (SMALL, twins.MLP):
+    for training in (SMALL, MLP):
         model = training.model()
         fit(model, monitor)
         layers.append(len(monitor.frame().layers))

@@ -12,7 +12,8 @@ import tensorflow as tf
 from gainstage import LayerMonitor, callback, refusals
 
 from .serving import nowhere
-from .twins import SMALL, STEPS, complaints, different, fresh, outcome, traces
+from .trainings import SMALL
+from .twins import STEPS, complaints, different, fresh, outcome, traces
 
 # Keras's own: of data that comes shuffled.
 pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but will be ignored")

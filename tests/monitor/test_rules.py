@@ -334,6 +334,16 @@ def test_gate_of_which_hardly_a_value_is_not_saturated_is_judged_at_its_edge(
     assert symptoms(view(stuck, rows=[gate])) == [found]
 
 
+@pytest.mark.parametrize(("share", "holds"), [(0.81, True), (0.79, False)])
+def test_gate_that_was_stuck_is_let_go_once_it_is_well_below_that(
+    share: float, holds: bool
+) -> None:
+    gate = row("gru/update", unjudged="a gate", state_fan_in=8.0, arguments={})
+    easing = {**GUILTY["bias"], "pre_db": HEADROOM + 1, "saturation_rate": share}
+
+    assert bool(BY_VERDICT["bias"].holds(view(easing, rows=[gate]))[0]) == holds
+
+
 @pytest.mark.parametrize(("function", "found"), [("elu", "exploding"), ("tanh", "kernel")])
 def test_levels_that_grow_through_functions_without_an_end_are_an_explosion(
     function: str, found: str

@@ -1,6 +1,7 @@
 """One of two processes that train a model together, each with a monitor; prints what came of it.
 
-Usage: worker.py NUMBER PORT OTHER_PORT URL SPOOL, with $KERAS_BACKEND as the training is to run.
+Usage: python -m tests.monitor.worker NUMBER PORT OTHER_PORT URL SPOOL, with $KERAS_BACKEND as the
+training is to run.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import twins
+from tests.monitor import trainings, twins
 
 from gainstage import LayerMonitor
 
@@ -87,7 +88,7 @@ def by_fit(training: twins.Training) -> Any:
 
 def by_hand(watching: LayerMonitor | None) -> twins.Outcome:
     """What a loop leaves behind: Keras's `fit` does not run under MultiWorkerMirroredStrategy."""
-    training = twins.Training(twins.mlp, (6,), by_pipeline)
+    training = twins.Training(trainings.mlp, (6,), by_pipeline)
     twins.fresh()
     with STRATEGY.scope():
         model = training.model()
@@ -119,12 +120,12 @@ def by_hand(watching: LayerMonitor | None) -> twins.Outcome:
 
 logging.basicConfig(format="%(message)s")
 if BACKEND == "jax":
-    watched: Any = by_fit(Parallel(twins.mlp, (6,), by_pipeline))
-    split = Split(twins.mlp, (6,), by_pipeline)
+    watched: Any = by_fit(Parallel(trainings.mlp, (6,), by_pipeline))
+    split = Split(trainings.mlp, (6,), by_pipeline)
     twins.fresh()
     split.model().fit(**by_pipeline(split), verbose=0, callbacks=[monitor("split")])
 elif BACKEND == "torch":
-    training = twins.Training(twins.mlp, (6,), by_pipeline)
+    training = twins.Training(trainings.mlp, (6,), by_pipeline)
     watched = by_fit(training)
     wrapping = monitor("wrapped")
     wrapping.set_model(DistributedDataParallel(training.model()))

@@ -1,4 +1,4 @@
-"""Layers and a constraint that are the fault."""
+"""Layers, a constraint and a loss as users write them, which are the fault."""
 
 from typing import Any
 
@@ -40,6 +40,66 @@ class Rounded(layers.Layer):
         return ops.round(x)
 
 
+class EachRecording(layers.Layer):
+    """Each recording in units of its own deviation, which is 0 where a recording is silent."""
+
+    def call(self, x: Any) -> Any:
+        """NaN where x does not change over time."""
+        return (x - ops.mean(x, axis=1, keepdims=True)) / ops.std(x, axis=1, keepdims=True)
+
+
+class Weighting(layers.Layer):
+    """Attention by exponentials of scores as they are: infinite from 89 on."""
+
+    def call(self, x: Any) -> Any:
+        """[examples, features] from [examples, steps, features], the first one the score."""
+        weight = ops.exp(x[..., :1])
+        return ops.sum(weight * x / ops.sum(weight, axis=1, keepdims=True), axis=1)
+
+
+class Distance(layers.Layer):
+    """How far apart the halves of the features are: its gradient is not finite at 0."""
+
+    def call(self, x: Any) -> Any:
+        """[examples, 1]."""
+        one, other = ops.split(x, 2, axis=-1)
+        return ops.sqrt(ops.sum((one - other) ** 2, axis=-1, keepdims=True))
+
+
+class Energy(layers.Layer):
+    """Squares, which are beyond float16 from 256 on."""
+
+    def call(self, x: Any) -> Any:
+        """As x."""
+        return x * x
+
+
+class Hardest(layers.Layer):
+    """The step with the highest score, chosen: no gradient reaches what scores."""
+
+    def call(self, scores: Any, x: Any) -> Any:
+        """[examples, features] of x [examples, steps, features]; scores [examples, steps, 1]."""
+        chosen = ops.one_hot(ops.argmax(scores[..., 0], axis=1), x.shape[1])
+        return ops.sum(chosen[..., None] * x, axis=1)
+
+
+class Shares(layers.Layer):
+    """A softmax that does not take away the largest value first."""
+
+    def call(self, x: Any) -> Any:
+        """Infinity by infinity where x is beyond 88."""
+        raised = ops.exp(x)
+        return raised / ops.sum(raised, axis=-1, keepdims=True)
+
+
+class Compared(layers.Layer):
+    """Whether each value is above 0: nothing that has a gradient."""
+
+    def call(self, x: Any) -> Any:
+        """1 or 0 in float32."""
+        return ops.cast(x > 0, "float32")
+
+
 @keras.saving.register_keras_serializable("benchmarks")
 class Drift(keras.constraints.Constraint):
     """Adds `step` to a variable after each update."""
@@ -54,3 +114,9 @@ class Drift(keras.constraints.Constraint):
     def get_config(self) -> dict[str, float]:
         """The arguments."""
         return {"step": self.step}
+
+
+@keras.saving.register_keras_serializable("benchmarks")
+def rmsle(y: Any, said: Any) -> Any:
+    """The root of the mean squared difference of logarithms, the 1 left out: NaN below 0."""
+    return ops.sqrt(ops.mean((ops.log(said) - ops.log(1 + y)) ** 2))

@@ -29,8 +29,8 @@ from benchmarks.diagnosis.families import (
     sgd,
 )
 from benchmarks.diagnosis.faults import saturated
+from benchmarks.diagnosis.faults.parts import Compared, EachRecording, Shares, rmsle
 from benchmarks.diagnosis.faults.ways import l1, l2, two
-from benchmarks.diagnosis.faults.written import Compared, Shares, Windowed, rmsle
 from benchmarks.diagnosis.tasks import Rng, Task
 
 layers, initializers, optimizers = keras.layers, keras.initializers, keras.optimizers
@@ -161,7 +161,11 @@ def stuck(rng: Rng) -> Task:
 
 def windowed(rng: Rng) -> list[Any]:
     """A convolution behind a normalisation of one's own."""
-    return [Windowed(), layers.Conv1D(16, 5, activation="relu"), layers.GlobalAveragePooling1D()]
+    return [
+        EachRecording(),
+        layers.Conv1D(16, 5, activation="relu"),
+        layers.GlobalAveragePooling1D(),
+    ]
 
 
 def logarithmic(rng: Rng) -> Case:

@@ -9,14 +9,14 @@ import numpy as np
 from benchmarks.diagnosis import signals
 from benchmarks.diagnosis.blocks import towers
 from benchmarks.diagnosis.families import FAULTY, SGD, dense, rate, width
-from benchmarks.diagnosis.faults.operations import (
+from benchmarks.diagnosis.faults.parts import (
+    Detached,
     Distance,
     EachRecording,
     Energy,
     Hardest,
     Weighting,
 )
-from benchmarks.diagnosis.faults.parts import Detached
 from benchmarks.diagnosis.faults.ways import l1, l2
 from benchmarks.diagnosis.tasks import Maker, Rng, Task
 

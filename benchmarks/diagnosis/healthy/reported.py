@@ -22,7 +22,7 @@ from benchmarks.diagnosis.families import (
     reported,
     rmsprop,
 )
-from benchmarks.diagnosis.healthy import blocks
+from benchmarks.diagnosis.healthy import shortcuts as forms
 from benchmarks.diagnosis.healthy.kinds import Group, drawn_from
 from benchmarks.diagnosis.tasks import Rng
 
@@ -41,37 +41,37 @@ ADAPTIVE = (adam, adamw, nadam, rmsprop, lion, adamax, clipped, falling)
 # Plain descent on squared errors, with and without momentum.
 GENTLE = (rate(SGD, 0.01, 0.02), rate(SGD, 1e-3, 2e-3, momentum=0.9, nesterov=True))
 TABLES = (
-    blocks.wide_and_deep,
-    blocks.concatenating,
-    blocks.highway,
-    blocks.maxout,
-    blocks.learned_slopes,
-    blocks.experts,
-    blocks.hourglass,
-    blocks.spectral,
-    blocks.crossed,
-    blocks.excited,
-    blocks.ensemble,
-    blocks.normalised_first,
+    forms.wide_and_deep,
+    forms.concatenating,
+    forms.highway,
+    forms.maxout,
+    forms.learned_slopes,
+    forms.experts,
+    forms.hourglass,
+    forms.spectral,
+    forms.crossed,
+    forms.excited,
+    forms.ensemble,
+    forms.normalised_first,
 )
 IMAGES = (
-    blocks.inception,
-    blocks.squeeze_excite,
-    blocks.down_and_up,
-    blocks.grouped,
-    blocks.mobile,
-    blocks.patches,
+    forms.inception,
+    forms.squeeze_excite,
+    forms.down_and_up,
+    forms.grouped,
+    forms.mobile,
+    forms.patches,
 )
 SERIES = (
-    blocks.dilated,
-    blocks.stacked,
-    blocks.pooled_by_attention,
-    blocks.convolved_then_recurrent,
-    blocks.several_lengths,
-    blocks.mean_and_most,
-    blocks.mixing,
-    blocks.both_ways,
-    blocks.placed,
+    forms.dilated,
+    forms.stacked,
+    forms.pooled_by_attention,
+    forms.convolved_then_recurrent,
+    forms.several_lengths,
+    forms.mean_and_most,
+    forms.mixing,
+    forms.both_ways,
+    forms.placed,
 )
 
 
@@ -97,23 +97,23 @@ GROUPS = (
     Group((data.forms, ink), IMAGES, ADAPTIVE),
     Group((data.beats, data.machine), SERIES, ADAPTIVE),
     # The last days say what comes: layers that take the mean or the most of all lose them.
-    Group((data.prices,), (blocks.stacked, blocks.convolved_then_recurrent), ADAPTIVE),
+    Group((data.prices,), (forms.stacked, forms.convolved_then_recurrent), ADAPTIVE),
     Group((data.reviews,), tuple(words(one) for one in SERIES), ADAPTIVE),
 )
 
 REPORTED: tuple[Family, ...] = (
-    reported("linear part beside", data.flats, blocks.wide_and_deep, adam),
-    reported("highway", data.customers, blocks.highway, nadam),
-    reported("maxout", data.views, blocks.maxout, rate(SGD, 0.01, 0.02, momentum=0.9)),
-    reported("experts", data.rentals, blocks.experts, adamw),
-    reported("concatenated features", data.bands, blocks.concatenating, rmsprop),
-    reported("learned slopes", data.profiles, blocks.learned_slopes, adamax),
-    reported("filters side by side", ink, blocks.inception, adam),
-    reported("squeeze and excite", data.forms, blocks.squeeze_excite, lion),
-    reported("down and up", data.forms, blocks.down_and_up, falling),
-    reported("gaps in time", data.beats, blocks.dilated, adamw),
-    reported("stacked gates", data.prices, blocks.stacked, nadam),
-    reported("pooled by attention", data.machine, blocks.pooled_by_attention, clipped),
+    reported("linear part beside", data.flats, forms.wide_and_deep, adam),
+    reported("highway", data.customers, forms.highway, nadam),
+    reported("maxout", data.views, forms.maxout, rate(SGD, 0.01, 0.02, momentum=0.9)),
+    reported("experts", data.rentals, forms.experts, adamw),
+    reported("concatenated features", data.bands, forms.concatenating, rmsprop),
+    reported("learned slopes", data.profiles, forms.learned_slopes, adamax),
+    reported("filters side by side", ink, forms.inception, adam),
+    reported("squeeze and excite", data.forms, forms.squeeze_excite, lion),
+    reported("down and up", data.forms, forms.down_and_up, falling),
+    reported("gaps in time", data.beats, forms.dilated, adamw),
+    reported("stacked gates", data.prices, forms.stacked, nadam),
+    reported("pooled by attention", data.machine, forms.pooled_by_attention, clipped),
     reported("masked words", data.reviews, masked, adam),
     Family("trainings of further sorts", True, drawn_from(GROUPS)),
 )

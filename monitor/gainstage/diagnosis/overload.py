@@ -31,14 +31,16 @@ TAKEOVER_DB = 6.0
 # of 1.4, or two thirds of the values that made it open are back.
 CLOSING_DB = -3.0
 CLOSING_SHARE = 0.1
+CLOSING_STUCK = 0.8
 THRESHOLD = (
     "The pre-activation's rms is above the headroom of its activation (and above "
     f"{LEAST_LIMIT_DB:g} dB, the headroom of tanh; in a recurrent layer {GATE_MARGIN_DB:g} dB "
     f"higher, unless {STUCK_SHARE:.0%} of the values are saturated) and more than "
     f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), in "
-    f"3 samples in a row; closes 3 dB below that or under {CLOSING_SHARE:.0%} saturated. The cause "
-    "is the term that stands highest above its reference; an input that overloads even "
-    "variance-preserving weights, and a bias that outweighs all else, are the cause by themselves."
+    f"3 samples in a row; closes 3 dB below that or under {CLOSING_SHARE:.0%} saturated, under "
+    f"{CLOSING_STUCK:.0%} where only the share made it open. The cause is the term that stands "
+    "highest above its reference; an input that overloads even variance-preserving weights, and a "
+    "bias that outweighs all else, are the cause by themselves."
 )
 
 
@@ -54,8 +56,12 @@ def overloaded(view: View) -> Bools:
 
 def still_overloaded(view: View) -> Bools:
     """[rows]: not yet safely back inside the limit."""
-    loud = (view.overload_db > CLOSING_DB) & (view["saturation_rate"] > CLOSING_SHARE)
-    return (view.layout.judged | view.layout.gates) & loud
+    share = view["saturation_rate"]
+    loud = (view.overload_db > CLOSING_DB) & (share > CLOSING_SHARE)
+    # The limit of a gate depends on that share itself.
+    edge_db = view["pre_db"] - view.layout.headroom_db
+    stuck = view.layout.gates & (edge_db > CLOSING_DB) & (share > CLOSING_STUCK)
+    return (view.layout.judged | view.layout.gates) & (loud | stuck)
 
 
 def overload_rule(

@@ -21,10 +21,10 @@ def _still(view: View, limit: float) -> Bools:
     """[rows]: trainable weights which move less than that a step, and never have moved faster.
 
     Late in a training they stand still because they have arrived, unless it is the learning rate
-    that has brought them to a stop, and did so early. While the rate is 0, in a
-    warm-up, nothing is expected of them, nor where the gradient vanishes on its way. Where others
-    move and this one gets a gradient, it has little to learn: the queries of an attention that
-    looks everywhere alike.
+    that has brought them to a stop, and did so early. While the rate is 0, in a warm-up, nothing is
+    expected of them, nor where the gradient vanishes on its way. Where others move and this one
+    gets a gradient, it has little to learn: the queries of an attention that looks everywhere
+    alike.
     """
     paused = view.rate == 0 and not _crawls(view)
     expected = view.layout.trainable & (not paused)

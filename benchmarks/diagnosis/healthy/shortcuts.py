@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from benchmarks.diagnosis import blocks
 from benchmarks.diagnosis.families import dense, residual, through, width
 from benchmarks.diagnosis.healthy.architectures import one_of
 from benchmarks.diagnosis.tasks import Rng
@@ -17,28 +18,25 @@ def wide_and_deep(rng: Rng) -> list[Any]:
     """The inputs beside what two layers make of them (Cheng et al. 2016)."""
     activation = one_of(rng, *SMOOTH)
     inner = [*dense(rng, activation), *dense(rng, activation)]
-    return [lambda x: layers.Concatenate()([x, through(inner, x)])]
+    return [blocks.densely(inner)]
 
 
 def concatenating(rng: Rng) -> list[Any]:
     """Each layer sees what all in front made (Huang et al. 2017)."""
     activation = one_of(rng, *SMOOTH)
-
-    def grown(x: Any) -> Any:
-        return layers.Concatenate()([x, layers.Dense(16, activation=activation)(x)])
-
-    return [*[grown] * int(rng.integers(2, 5)), *dense(rng, activation)]
+    steps = [[layers.Dense(16, activation=activation)] for _ in range(int(rng.integers(2, 5)))]
+    return [blocks.densely(*steps), *dense(rng, activation)]
 
 
 def highway(rng: Rng) -> list[Any]:
     """Gates between a layer and the way past it (Srivastava et al. 2015)."""
     size, activation = width(rng), one_of(rng, "relu", "tanh", "silu")
 
-    def block(x: Any) -> Any:
-        gate = layers.Dense(size, "sigmoid", bias_initializer=keras.initializers.Constant(-1))(x)
-        return gate * layers.Dense(size, activation=activation)(x) + (1 - gate) * x
+    def block() -> Any:
+        gate = layers.Dense(size, "sigmoid", bias_initializer=keras.initializers.Constant(-1))
+        return blocks.highway(layers.Dense(size, activation=activation), gate)
 
-    return [layers.Dense(size), *[block] * int(rng.integers(1, 4))]
+    return [layers.Dense(size), *(block() for _ in range(int(rng.integers(1, 4))))]
 
 
 def maxout(rng: Rng) -> list[Any]:
@@ -128,12 +126,10 @@ def normalised_first(rng: Rng) -> list[Any]:
 def inception(rng: Rng) -> list[Any]:
     """Filters of several sizes and a pooling side by side (Szegedy et al. 2015)."""
     activation = one_of(rng, "relu", "elu", "silu")
-    kinds: list[Any] = [
-        layers.Conv2D(8, size, padding="same", activation=activation) for size in (2, 3, 5)
-    ]
-    kinds.append(layers.AveragePooling2D(3, strides=1, padding="same"))
+    filters = [layers.Conv2D(8, size, padding="same", activation=activation) for size in (2, 3, 5)]
+    pooling = layers.AveragePooling2D(3, strides=1, padding="same")
     return [
-        lambda x: layers.Concatenate()([kind(x) for kind in kinds]),
+        blocks.side_by_side(*([one] for one in filters), [pooling]),
         layers.MaxPooling2D(),
         layers.Conv2D(16, 3, activation=activation),
         layers.Flatten(),
@@ -143,15 +139,10 @@ def inception(rng: Rng) -> list[Any]:
 def squeeze_excite(rng: Rng) -> list[Any]:
     """A gate for each channel, made of all places (Hu et al. 2018)."""
     size = int(rng.choice([16, 24]))
-
-    def gated(x: Any) -> Any:
-        inner = layers.Dense(8, activation="silu")(layers.GlobalAveragePooling2D()(x))
-        gate = layers.Dense(size, activation="sigmoid")(inner)
-        return layers.Multiply()([x, layers.Reshape((1, 1, size))(gate)])
-
+    gate = layers.Dense(8, activation="silu"), layers.Dense(size, activation="sigmoid")
     return [
         layers.Conv2D(size, 3, padding="same", activation="relu"),
-        gated,
+        blocks.excited(*gate),
         layers.Conv2D(size, 3, strides=2, activation="relu"),
         layers.Flatten(),
     ]
@@ -255,11 +246,8 @@ def pooled_by_attention(rng: Rng) -> list[Any]:
     """Steps weighted by a score that is made of each."""
     size = int(rng.choice([24, 32]))
 
-    def pooled(x: Any) -> Any:
-        return layers.Dot(1)([layers.Softmax(axis=1)(layers.Dense(1)(x)), x])
-
     first = layers.Conv1D(size, 3, padding="same", activation=one_of(rng, *SMOOTH))
-    return [first, pooled, layers.Flatten(), *dense(rng, "relu")]
+    return [first, blocks.pooled(), *dense(rng, "relu")]
 
 
 def convolved_then_recurrent(rng: Rng) -> list[Any]:
@@ -273,11 +261,8 @@ def convolved_then_recurrent(rng: Rng) -> list[Any]:
 def several_lengths(rng: Rng) -> list[Any]:
     """Filters of three lengths and the most that each finds (Kim 2014)."""
     kinds = [layers.Conv1D(16, size, padding="same", activation="relu") for size in (2, 3, 5)]
-
-    def found(x: Any) -> Any:
-        return layers.Concatenate()([layers.GlobalMaxPooling1D()(kind(x)) for kind in kinds])
-
-    return [found, layers.Dropout(0.2)]
+    found = ([kind, layers.GlobalMaxPooling1D()] for kind in kinds)
+    return [blocks.side_by_side(*found), layers.Dropout(0.2)]
 
 
 def mean_and_most(rng: Rng) -> list[Any]:
@@ -286,10 +271,7 @@ def mean_and_most(rng: Rng) -> list[Any]:
         "btc,ck->btk", (None, width(rng)), activation=one_of(rng, *SMOOTH), bias_axes="k"
     )
 
-    def pooled(x: Any) -> Any:
-        kinds = layers.GlobalAveragePooling1D(), layers.GlobalMaxPooling1D()
-        return layers.Concatenate()([kind(x) for kind in kinds])
-
+    pooled = blocks.side_by_side([layers.GlobalAveragePooling1D()], [layers.GlobalMaxPooling1D()])
     return [first, pooled, *dense(rng, "relu")]
 
 
