@@ -47,11 +47,13 @@ THRESHOLD = (
 def overloaded(view: View) -> Bools:
     """[rows]: level above the limit, with enough values beyond the edge to mean it."""
     loud = (view.overload_db > 0) & (view["saturation_rate"] > SATURATED_SHARE)
+    loud &= view.layout.judged | view.layout.gates
     # Where levels grow to the end through functions that bound one side alone, that is the fault:
     # what is on their other side is passed on, however large it is.
     open_ended = view.layout.open_ended
-    growing = open_ended & (open_ended & grown(view, LOUD_DB)).any()
-    return (view.layout.judged | view.layout.gates) & loud & ~growing
+    if (loud & open_ended).any() and (open_ended & grown(view, LOUD_DB)).any():
+        loud &= ~open_ended
+    return loud
 
 
 def still_overloaded(view: View) -> Bools:
