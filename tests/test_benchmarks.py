@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
 from benchmarks.overhead.fits import Block, Watch
 from benchmarks.overhead.workloads import workloads
 
+from gainstage.diagnosis import RULES
 from gainstage.statistics import QUANTILE_IDS, QUANTILES
 
 from .monitor.builders import row, view
@@ -213,7 +215,7 @@ def test_memory_of_a_watched_training_is_printed(capsys: pytest.CaptureFixture[s
 def test_diagnosis_is_held_against_the_fault_that_was_put_there(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    short = ["--seeds", "1", "--kept", str(tmp_path), "--json", "--families"]
+    short = ["--seeds", "1", "--jobs", "2", "--kept", str(tmp_path), "--json", "--families"]
 
     diagnosis.main([*short, "large bias", "ReLU"])
 
@@ -240,6 +242,17 @@ def test_recordings_that_are_kept_are_not_made_again(
     diagnosis.main(command)
 
     assert printed(capsys) == first
+
+
+def test_reported_half_has_500_healthy_trainings_and_two_families_of_every_verdict() -> None:
+    reported = command.families_of("reported")
+
+    cases = command.cases_of(reported, seeds=5)
+
+    verdicts = Counter(command.FAMILIES[name][0] for name in reported)
+    assert sum(command.FAMILIES[name][0] == "healthy" for name, _ in cases) == 500
+    assert all(verdicts[rule.verdict] >= 2 for rule in RULES)
+    assert not set(reported) & set(command.families_of("chosen"))
 
 
 def scored(family: str, expected: str, found: str, *, right: bool | None = None) -> score.Row:

@@ -1,6 +1,7 @@
 """How often the diagnosis is right, how early, how often it is wrong, and what its patches do.
 
-    python -m benchmarks.diagnosis [--families NAME ...] [--seeds N] [--kept FOLDER] [--json]
+    python -m benchmarks.diagnosis [--half HALF | --families NAME ...] [--seeds N] [--jobs N]
+                                   [--kept FOLDER] [--trials] [--json]
 
 Each case of each family is trained once with a monitor, and its frames are recorded; the diagnosis
 runs over the recordings. Where the first finding has a patch, the case is trained once more with

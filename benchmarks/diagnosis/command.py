@@ -1,8 +1,12 @@
 """The command line: trains, judges, prints."""
 
 import argparse
+import multiprocessing
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -37,31 +41,35 @@ FAMILIES: dict[str, tuple[str, Family]] = {
 }
 
 
+HALVES = {"reported": True, "chosen": False}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Trains, judges and prints."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.diagnosis",
         description=(benchmarks.diagnosis.__doc__ or "").partition("\n")[0],
     )
-    parser.add_argument(
-        "--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), metavar="NAME"
-    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--half", choices=HALVES, help="families of one half; without, of both")
+    which.add_argument("--families", nargs="+", choices=FAMILIES, metavar="NAME")
     parser.add_argument("--seeds", type=int, default=5, help="cases of each family")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, of one core each")
     parser.add_argument("--kept", type=Path, help="folder of the recordings")
     parser.add_argument(
         "--trials", action="store_true", help="try the remedies where a cause of range was found"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(arguments)
+    cases = cases_of(given.families or families_of(given.half), given.seeds)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         kept = given.kept or Path(folder)
         kept.mkdir(parents=True, exist_ok=True)
-        for name in given.families:
-            for seed in range(given.seeds):
-                rows.append(judged(name, seed, kept, trials=given.trials))
-                if not given.json:
-                    print(line(rows[-1]), flush=True)
+        for row in judgements(cases, kept, trials=given.trials, jobs=given.jobs):
+            rows.append(row)
+            if not given.json:
+                print(line(row), flush=True)
     halves = {
         "reported": summary([row for row in rows if row.reported]),
         "chosen on": summary([row for row in rows if not row.reported]),
@@ -73,6 +81,35 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"families that are {half}")
         for what, figure in told.items():
             print(f"    {what}: {figure}")
+
+
+def families_of(half: str | None) -> list[str]:
+    """Names of the families of one half of HALVES, or of both."""
+    return [
+        name
+        for name, (_, family) in FAMILIES.items()
+        if half is None or family.reported == HALVES[half]
+    ]
+
+
+def cases_of(names: Sequence[str], seeds: int) -> list[tuple[str, int]]:
+    """Name and seed of each case of these families."""
+    return [(name, seed) for name in names for seed in range(seeds * FAMILIES[name][1].draws)]
+
+
+def judgements(
+    cases: Sequence[tuple[str, int]], kept: Path, *, trials: bool, jobs: int
+) -> Iterator[Row]:
+    """`judged` of each name and seed, in their order."""
+    judge_one = partial(judged, kept=kept, trials=trials)
+    names, seeds = [name for name, _ in cases], [seed for _, seed in cases]
+    if jobs == 1:
+        yield from map(judge_one, names, seeds)
+        return
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[threads] = "1"  # of the processes, which import TensorFlow anew
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(judge_one, names, seeds)
 
 
 def judged(name: str, seed: int, kept: Path, *, trials: bool = False) -> Row:

@@ -36,11 +36,13 @@ class Family:
     Attributes:
         reported: Whether figures are reported of it; else thresholds may be chosen on it.
         make: Draws a case.
+        draws: Cases that are drawn where others give one, of a family of many kinds.
     """
 
     name: str
     reported: bool
     make: Callable[[Rng], Case]
+    draws: int = 1
 
 
 def case(task: Task, hidden: Sequence[Any], optimizer: Any) -> Case:

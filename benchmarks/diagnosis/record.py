@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -96,8 +97,8 @@ def record(family: Family, seed: int, folder: Path, patch: Finding | None = None
 
 
 def stem(family: Family, seed: int) -> str:
-    """How the files of the `seed`-th case of `family` begin."""
-    return f"{family.name}-{seed}".replace(" ", "-").replace(",", "")
+    """How the files and the run of the `seed`-th case of `family` are called."""
+    return "-".join([*re.findall(r"\w+", family.name), str(seed)])
 
 
 def drawn(family: Family, seed: int) -> Case:

@@ -115,5 +115,5 @@ REPORTED: tuple[Family, ...] = (
     reported("stacked gates", data.prices, forms.stacked, nadam),
     reported("pooled by attention", data.machine, forms.pooled_by_attention, clipped),
     reported("masked words", data.reviews, masked, adam),
-    Family("trainings of further sorts", True, drawn_from(GROUPS)),
+    Family("trainings of further sorts", True, drawn_from(GROUPS), draws=87),
 )
