@@ -1,10 +1,13 @@
-"""The benchmark of diagnosis on patches and trials: what counts against them, and what is kept."""
+"""The benchmark of diagnosis on patches, trials and failures: what counts, and what is kept."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from benchmarks.diagnosis import command, record, remedies
+from benchmarks.diagnosis.tasks import Task
 
 from gainstage import Finding
 
@@ -73,3 +76,13 @@ def test_trial_that_is_kept_is_made_again_where_it_would_be_another(
     remedies.tried(CASE, 0, finding, tmp_path)
 
     assert len(made) == 2
+
+
+@pytest.mark.parametrize(("scale", "failed"), [(1.0, False), (2.5, True)])
+def test_training_whose_model_says_less_than_a_constant_would_has_failed(
+    scale: float, failed: bool
+) -> None:
+    y = np.random.default_rng(0).normal(size=(64, 1)).astype(np.float32)
+    model = SimpleNamespace(predict=lambda x, verbose: scale * y)
+
+    assert record.failed(model, Task(y, y, y, y, classes=0)) == failed

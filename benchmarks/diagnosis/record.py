@@ -135,7 +135,7 @@ def failed(model: Any, task: Task) -> bool:
 
     The constant is 0, which an untrained model says about, or how frequent each class is.
     """
-    x, y = task.x[:SHOWN], task.y[:SHOWN]
+    x, y = task.x[:SHOWN], task.y[:SHOWN].ravel()
     said = model.predict(x, verbose=0)
     if task.classes:
         frequent = np.bincount(y, minlength=task.classes)[y] / len(y)
