@@ -202,6 +202,30 @@ def test_finding_that_does_not_spread_leaves_the_other_layers_healthy() -> None:
     assert opened(CALM, GUILTY["activity"]).verdicts == ["healthy", "activity"]
 
 
+@pytest.mark.parametrize(("left", "found"), [(0.021, True), (0.019, False), (-1.0, True)])
+def test_layer_that_saturates_once_hardly_any_loss_is_left_is_no_finding(
+    left: float, found: bool
+) -> None:
+    before = sample(0, CALM, loss=2.0)
+    behind = [sample(step, GUILTY["activity"], loss=left) for step in range(10, 100, GAP)]
+
+    state, events = fold(begin(schema()), before, *behind)
+
+    assert bool(events) == found
+    assert state.verdicts == ["activity" if found else "healthy"]
+
+
+def test_finding_stays_while_the_loss_goes() -> None:
+    courses = [
+        sample(step, GUILTY["activity"], loss=2.0 - step / 50) for step in range(0, 101, GAP)
+    ]
+
+    state, events = fold(begin(schema()), *courses)
+
+    assert told(events) == [("activity", 0, None)]
+    assert state.verdicts == ["activity"]
+
+
 def test_patch_begins_from_the_default_initializer_where_another_put_the_symptom_there() -> None:
     given = {"class": "keras.initializers.RandomNormal", "arguments": {"mean": 0.3}}
     rows = [row("a", arguments={"name": "a", "kernel_initializer": given}), row("b")]
@@ -271,7 +295,6 @@ def test_finding_carries_levels_and_evidence() -> None:
     assert finding.evidence["coherence_db"].limit == 0.0
     assert finding.evidence["coherence_db"].unit == "dB"
     assert finding.evidence["gain_db"].limit is None
-    assert finding.provisional
 
 
 @pytest.mark.parametrize("skipped", ["validation", "block"])

@@ -63,6 +63,18 @@ def test_activity_patch_splits_the_activation_off_so_that_the_penalty_sees_the_l
     assert settings_of(penalised, *changed) == settings_of(HIDDEN, *changed)
 
 
+@pytest.mark.parametrize(("optimizer", "patient"), [("Adam", True), ("SGD", False)])
+def test_remedy_says_how_long_weights_take_that_are_not_begun_anew(
+    optimizer: str, patient: bool
+) -> None:
+    training = msgspec.structs.replace(SGD, optimizer=optimizer, learning_rate=0.001)
+    kept = view({**GUILTY["activity"], "kernel_rms": 0.25}, training=training)
+
+    remedy = BY_VERDICT["activity"].prescribe(Case(kept, 0)).remedy
+
+    assert ("weights of this size, 0.25, take some 250 steps" in remedy) == patient
+
+
 def test_activity_patch_leaves_an_activation_that_is_a_layer_already() -> None:
     plain = arguments(keras.layers.Dense(64, name="hidden"))
 

@@ -1,6 +1,7 @@
 """Diagnosis as a fold over frames: the same frames give the same findings, wherever it runs."""
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -32,6 +33,7 @@ class State:
         step: Optimizer step of the newest of them.
         slower: [rows, statistics of blocks that not every frame has], as they last were.
         path: [rows], how far the weights have moved; as in `View`.
+        first_loss: The training's loss at the first of them; NaN where it is not known.
         peak_rate: The highest learning rate so far.
         paced: The newest step at a rate that is worth mentioning beside it.
         held: [rules, rows], samples in a row with the symptom.
@@ -47,6 +49,7 @@ class State:
     step: int = 0
     slower: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     path: Floats = field(default_factory=lambda: np.zeros(0))
+    first_loss: float = math.nan
     peak_rate: float = 0.0
     paced: int = 0
     held: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
@@ -101,6 +104,7 @@ def advance(
         step=frame.step,
         slower=view.values[:, SLOWER:],
         path=view.path,
+        first_loss=view.first_loss,
         peak_rate=view.peak_rate,
         paced=frame.step - view.crawled,
     )
@@ -116,12 +120,15 @@ def seen(state: State, frame: wire.Frame, blocks: dict[str, wire.FloatBlock]) ->
     rate = frame.logs.get("learning_rate", state.layout.schema.training.learning_rate)
     peak = max(state.peak_rate, rate or 0.0)
     paced = (rate or 0.0) >= CRAWL * peak or not state.samples
+    loss = frame.logs.get("loss", math.nan)
     return View(
         state.layout,
         values,
         samples=state.samples + 1,
         steps=frame.step - state.first_step if state.samples else 0,
         path=state.path + moved * max(0, frame.step - state.step),
+        loss=loss,
+        first_loss=state.first_loss if state.samples else loss,
         rate=rate,
         peak_rate=peak,
         crawled=0 if paced else frame.step - state.paced,
@@ -231,6 +238,7 @@ class _Checkpoint(_Version, frozen=True):
     step: int
     slower: list[list[float]]
     path: list[float]
+    first_loss: float
     peak_rate: float
     paced: int
     held: list[list[int]]
@@ -251,6 +259,7 @@ def dump_state(state: State) -> bytes:
             state.step,
             state.slower.tolist(),
             state.path.tolist(),
+            state.first_loss,
             state.peak_rate,
             state.paced,
             state.held.tolist(),
@@ -282,6 +291,7 @@ def load_state(data: bytes) -> State:
         saved.step,
         np.array(saved.slower, np.float64).reshape(-1, len(COLUMNS) - SLOWER),
         np.array(saved.path, np.float64),
+        saved.first_loss,
         saved.peak_rate,
         saved.paced,
         np.array(saved.held, np.int64).reshape(len(RULES), -1),

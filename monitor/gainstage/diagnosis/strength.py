@@ -93,6 +93,18 @@ def activity_penalty(
     return strength / _summed(row, training)
 
 
+def patience(training: Training, kernel_rms: float) -> str:
+    """How long a penalty takes to bring weights of that rms down, in words, where it takes long."""
+    rate = training.learning_rate or USUAL_RATE
+    steps = kernel_rms / rate
+    if training.optimizer not in ADAPTIVE or not DECAY_STEPS < steps < math.inf:
+        return ""
+    return (
+        f" {training.optimizer} moves a weight by about the learning rate a step, however strong "
+        f"the penalty is: weights of this size, {kernel_rms:.2g}, take some {steps:,.0f} steps."
+    )
+
+
 def activity_bound(row: Row, training: Training, eigenvalue: float) -> float:
     """As `bound`, for an activity penalty in the Keras in hand."""
     return bound(training, eigenvalue) / _summed(row, training)

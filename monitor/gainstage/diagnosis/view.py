@@ -1,5 +1,6 @@
 """A frame as the rules see it: one array over layers for each statistic and each fixed fact."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +28,9 @@ GATE_MARGIN_DB = 12.0
 STUCK_SHARE = 0.9
 # Below that part of the highest learning rate, steps are of no account: schedules end there.
 CRAWL = 1e-3
+# With a hundredth of the loss left, what saturates has not kept the model from learning. Optimizers
+# that rescale gradients go on to lengthen the weights after that, as Lion does by its full step.
+LEARNED = 0.01
 # A statistic's place among the columns of a view: those of every block, one block after the other.
 COLUMNS = {id: place for place, id in enumerate(id for ids in BLOCKS.values() for id in ids)}
 # The first of those of other blocks than LAYERS, which every frame has.
@@ -106,6 +110,8 @@ class View:
         steps: Optimizer steps since the first sample.
         path: [rows], how far each row's weights have moved in them, in units of their size: the
             sum of what they moved between samples.
+        loss: The training's, as its logs have it; NaN where they have none.
+        first_loss: The same at the first sample.
         rate: The learning rate; None where it is not known.
         peak_rate: The highest one so far.
         crawled: Optimizer steps since the rate was last above CRAWL of that.
@@ -117,6 +123,8 @@ class View:
     samples: int
     steps: int
     path: Floats
+    loss: float = math.nan
+    first_loss: float = math.nan
     rate: float | None = None
     peak_rate: float = 0.0
     crawled: int = 0
@@ -124,6 +132,11 @@ class View:
 
     def __getitem__(self, statistic: str) -> Floats:
         return self.values[:, COLUMNS[statistic]]
+
+    @property
+    def learned(self) -> bool:
+        """Whether hardly any loss is left."""
+        return 0 <= self.loss < LEARNED * self.first_loss
 
     @cached_property
     def limit_db(self) -> Floats:

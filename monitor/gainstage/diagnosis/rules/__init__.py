@@ -34,4 +34,4 @@ RULES: tuple[Rule, ...] = (
 )
 
 # Changes with any rule, threshold or formula: a checkpoint of another version is folded again.
-RULES_VERSION = 4
+RULES_VERSION = 5

@@ -11,7 +11,12 @@ from gainstage.diagnosis.rule import Case, Prescription, effects
 from gainstage.diagnosis.shield import exposed, loudest, shield
 from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.splitting import INERT, activation_of, bounded, misplaced
-from gainstage.diagnosis.strength import activity_bound, activity_penalty, amplitude
+from gainstage.diagnosis.strength import (
+    activity_bound,
+    activity_penalty,
+    amplitude,
+    patience,
+)
 
 # Arguments that penalise weights which multiply the input.
 KERNELS = {f"{name}_regularizer" for one in TABLE.values() for name in one.arguments}
@@ -51,6 +56,8 @@ def prescribe(case: Case) -> Prescription:
             "penalty's gradient reaches them as well, and they would fall silent for it."
         )
     advice += " The strength is a first guess; whether it is right, a trial decides."
+    if initializer is None:
+        advice += patience(training, case["kernel_rms"])
     advice += "".join(
         f" The {one} that its kernel carries addresses the weights' size, and stays."
         for name, one in carried.items()
