@@ -21,7 +21,6 @@ export function aFinding(given: Partial<Finding> = {}): Finding {
     summary: "",
     remedy: "",
     code: "",
-    provisional: false,
     effects: [],
     alternatives: [],
     ...given,

@@ -92,7 +92,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         summary: One sentence.
         remedy: What to do, and why not the alternatives.
         code: Python that assigns `replacement`, the layers to put in place of `layer`.
-        provisional: True until the diagnosis benchmark has chosen the thresholds.
         effects: What the remedy is expected to do; what was not computed is left out.
         alternatives: The means that rank below it, best first.
     """
@@ -110,7 +109,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
     remedy: str = ""
     code: str = ""
-    provisional: bool = True
     effects: tuple[Effect, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 

@@ -200,7 +200,6 @@ class FindingModel(Answer):
     summary: str
     remedy: str
     code: str
-    provisional: bool
     effects: list[EffectModel]
     alternatives: list[AlternativeModel]
 

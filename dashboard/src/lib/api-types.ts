@@ -363,8 +363,6 @@ export interface components {
             remedy: string;
             /** Code */
             code: string;
-            /** Provisional */
-            provisional: boolean;
             /** Effects */
             effects: components["schemas"]["EffectModel"][];
             /** Alternatives */

@@ -58,7 +58,6 @@ describe("messages that every release must read", () => {
         summary: "What is wrong.",
         remedy: "What to do.",
         code: "replacement = []\n",
-        provisional: true,
       },
     });
   });

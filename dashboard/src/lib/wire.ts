@@ -116,7 +116,6 @@ export interface WireFinding {
   summary: string;
   remedy: string;
   code: string;
-  provisional: boolean;
   effects: { term: string; change: number }[];
   alternatives: { name: string; reason: string; close: boolean }[];
 }
