@@ -366,16 +366,21 @@ def test_patch_that_costs_accuracy_or_leaves_the_finding_has_not_helped() -> Non
 
 def test_activity_penalty_has_won_where_it_is_better_than_the_kernel_penalty() -> None:
     def row(**scores: float | None) -> score.Row:
-        return replace(scored("a", "activity", "activity"), tried=Tried("accuracy", scores))
+        losses = {"activity": 0.1, "kernel": 0.2}
+        tried = Tried(
+            "accuracy", scores, {arm: loss for arm, loss in losses.items() if scores[arm]}
+        )
+        return replace(scored("a", "activity", "activity"), tried=tried)
 
     won, lost = row(activity=0.9, kernel=0.8, nothing=0.895), row(activity=0.7, kernel=0.8)
+    close, alike = row(activity=0.795, kernel=0.8), row(activity=1.0, kernel=1.0)
     diverged, untried = row(activity=0.5, kernel=None), scored("a", "activity", "activity")
     other = replace(lost, found="kernel")
 
-    figure = score.contested([won, lost, diverged, untried, other])
+    figures = score.contested([won, lost, close, alike, diverged, untried, other])
 
-    assert figure is not None
-    assert figure.value == pytest.approx(2 / 3)
+    assert figures is not None
+    assert [figure.value for figure in figures] == [pytest.approx(3 / 5), pytest.approx(4 / 5)]
     assert score.contested([untried]) is None
     assert score.winners([won, diverged]) == {
         "best arms of 2 trials after activity": "activity 2, nothing 1"

@@ -56,7 +56,7 @@ def test_trial_that_is_kept_is_made_again_where_it_would_be_another(
     made: list[remedies.Tried] = []
 
     def run(*_: Any) -> remedies.Tried:
-        made.append(remedies.Tried("accuracy", {}))
+        made.append(remedies.Tried("accuracy", {}, {}))
         return made[-1]
 
     monkeypatch.setattr(remedies, "_run", run)

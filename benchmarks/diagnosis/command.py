@@ -166,7 +166,9 @@ def summary(rows: Sequence[Row]) -> dict[str, str]:
         told["patches that run"] = str(runs(rows))
         told["patches that end the finding and cost nothing"] = str(helped(rows))
     if (contest := contested(rows)) is not None:
-        told["activity penalty beats kernel penalty in the trial"] = str(contest)
+        won, close = contest
+        told["activity penalty beats kernel penalty in the trial"] = str(won)
+        told["the same, or is behind by no more than a point"] = str(close)
     told |= winners(rows)
     if {HEALTHY} < {row.expected for row in rows}:
         told |= {name: str(tool) for name, tool in compared(rows).items()}

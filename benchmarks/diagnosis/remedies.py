@@ -11,7 +11,7 @@ from benchmarks.diagnosis.families import Family
 from benchmarks.diagnosis.record import BATCH, drawn, stem
 from gainstage import Finding, run_trial
 from gainstage.arms import ARM_NAMES
-from gainstage.outcome import Spread, more_is_better
+from gainstage.outcome import LOSS, Spread, more_is_better
 from gainstage.trial import LEAST_STEPS, MOST_STEPS, STRENGTHS
 
 # Trainings of each contestant: a family has several cases already.
@@ -27,10 +27,12 @@ class Tried(msgspec.Struct, frozen=True):
         metric: "accuracy", or "loss" where values are to be said.
         scores: Arm -> the metric on held-out examples at its best strength, the loss with its sign
             turned; None where it diverged.
+        losses: Arm -> the loss on them, of those that did not diverge.
     """
 
     metric: str
     scores: Mapping[str, float | None]
+    losses: Mapping[str, float]
 
     def lead(self, first: str, second: str) -> float:
         """By how much one arm is better than another; what diverged is worse than anything."""
@@ -38,6 +40,13 @@ class Tried(msgspec.Struct, frozen=True):
             -np.inf if self.scores.get(arm) is None else self.scores[arm] for arm in (first, second)
         )
         return 0.0 if one == other else float(one - other)
+
+    def beats(self, first: str, second: str) -> bool:
+        """Whether one arm is better than another; where both are alike, by its loss."""
+        lead = self.lead(first, second)
+        if lead == 0 and {first, second} <= self.losses.keys():
+            return self.losses[first] < self.losses[second]
+        return lead > 0
 
     def best(self, margin: float) -> list[str]:
         """The arms that no other is better than by more than the margin."""
@@ -48,9 +57,19 @@ class Tried(msgspec.Struct, frozen=True):
 def tried(family: Family, seed: int, finding: Finding, folder: Path) -> Tried:
     """The trial of the `seed`-th case of `family`, made where `folder` does not hold it.
 
-    It is another one with other arms, strengths or lengths.
+    It is another one with other arms, strengths or lengths, or where other things are kept of it.
     """
-    made_of = (finding.layer, finding.code, ARM_NAMES, STRENGTHS, LEAST_STEPS, MOST_STEPS, SEEDS)
+    kept = Tried.__struct_fields__
+    made_of = (
+        finding.layer,
+        finding.code,
+        ARM_NAMES,
+        STRENGTHS,
+        LEAST_STEPS,
+        MOST_STEPS,
+        SEEDS,
+        kept,
+    )
     code = zlib.crc32(repr(made_of).encode())
     path = folder / f"{stem(family, seed)}-trial-{code:08x}.json"
     if not path.exists():
@@ -71,8 +90,10 @@ def _run(family: Family, seed: int, finding: Finding) -> Tried:
         progress=False,
     )
     sign = 1 if more_is_better(trial.metric) else -1
-    means = {
-        one.arm: sign * Spread.of(trial.final(one, trial.metric)).mean for one in trial.ranking
+    finals = {
+        one.arm: [Spread.of(trial.final(one, column)).mean for column in (trial.metric, LOSS)]
+        for one in trial.ranking
     }
-    scores = {arm: score if np.isfinite(score) else None for arm, score in means.items()}
-    return Tried(trial.metric, scores)
+    ended = {arm: final for arm, final in finals.items() if np.isfinite(final).all()}
+    scores = {arm: sign * ended[arm][0] if arm in ended else None for arm in finals}
+    return Tried(trial.metric, scores, {arm: loss for arm, (_, loss) in ended.items()})

@@ -161,15 +161,18 @@ def _is_no_worse(row: Row) -> bool:
     return row.quality is None or row.patched >= row.quality - LOSS
 
 
-def contested(rows: Sequence[Row]) -> Figure | None:
-    """Trials after `activity` in which the activity penalty beats the kernel penalty.
+def contested(rows: Sequence[Row]) -> tuple[Figure, Figure] | None:
+    """Of trials after `activity`, those in which the activity penalty beats the kernel penalty.
 
-    Each arm at its best strength. None: there are no such trials.
+    And those in which it is better, or behind by no more than LOSS. Each arm at its best strength.
+    None: there are no such trials.
     """
     trials = [row.tried for row in rows if row.found == "activity" and row.tried]
     if not trials:
         return None
-    return share(sum(trial.lead("activity", "kernel") > 0 for trial in trials), len(trials))
+    won = sum(trial.beats("activity", "kernel") for trial in trials)
+    close = sum(trial.lead("activity", "kernel") >= -LOSS for trial in trials)
+    return share(won, len(trials)), share(close, len(trials))
 
 
 def winners(rows: Sequence[Row]) -> dict[str, str]:

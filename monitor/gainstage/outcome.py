@@ -130,13 +130,16 @@ class Trial:
         """The best strength of each arm, the best arm first; what diverged is last.
 
         A strength is chosen by `CHOICE`, and the arms are ranked by the metric: the best of several
-        figures is better than what it stands for.
+        figures is better than what it stands for. Among arms that are alike in the metric, such as
+        those that solve the task, the one with less loss is the better one.
         """
         by = CHOICE if CHOICE in self.columns else self.metric
         best: dict[str, Contestant] = {}
         for one in sorted(self.contestants, key=lambda it: self._merit(it, by), reverse=True):
             best.setdefault(one.arm, one)
-        return tuple(sorted(best.values(), key=self._merit, reverse=True))
+        losses = {one: Spread.of(self.final(one, LOSS)).mean for one in best.values()}
+        arms = sorted(best.values(), key=lambda it: (self._merit(it), -losses[it]), reverse=True)
+        return tuple(arms)
 
     @property
     def winner(self) -> Contestant:

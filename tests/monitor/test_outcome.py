@@ -75,6 +75,16 @@ def test_less_loss_is_better_where_there_is_no_metric_of_known_direction() -> No
     assert (unknown.metric, unknown.winner) == ("loss", NOTHING)
 
 
+def test_arms_that_are_alike_in_the_metric_are_told_apart_by_their_loss() -> None:
+    scores = {NOTHING: [0.1] * 3, WEAK: [1.0] * 3, KERNEL: [1.0] * 3}
+
+    first = trial(scores, losses={NOTHING: 0.0, WEAK: 0.2, KERNEL: 0.3})
+    second = trial(scores, losses={NOTHING: 0.0, WEAK: 0.3, KERNEL: 0.2})
+
+    assert first.ranking == (WEAK, KERNEL, NOTHING)
+    assert second.ranking == (KERNEL, WEAK, NOTHING)
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "auc_1", "out_accuracy", "mean_io_u", "recall_12"])
 def test_more_of_these_metrics_is_better(metric: str) -> None:
     assert more_is_better(metric)
