@@ -69,7 +69,7 @@ class UnappliedError(Exception):
 
 
 class _End(msgspec.Struct):
-    loss: float | None  # on held-out examples; None: not finite
+    loss: float | None  # on held-out examples, of values without penalties; None: not finite
     accuracy: float | None
     layers: list[str]
     failed: bool = False
@@ -125,6 +125,8 @@ def _train(family: Family, seed: int, name: str, folder: Path, patch: Finding | 
         )
     found = model.evaluate(task.test_x, task.test_y, verbose=0, return_dict=True)
     loss = float(found["loss"])
+    if not task.classes:  # without penalties, which a patch may add or take away
+        loss = float(np.square(model.predict(task.test_x, verbose=0) - task.test_y).mean())
     names = [layer.name for layer in model.layers]
     end = loss if math.isfinite(loss) else None
     return _End(end, found.get("accuracy"), names, failed(model, task))

@@ -12,7 +12,7 @@ from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.contractions import contraction_of
 from gainstage.copies import copied
-from gainstage.diagnosis.shield import loudest, shield
+from gainstage.diagnosis.shield import LEAST_FEATURES, loudest, shield
 from gainstage.diagnosis.strength import activity_penalty, amplitude, penalty, safe_db
 
 
@@ -142,6 +142,11 @@ def _gets_a_signal(subject: Subject) -> bool:
     return subject.input_mean is not None
 
 
+def _gets_features(subject: Subject) -> bool:
+    mean = subject.input_mean
+    return mean is not None and mean.size >= LEAST_FEATURES
+
+
 def _kernel_strength(subject: Subject) -> float:
     shrunk = subject.levels["kernel_rms"] * amplitude(-subject.excess_db)
     return penalty(subject.training, excess_db=subject.excess_db, target=shrunk)
@@ -191,7 +196,7 @@ ARMS = (
     Arm("centred", "the mean of each input taken off it", _centred, _gets_a_signal),
     Arm("scaled", "the input divided by its rms", _scaled, _gets_a_signal),
     Arm("batch norm", "a BatchNormalization in front", _batch_normalised, _gets_a_signal),
-    Arm("layer norm", "a LayerNormalization in front", _layer_normalised, _gets_a_signal),
+    Arm("layer norm", "a LayerNormalization in front", _layer_normalised, _gets_features),
 )
 ARM_NAMES = tuple(arm.name for arm in ARMS)
 

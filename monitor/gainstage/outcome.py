@@ -17,8 +17,9 @@ Course = Mapping[str, Array]
 LOSS = "loss"
 # Statistics of the layer that an outcome holds behind the loss and the metric.
 LEVELS = ("pre_db", "saturation_rate", "gain_db", "coherence_db", "input_db")
-# What strengths are chosen by, at the last step: the metric on examples that are not reported on.
-CHOICE = "choice"
+# What strengths are chosen by, at the last step: the metric on examples that are not reported on,
+# and where that is alike, the loss on them.
+CHOICE, CHOICE_LOSS = "choice", "choice_loss"
 # Metrics of which more is better, by the end of their names; Keras numbers those of one kind.
 # Contestants are ranked by no other metric, since of those it is not known what is better.
 MORE_IS_BETTER = re.compile(
@@ -75,7 +76,7 @@ class Trial:
         steps: Optimizer steps at which was measured.
         columns: What was measured, on held-out examples: the task's loss without any penalty, the
             metric if there is one, and `LEVELS` of the layer; where strengths were chosen by other
-            held-out examples than those, `CHOICE`.
+            held-out examples than those, `CHOICE` and `CHOICE_LOSS`.
         outcomes: [contestants, seeds, steps, columns], NaN where there is no such value.
         interrupted: Whether contestants are missing because the trial was stopped.
     """
@@ -133,13 +134,11 @@ class Trial:
         figures is better than what it stands for. Among arms that are alike in the metric, such as
         those that solve the task, the one with less loss is the better one.
         """
-        by = CHOICE if CHOICE in self.columns else self.metric
+        by = (CHOICE, CHOICE_LOSS) if CHOICE in self.columns else (self.metric, LOSS)
         best: dict[str, Contestant] = {}
-        for one in sorted(self.contestants, key=lambda it: self._merit(it, by), reverse=True):
+        for one in self._ordered(self.contestants, *by):
             best.setdefault(one.arm, one)
-        losses = {one: Spread.of(self.final(one, LOSS)).mean for one in best.values()}
-        arms = sorted(best.values(), key=lambda it: (self._merit(it), -losses[it]), reverse=True)
-        return tuple(arms)
+        return tuple(self._ordered(best.values(), self.metric, LOSS))
 
     @property
     def winner(self) -> Contestant:
@@ -200,6 +199,16 @@ class Trial:
         from gainstage.charts import figure
 
         return figure(self)
+
+    def _ordered(
+        self, contestants: Iterable[Contestant], metric: str, loss: str
+    ) -> list[Contestant]:
+        """The best first, by the metric and, where that is alike, by the loss."""
+
+        def merits(contestant: Contestant) -> tuple[float, float]:
+            return self._merit(contestant, metric), -float(self.final(contestant, loss).mean())
+
+        return sorted(contestants, key=merits, reverse=True)
 
     def _merit(self, contestant: Contestant, by: str | None = None) -> float:
         score = Spread.of(self.final(contestant, by or self.metric)).mean

@@ -11,7 +11,7 @@ from gainstage.arms import Arm, Subject
 from gainstage.examples import Examples, drawn
 from gainstage.layers import ACTIVATION_KINDS, Leaf
 from gainstage.measures import Meters
-from gainstage.outcome import CHOICE, LEVELS, LOSS, Course, ranked_by
+from gainstage.outcome import CHOICE, CHOICE_LOSS, LEVELS, LOSS, Course, ranked_by
 from gainstage.probe import Probe
 from gainstage.statistics import INDEX
 from gainstage.surgery import like, replaced
@@ -89,9 +89,10 @@ class Rehearsal:
                 found.append(self._measured())
         if self._choosing is not None:
             figures = self._figures(self._choosing)
-            merit = figures[ranked_by(figures)] if np.isfinite(figures[LOSS]) else np.nan
-            found = [{**one, CHOICE: np.nan} for one in found]
-            found[-1][CHOICE] = merit
+            loss = figures[LOSS]
+            merit = figures[ranked_by(figures)] if np.isfinite(loss) else np.nan
+            found = [{**one, CHOICE: np.nan, CHOICE_LOSS: np.nan} for one in found]
+            found[-1] |= {CHOICE: merit, CHOICE_LOSS: loss}
         return {name: np.array([one[name] for one in found], np.float32) for name in found[0]}
 
     def _measured(self) -> dict[str, float]:

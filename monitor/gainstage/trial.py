@@ -22,7 +22,7 @@ from gainstage import wire
 from gainstage.arms import Subject, chosen
 from gainstage.contractions import contraction_of
 from gainstage.diagnosis.shield import exposed
-from gainstage.diagnosis.strength import ADAPTIVE
+from gainstage.diagnosis.strength import ADAPTIVE, SHRINKING
 from gainstage.examples import HELD_OUT, Examples, divided, drawn, examples_of, halves
 from gainstage.finding import Finding
 from gainstage.isolation import Isolated
@@ -166,7 +166,7 @@ def usual_steps(layer: Any, training: wire.Training) -> int:
     """
     contraction, rate = contraction_of(layer), training.learning_rate
     kernels = contraction.kernels(layer) if contraction is not None else ()
-    if training.optimizer not in ADAPTIVE or not rate or not kernels:
+    if training.optimizer not in ADAPTIVE - SHRINKING or not rate or not kernels:
         return LEAST_STEPS
     arrays = (np.asarray(keras.ops.convert_to_numpy(kernel)) for kernel in kernels)
     # Two kernels in turn do what one of both rms' product does.

@@ -63,7 +63,7 @@ GUILTY: Mapping[str, Mapping[str, float]] = {
     "bias": {**LOUD, "bias_db": 30.0},
     "dead": {**CALM, "dead_units": 1.0},
     "nonfinite": {**CALM, "nonfinite_rate": 0.1},
-    "over_regularized": {**CALM, "pre_std": 0.01, "penalty_ratio": 2.0},
+    "over_regularized": {**CALM, "pre_std": 0.01, "penalty_ratio": 2.0, "gradient_rms": 0.1},
     "exploding": {**CALM, "gradient_ratio": 1e4},
     "vanishing": {**CALM, "gradient_ratio": 1e-6},
     "untrained": {**CALM, "update_ratio": 1e-9, "gradient_rms": 0.0},

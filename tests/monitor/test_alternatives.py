@@ -23,7 +23,8 @@ ALIGNED = {"aligned": 31.6, "common_mode": 0.1}
 def prescribed(
     verdict: str, measured: Mapping[str, float] = {}, training: wire.Training = SGD
 ) -> Prescription:
-    seen = view({**GUILTY[verdict], **ALIGNED, **measured}, training=training)
+    wide = row(kernel_shape=(16, 8), fan_in=16.0)
+    seen = view({**GUILTY[verdict], **ALIGNED, **measured}, rows=[wide], training=training)
     return BY_VERDICT[verdict].prescribe(Case(seen, 0))
 
 
@@ -93,6 +94,15 @@ def test_alternatives_rank_by_what_they_would_take_off() -> None:
     ]
     assert names("activity", {**shared, "gain_db": 25.0})[0] == "kernel penalty"
     assert names("activity", {**shared, "gain_db": 5.0})[-1] == "kernel penalty"
+
+
+def test_few_features_are_not_normalised() -> None:
+    shared = {**GUILTY["activity"], "common_mode": 31.6, "aligned": 3.2}
+    narrow = view(shared, rows=[row(kernel_shape=(15, 8), fan_in=15.0)])
+
+    found = BY_VERDICT["activity"].prescribe(Case(narrow, 0)).alternatives
+
+    assert [one.name for one in found] == ["centred input", "kernel penalty"]
 
 
 def test_alternative_that_takes_off_less_than_half_of_the_energy_is_none() -> None:

@@ -202,25 +202,30 @@ def test_finding_that_does_not_spread_leaves_the_other_layers_healthy() -> None:
     assert opened(CALM, GUILTY["activity"]).verdicts == ["healthy", "activity"]
 
 
-@pytest.mark.parametrize(("left", "found"), [(0.021, True), (0.019, False), (-1.0, True)])
-def test_layer_that_saturates_once_hardly_any_loss_is_left_is_no_finding(
-    left: float, found: bool
+VALUES = msgspec.structs.replace(SGD, loss="mse")
+
+
+@pytest.mark.parametrize(
+    ("training", "left", "found"),
+    [(SGD, 0.021, True), (SGD, 0.019, False), (SGD, -1.0, True), (VALUES, 0.019, True)],
+)
+def test_layer_that_saturates_once_hardly_any_cross_entropy_is_left_is_no_finding(
+    training: wire.Training, left: float, found: bool
 ) -> None:
     before = sample(0, CALM, loss=2.0)
     behind = [sample(step, GUILTY["activity"], loss=left) for step in range(10, 100, GAP)]
 
-    state, events = fold(begin(schema()), before, *behind)
+    state, events = fold(begin(schema(training=training)), before, *behind)
 
     assert bool(events) == found
     assert state.verdicts == ["activity" if found else "healthy"]
 
 
-def test_finding_stays_while_the_loss_goes() -> None:
-    courses = [
-        sample(step, GUILTY["activity"], loss=2.0 - step / 50) for step in range(0, 101, GAP)
-    ]
+def test_layer_that_was_saturated_before_the_loss_went_is_a_finding() -> None:
+    losses = {0: 2.0, 10: 0.0, 20: 0.0, 30: 0.0, 40: 0.0}
 
-    state, events = fold(begin(schema()), *courses)
+    course = [sample(step, GUILTY["activity"], loss=loss) for step, loss in losses.items()]
+    state, events = fold(begin(schema()), *course)
 
     assert told(events) == [("activity", 0, None)]
     assert state.verdicts == ["activity"]

@@ -102,11 +102,21 @@ def test_penalty_is_no_fault_while_the_layer_is_saturated_or_audible() -> None:
                 {
                     **LOUD,
                     "coherence_db": 30.0,
-                    **{id: pressed[id] for id in ("pre_std", "penalty_ratio")},
+                    **{id: pressed[id] for id in ("pre_std", "penalty_ratio", "gradient_rms")},
                 }
             )
         )[0]
     )
+
+
+PENALISED = row(
+    "penalised",
+    arguments={
+        "name": "penalised",
+        "units": 8,
+        "kernel_regularizer": {"class": "keras.regularizers.L2", "arguments": {"l2": 1.0}},
+    },
+)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +125,34 @@ def test_penalty_is_no_fault_while_the_layer_is_saturated_or_audible() -> None:
 def test_penalty_that_outweighs_a_gradient_that_arrives_is_a_fault_by_itself(
     ratio: float, found: list[str]
 ) -> None:
-    outweighed = {**CALM, "penalty_ratio": 6.0, "gradient_ratio": ratio}
+    outweighed = {**CALM, "penalty_ratio": 6.0, "gradient_rms": 0.1, "gradient_ratio": ratio}
 
-    assert symptoms(view(outweighed)) == [found]
+    assert symptoms(view(outweighed, rows=[PENALISED])) == [found]
+
+
+def test_layer_without_a_penalty_is_not_the_one_whose_penalty_outweighs_the_data() -> None:
+    outweighed = {**CALM, "penalty_ratio": 6.0, "gradient_rms": 0.1, "gradient_ratio": 1.0}
+
+    found = symptoms(view(outweighed, outweighed, rows=[row("plain"), PENALISED]))
+
+    assert found == [[], ["over_regularized"]]
+
+
+@pytest.mark.parametrize(("first", "found"), [(0.1, []), (0.01, ["over_regularized"])])
+def test_penalty_is_held_against_the_most_that_the_data_have_asked_for(
+    first: float, found: list[str]
+) -> None:
+    learning = sample(0, {**CALM, "penalty_ratio": 0.0, "gradient_rms": first})
+    solved = sample(80, {**CALM, "penalty_ratio": 1e9, "gradient_rms": 0.1, "gradient_ratio": 1.0})
+    state, _ = fold(begin(schema([PENALISED])), learning)
+
+    assert symptoms(seen(state, *solved)) == [found]
+
+
+def test_penalty_outweighs_nothing_where_the_data_have_never_asked_for_anything() -> None:
+    alone = {**CALM, "penalty_ratio": float("inf"), "gradient_rms": 0.1, "gradient_ratio": 1.0}
+
+    assert symptoms(view(alone, rows=[PENALISED])) == [[]]
 
 
 def test_weight_decay_presses_as_a_penalty_does() -> None:

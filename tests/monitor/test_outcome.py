@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from gainstage.charts import print_trial
-from gainstage.outcome import CHOICE, LEVELS, Contestant, Trial, more_is_better
+from gainstage.outcome import CHOICE, CHOICE_LOSS, LEVELS, Contestant, Trial, more_is_better
 
 NOTHING, KERNEL = Contestant("nothing"), Contestant("kernel", 0.5)
 WEAK, STRONG = Contestant("activity", 0.01), Contestant("activity", 0.1)
@@ -21,10 +21,10 @@ def trial(
     *,
     layer: str = "model/hidden",
     interrupted: bool = False,
-    choices: dict[Contestant, float] | None = None,
+    choices: dict[Contestant, tuple[float, float]] | None = None,
 ) -> Trial:
     """A trial of one measurement with the given finals, one for each seed."""
-    chosen = [] if choices is None else [CHOICE]
+    chosen = [] if choices is None else [CHOICE, CHOICE_LOSS]
     columns = ("loss", *([metric] if metric != "loss" else []), *LEVELS, *chosen)
     seeds = len(next(iter(scores.values())))
     outcomes = np.zeros((len(scores), seeds, 1, len(columns)), np.float32)
@@ -32,7 +32,7 @@ def trial(
         outcomes[place, :, 0, 0] = losses if isinstance(losses, float) else losses.get(one, 1.0)
         outcomes[place, :, 0, columns.index(metric)] = finals
         if choices is not None:
-            outcomes[place, :, 0, -1] = choices[one]
+            outcomes[place, :, 0, -2:] = choices[one]
     return Trial(layer, tuple(scores), tuple(range(seeds)), (300,), columns, outcomes, interrupted)
 
 
@@ -45,7 +45,7 @@ def test_each_arm_is_ranked_at_its_best_strength() -> None:
 
 def test_strength_is_chosen_by_other_examples_than_it_is_reported_on() -> None:
     scores = {NOTHING: [0.1] * 3, WEAK: [0.5] * 3, KERNEL: [0.7] * 3, STRONG: [0.9] * 3}
-    choices = {NOTHING: 0.9, WEAK: 0.8, KERNEL: 0.1, STRONG: 0.7}
+    choices = {NOTHING: (0.9, 1), WEAK: (0.8, 1), KERNEL: (0.1, 1), STRONG: (0.7, 0)}
     losses = {one: -2 * finals[0] for one, finals in scores.items()}
 
     found = trial(scores, choices=choices)
@@ -54,6 +54,14 @@ def test_strength_is_chosen_by_other_examples_than_it_is_reported_on() -> None:
     assert found.ranking == (KERNEL, WEAK, NOTHING)
     assert by_loss.ranking == (STRONG, KERNEL, NOTHING)
     assert "Strengths were chosen" not in found.summary
+
+
+def test_strengths_that_are_alike_in_the_metric_are_chosen_by_the_loss_there() -> None:
+    scores = {WEAK: [0.9] * 3, STRONG: [0.8] * 3}
+
+    found = trial(scores, choices={WEAK: (1.0, 0.4), STRONG: (1.0, 0.01)})
+
+    assert found.ranking == (STRONG,)
 
 
 def test_it_is_said_where_strengths_were_chosen_by_the_examples_they_are_reported_on() -> None:

@@ -138,11 +138,20 @@ def test_dead_needs_a_whole_window_of_samples() -> None:
     assert symptoms(view(GUILTY["dead"], samples=WINDOW)) == [["dead"]]
 
 
-@pytest.mark.parametrize(("zeros", "found"), [(0.99, []), (1.0, ["dead"])])
-def test_layer_that_puts_out_nothing_but_zeros_is_dead_at_once(
-    zeros: float, found: list[str]
+@pytest.mark.parametrize(
+    ("zeros", "units", "activation", "found"),
+    [
+        (0.99, 16, "relu", []),
+        (1.0, 15, "relu", []),
+        (1.0, 16, "tanh", []),
+        (1.0, 16, "relu", ["dead"]),
+    ],
+)
+def test_rectifiers_that_put_out_nothing_but_zeros_are_dead_at_once_where_they_are_many(
+    zeros: float, units: int, activation: str, found: list[str]
 ) -> None:
-    seen = view({**CALM, "zero_rate": zeros}, samples=1)
+    one = row(output_shape=(units,), activation=activation)
+    seen = view({**CALM, "zero_rate": zeros}, rows=[one], samples=1)
 
     assert symptoms(seen) == [found]
     assert ("puts out 0 for whatever comes in" in dead.RULE.summary(Case(seen, 0))) == bool(found)

@@ -1,11 +1,14 @@
 """What else could be done about a layer that runs out of range, and why it ranks lower."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gainstage.diagnosis.rule import Case
+from gainstage.diagnosis.shield import normalisable
 from gainstage.diagnosis.strength import ADAPTIVE
 from gainstage.finding import Alternative
+from gainstage.wire import Row
 
 # Half of the energy: what takes off less is no remedy by itself.
 NOTABLE_DB = 3.0
@@ -20,12 +23,14 @@ class Means:
         takes: The term that it would bring to its reference, by which it ranks.
         reason: Why it ranks lower; `{kernel:.0f}` is that term's excess in dB.
         always: Whether it is named even where that term has no excess: people reach for it.
+        fits: Whether the row can be treated by it.
     """
 
     name: str
     takes: str
     reason: str
     always: bool = False
+    fits: Callable[[Row], bool] = lambda _row: True
 
 
 # Verdict -> the means that are ruled out.
@@ -45,6 +50,7 @@ OTHERS: dict[str, tuple[Means, ...]] = {
             "A LayerNormalization in front of the layer may do as well without any penalty: it "
             "takes off what weights of one sign make of positive features, {common:.0f} dB of the "
             "alignment are common to all examples; it also takes from each example its level.",
+            fits=normalisable,
         ),
         Means(
             "centred input",
@@ -128,7 +134,11 @@ def ranked(case: Case, verdict: str) -> tuple[Alternative, ...]:
     differing = 20 * math.log10(aligned) if aligned > 1 else 0.0
     common = 0.0 if math.isnan(aligned) else max(0.0, excess["activity"] - differing)
     terms = {**excess, "common": common, "differing": differing, "none": 0.0}
-    others = [one for one in OTHERS[verdict] if one.always or terms[one.takes] >= NOTABLE_DB]
+    others = [
+        one
+        for one in OTHERS[verdict]
+        if one.fits(case.row) and (one.always or terms[one.takes] >= NOTABLE_DB)
+    ]
     others.sort(key=lambda one: -terms[one.takes])
     found = [Alternative(one.name, one.reason.format(**terms)) for one in others]
     if verdict == "activity" and case.training.optimizer in ADAPTIVE:

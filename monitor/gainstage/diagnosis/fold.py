@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.rules import RULES, RULES_VERSION
-from gainstage.diagnosis.view import COLUMNS, CRAWL, SLOWER, Floats, Layout, View
+from gainstage.diagnosis.view import COLUMNS, CRAWL, SLOWER, Floats, Layout, View, of_the_data
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
 
@@ -34,6 +34,7 @@ class State:
         slower: [rows, statistics of blocks that not every frame has], as they last were.
         path: [rows], how far the weights have moved; as in `View`.
         first_loss: The training's loss at the first of them; NaN where it is not known.
+        asked: [rows], as in `View`.
         peak_rate: The highest learning rate so far.
         paced: The newest step at a rate that is worth mentioning beside it.
         held: [rules, rows], samples in a row with the symptom.
@@ -50,6 +51,7 @@ class State:
     slower: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     path: Floats = field(default_factory=lambda: np.zeros(0))
     first_loss: float = math.nan
+    asked: Floats = field(default_factory=lambda: np.zeros(0))
     peak_rate: float = 0.0
     paced: int = 0
     held: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
@@ -87,7 +89,8 @@ def begin(schema: wire.Schema) -> State:
     rows = len(schema.rows)
     counts = np.zeros((len(RULES), rows), np.int64)
     nothing = np.full((rows, len(COLUMNS) - SLOWER), np.nan)
-    return State(Layout(schema), slower=nothing, path=np.zeros(rows), held=counts, onset=counts)
+    none = np.zeros(rows)
+    return State(Layout(schema), slower=nothing, path=none, asked=none, held=counts, onset=counts)
 
 
 def advance(
@@ -105,6 +108,7 @@ def advance(
         slower=view.values[:, SLOWER:],
         path=view.path,
         first_loss=view.first_loss,
+        asked=view.asked,
         peak_rate=view.peak_rate,
         paced=frame.step - view.crawled,
     )
@@ -129,6 +133,7 @@ def seen(state: State, frame: wire.Frame, blocks: dict[str, wire.FloatBlock]) ->
         path=state.path + moved * max(0, frame.step - state.step),
         loss=loss,
         first_loss=state.first_loss if state.samples else loss,
+        asked=np.fmax(state.asked, of_the_data(values)),
         rate=rate,
         peak_rate=peak,
         crawled=0 if paced else frame.step - state.paced,
@@ -138,6 +143,8 @@ def seen(state: State, frame: wire.Frame, blocks: dict[str, wire.FloatBlock]) ->
 
 def _judge(state: State, view: View, step: int) -> tuple[State, list[Finding]]:
     symptoms = np.stack([rule.symptom(view) for rule in RULES])
+    late = np.array([[rule.late(view)] for rule in RULES])
+    symptoms &= ~late | (state.held > 0)
     symptoms &= np.cumsum(symptoms, axis=0) == 1  # precedence: the first rule that applies
     # A rule counts the samples that hold what it judges.
     told = np.array([[rule.block in view.blocks] for rule in RULES])
@@ -239,6 +246,7 @@ class _Checkpoint(_Version, frozen=True):
     slower: list[list[float]]
     path: list[float]
     first_loss: float
+    asked: list[float]
     peak_rate: float
     paced: int
     held: list[list[int]]
@@ -260,6 +268,7 @@ def dump_state(state: State) -> bytes:
             state.slower.tolist(),
             state.path.tolist(),
             state.first_loss,
+            state.asked.tolist(),
             state.peak_rate,
             state.paced,
             state.held.tolist(),
@@ -292,6 +301,7 @@ def load_state(data: bytes) -> State:
         np.array(saved.slower, np.float64).reshape(-1, len(COLUMNS) - SLOWER),
         np.array(saved.path, np.float64),
         saved.first_loss,
+        np.array(saved.asked, np.float64),
         saved.peak_rate,
         saved.paced,
         np.array(saved.held, np.int64).reshape(len(RULES), -1),

@@ -38,7 +38,8 @@ THRESHOLD = (
     f"{LEAST_LIMIT_DB:g} dB, the headroom of tanh; in a recurrent layer {GATE_MARGIN_DB:g} dB "
     f"higher, unless {STUCK_SHARE:.0%} of the values are saturated) and more than "
     f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), in "
-    f"3 samples in a row that have more than {LEARNED:.0%} of the first one's loss; closes 3 dB "
+    f"3 samples in a row, of which the first has more than {LEARNED:.0%} of the training's first "
+    "loss, if that is a cross-entropy; closes 3 dB "
     f"below that or under {CLOSING_SHARE:.0%} saturated, under {CLOSING_STUCK:.0%} where only the "
     "share made it open. The cause is the term that stands highest above its reference; an input "
     "that overloads even variance-preserving weights, and a bias that outweighs all else, are the "
@@ -83,7 +84,7 @@ def overload_rule(
     """
 
     def symptom(view: View) -> Bools:
-        return _blamed(view, overloaded(view)) & (view.cause == verdict) & (not view.learned)
+        return _blamed(view, overloaded(view)) & (view.cause == verdict)
 
     def holds(view: View) -> Bools:
         others = np.max(list(view.excess.values()), axis=0)
@@ -126,6 +127,7 @@ def overload_rule(
         limits=limits,
         summary=summary,
         prescribe=prescribed,
+        late=lambda view: view.learned,
     )
 
 

@@ -101,6 +101,7 @@ class Rule:
         limits: Statistic id -> the limit it is held against; NaN: shown for comparison.
         summary: One sentence about one layer.
         prescribe: What to change, and why not otherwise.
+        late: Whether a symptom that begins now comes too late to be a fault.
         severity: How much it matters.
         opens_after: Samples in a row with the symptom before a finding opens...
         least_steps: ... and steps between the first and the last of them, so that dense sampling
@@ -120,6 +121,7 @@ class Rule:
     limits: Callable[[Case], dict[str, float | None]]
     summary: Callable[[Case], str]
     prescribe: Callable[[Case], Prescription]
+    late: Callable[[View], bool] = lambda _view: False
     severity: Severity = "warning"
     opens_after: int = 3
     least_steps: int = 20

@@ -17,11 +17,16 @@ LEAST_FEATURES = 16
 KINDS = {"Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"}
 
 
+def normalisable(row: Row) -> bool:
+    """Whether enough features enter the row for a normalisation over them."""
+    return row.kind in KINDS and row.kernel_shape[-2] >= LEAST_FEATURES
+
+
 def exposed(rows: Sequence[Row], place: int) -> bool:
     """Whether layers that train feed the row at `place`, by features enough to normalise."""
-    row = rows[place]
-    if row.kind not in KINDS or row.kernel_shape[-2] < LEAST_FEATURES:
+    if not normalisable(rows[place]):
         return False
+    row = rows[place]
     waiting, before = list(row.inputs), set[int]()
     while waiting:
         one = waiting.pop()

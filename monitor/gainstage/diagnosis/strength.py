@@ -32,6 +32,8 @@ STABLE_SHARE = 0.1
 # gave 0.70 and 0.79 where a hundredth gave 0.88, with kernel penalties likewise.
 ADAPTIVE = {"Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Adagrad", "Adadelta", "Lion", "Lamb"}
 ADAPTIVE_GRADIENT = 1e-4
+# Those of them whose steps shrink with all that has been asked of a weight, or begin far below it.
+SHRINKING = {"Adagrad", "Adadelta"}
 # Rate assumed where the optimizer does not tell one.
 USUAL_RATE = 0.01
 
@@ -97,7 +99,7 @@ def patience(training: Training, kernel_rms: float) -> str:
     """How long a penalty takes to bring weights of that rms down, in words, where it takes long."""
     rate = training.learning_rate or USUAL_RATE
     steps = kernel_rms / rate
-    if training.optimizer not in ADAPTIVE or not DECAY_STEPS < steps < math.inf:
+    if training.optimizer not in ADAPTIVE - SHRINKING or not DECAY_STEPS < steps < math.inf:
         return ""
     return (
         f" {training.optimizer} moves a weight by about the learning rate a step, however strong "

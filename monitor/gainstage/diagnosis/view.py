@@ -1,7 +1,7 @@
 """A frame as the rules see it: one array over layers for each statistic and each fixed fact."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from gainstage import wire
 from gainstage.activations import TABLE
+from gainstage.diagnosis.carried import penalties
+from gainstage.diagnosis.insides import whole
 from gainstage.statistics import BLOCKS
 
 Bools = npt.NDArray[np.bool_]
@@ -85,6 +87,10 @@ class Layout:
             [function is not None and function.high is None for function in functions], bool
         )
         self.reference_gain_db: Floats = 20 * np.log10(np.array(gains, float))
+        # Rows of layers that were given a penalty.
+        self.penalised: Bools = np.array(
+            [bool(penalties(whole(self.rows, row))) for row in self.rows], bool
+        )
 
     def matrix(self, blocks: dict[str, wire.FloatBlock], slower: Floats) -> Floats:
         """[rows, statistics] in the order of `COLUMNS`; absent values are NaN.
@@ -97,6 +103,16 @@ class Layout:
             if name in blocks:
                 values[:, known] = np.where(exists, blocks[name][:, sent], np.nan)
         return values
+
+
+def of_the_data(values: Floats) -> Floats:
+    """[rows]: rms of the data's gradient; NaN where it is not known.
+
+    Of all that is asked of the weights, which has the penalties' in it, and the ratio of the two,
+    as if they were at right angles.
+    """
+    ratio = np.nan_to_num(values[:, COLUMNS["penalty_ratio"]], nan=0.0, posinf=np.inf)
+    return values[:, COLUMNS["gradient_rms"]] / np.sqrt(1 + ratio**2)
 
 
 @dataclass(frozen=True)
@@ -112,6 +128,7 @@ class View:
             sum of what they moved between samples.
         loss: The training's, as its logs have it; NaN where they have none.
         first_loss: The same at the first sample.
+        asked: [rows], rms of the most that the data's gradient has been; 0 where it is not known.
         rate: The learning rate; None where it is not known.
         peak_rate: The highest one so far.
         crawled: Optimizer steps since the rate was last above CRAWL of that.
@@ -125,6 +142,7 @@ class View:
     path: Floats
     loss: float = math.nan
     first_loss: float = math.nan
+    asked: Floats = field(default_factory=lambda: np.zeros(0))
     rate: float | None = None
     peak_rate: float = 0.0
     crawled: int = 0
@@ -135,8 +153,13 @@ class View:
 
     @property
     def learned(self) -> bool:
-        """Whether hardly any loss is left."""
-        return 0 <= self.loss < LEARNED * self.first_loss
+        """Whether hardly any loss is left, where the first is that of somebody who knows nothing.
+
+        That of values is not: most of it may be their mean's.
+        """
+        losses = self.layout.schema.training.loss.lower().split()
+        known = bool(losses) and all("crossentropy" in one for one in losses)
+        return known and 0 <= self.loss < LEARNED * self.first_loss
 
     @cached_property
     def limit_db(self) -> Floats:

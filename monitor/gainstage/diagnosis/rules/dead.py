@@ -36,8 +36,12 @@ def hears(view: View) -> Bools:
 
 
 def _silent(view: View) -> Bools:
-    """[rows]: every value of every unit is 0, for which one sample is enough."""
-    return view["zero_rate"] == 1
+    """[rows]: every value of so many rectifiers is 0 that one sample is enough.
+
+    A single one that says 0 to most examples, and rightly so, says it to all of a sample.
+    """
+    rectified = view.layout.reference_gain_db > 0
+    return (view["zero_rate"] == 1) & rectified & (view.layout.units >= WINDOW)
 
 
 def _dead(view: View, share: Floats | float) -> Bools:
@@ -138,7 +142,7 @@ RULE = Rule(
     threshold=(
         f"More than {DEAD_SHARE:.0%} of the units (of fewer than 64, {DEVIATIONS:g} standard "
         f"deviations above a half, or all) are constant over the last {WINDOW} samples, or every "
-        "value that the layer puts out is 0, in 3 samples in a row; closes at "
+        f"value that {WINDOW} or more rectifiers put out is 0, in 3 samples in a row; closes at "
         f"{CLOSING_SHARE:.0%}. Not where what enters has a spread below "
         f"{SILENT_DB:g} dB. About half die harmlessly behind all-positive inputs."
     ),

@@ -17,14 +17,13 @@ from gainstage.diagnosis.strength import (
     amplitude,
     penalty,
 )
-from gainstage.diagnosis.view import Bools, Floats, View
+from gainstage.diagnosis.view import Bools, Floats, View, of_the_data
 
-# What penalties ask is then a third of all that is asked of the weights. Where training works they
-# asked for a tenth to a quarter, with L2(0.01) of every kernel.
+# What penalties ask is then a third of all that is asked of the weights. It is held against the
+# most that the data have asked for: where the task is solved they ask for nothing any more, and
+# whatever a penalty asks outweighs that.
 RIVALS = 0.5
-# At such a multiple of the data's gradient, penalties alone decide where weights go. With penalties
-# of any use it stayed below 1 in two samples in a row, behind patches as well as in healthy
-# trainings: where weights come to rest, both gradients are the same.
+# At such a multiple, penalties alone decide where weights go.
 OUTWEIGHS = 5.0
 CLOSING_OUTWEIGHS = 2.0
 # A quarter of unit spread. A layer that a penalty only keeps within its headroom is louder, however
@@ -35,9 +34,16 @@ CLOSING_DB = -6.0
 TENTH = 0.1
 
 
+def _of_penalties(view: View) -> Floats:
+    """[rows]: what penalties ask of the weights, relative to the most that the data have asked."""
+    asked = view["gradient_rms"] ** 2 - of_the_data(view.values) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(np.sqrt(np.maximum(asked, 0.0)) / view.asked, posinf=np.inf)
+
+
 def pressure(view: View) -> Floats:
     """[rows]: what penalties and decay ask of the weights, relative to what moves them besides."""
-    ratio = np.nan_to_num(view["penalty_ratio"], nan=0.0, posinf=np.inf)
+    ratio = _of_penalties(view)
     decay = view.layout.schema.training.weight_decay * (view.rate or 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_decay = np.nan_to_num(decay / view["update_ratio"], nan=0.0, posinf=np.inf)
@@ -65,8 +71,9 @@ def _quiet(view: View, limit_db: float) -> Bools:
 def _pressed(view: View, quiet_db: float, outweighs: float) -> Bools:
     silenced = _quiet(view, quiet_db) & (pressure(view) > RIVALS)
     # Where hardly any gradient of the data arrives, anything outweighs it.
-    arrives = ~(view["gradient_ratio"] < vanishing.CLOSING) & (view["gradient_rms"] > 0)
-    outweighed = arrives & (view["penalty_ratio"] > outweighs)
+    arrives = ~(view["gradient_ratio"] < vanishing.CLOSING) & (view.asked > 0)
+    # What outweighs the data in a layer without a penalty is the fault of one that carries it.
+    outweighed = arrives & view.layout.penalised & (_of_penalties(view) > outweighs)
     return (silenced | outweighed) & ~still_overloaded(view)
 
 
@@ -84,7 +91,7 @@ def limits(case: Case) -> dict[str, float | None]:
     """What presses the weights, and how little the layer says."""
     shown = (id for id in ("pre_std", "output_std", "gain_db") if np.isfinite(case[id]))
     pressing: dict[str, float | None] = {"penalty_ratio": RIVALS}
-    if not case["penalty_ratio"] > RIVALS:
+    if not _asks(case) > RIVALS:
         pressing = {"update_ratio": None}
     return pressing | dict.fromkeys(shown)
 
@@ -92,10 +99,10 @@ def limits(case: Case) -> dict[str, float | None]:
 def summary(case: Case) -> str:
     """Which penalty, and what it has done."""
     spread = float(_spread(case.view)[case.position])
-    if case["penalty_ratio"] > RIVALS:
+    if _asks(case) > RIVALS:
         carried = penalties(whole(case.view.layout.rows, case.row))
         names = " and ".join(carried) or "penalties of other layers"
-        what = f"{names} ask {case['penalty_ratio']:.1f} times of its weights what the data ask"
+        what = f"{names} ask {_asks(case):.1f} times of its weights what the data have asked"
     else:
         what = f"the optimizer's weight decay makes up {pressure_of(case):.0%} of what moves it"
     if not _quiet(case.view, QUIET_DB)[case.position]:
@@ -106,6 +113,10 @@ def summary(case: Case) -> str:
 def pressure_of(case: Case) -> float:
     """Of one layer, as `pressure`."""
     return float(pressure(case.view)[case.position])
+
+
+def _asks(case: Case) -> float:
+    return float(_of_penalties(case.view)[case.position])
 
 
 def _usual_size(case: Case, argument: str) -> float:
@@ -137,7 +148,7 @@ def _factor(case: Case, argument: str, carried: Penalty) -> float:
 def prescribe(case: Case) -> Prescription:
     """The same penalties, as weak as one has to be that only keeps weights from growing."""
     training, row = case.training, whole(case.view.layout.rows, case.row)
-    if not case["penalty_ratio"] > RIVALS:
+    if not _asks(case) > RIVALS:
         return Prescription(
             f"Lower `weight_decay` of {training.optimizer} from {training.weight_decay:g} to "
             f"{training.weight_decay / (10 * pressure_of(case)):.1g}, a tenth of what then moves "
@@ -187,13 +198,13 @@ RULE = Rule(
     title="Penalties that rival the loss",
     meaning="Regularizers ask as much of the weights as the data do, and have silenced the layer.",
     threshold=(
-        f"The penalties' gradient is above {RIVALS:g} of the data's, or weight decay above that "
-        f"share of what moves the weights, and the spread of the pre-activation is below "
-        f"{QUIET_DB:g} dB; or the penalties' gradient is above {OUTWEIGHS:g} times the data's, "
-        "where that has not vanished; in 2 samples of the gradient in a row. Closes above "
-        f"{CLOSING_DB:g} dB and below {CLOSING_OUTWEIGHS:g} times. "
-        "Not before the layer is back inside its headroom: a saturated layer has hardly any "
-        "gradient of the data, and a penalty that is right outweighs it."
+        f"The penalties' gradient is above {RIVALS:g} of the most that the data's has been, or "
+        "weight decay above that share of what moves the weights, and the spread of the "
+        f"pre-activation is below {QUIET_DB:g} dB; or the penalties' gradient is above "
+        f"{OUTWEIGHS:g} times that, in a layer that carries one; in 2 samples of the gradient in a "
+        f"row. Closes above {CLOSING_DB:g} dB and below {CLOSING_OUTWEIGHS:g} times. Not before "
+        "the layer is back inside its headroom: a saturated layer has hardly any gradient of the "
+        "data, and a penalty that is right outweighs it."
     ),
     symptom=symptom,
     holds=holds,
