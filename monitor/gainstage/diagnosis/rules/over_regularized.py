@@ -19,10 +19,12 @@ from gainstage.diagnosis.strength import (
 )
 from gainstage.diagnosis.view import Bools, Floats, View, of_the_data
 
-# What penalties ask is then a third of all that is asked of the weights. It is held against the
-# most that the data have asked for: where the task is solved they ask for nothing any more, and
-# whatever a penalty asks outweighs that.
+# What penalties ask is then a third of all that is asked of the weights.
 RIVALS = 0.5
+# Where the task is solved, the data ask for hardly anything any more, and whatever a penalty asks
+# outweighs that. Once they ask for less than this share of the most that they have asked for, it is
+# that which counts.
+UNSOLVED = 0.2
 # At such a multiple, penalties alone decide where weights go.
 OUTWEIGHS = 5.0
 CLOSING_OUTWEIGHS = 2.0
@@ -35,10 +37,12 @@ TENTH = 0.1
 
 
 def _of_penalties(view: View) -> Floats:
-    """[rows]: what penalties ask of the weights, relative to the most that the data have asked."""
-    asked = view["gradient_rms"] ** 2 - of_the_data(view.values) ** 2
+    """[rows]: what penalties ask of the weights, relative to what the data do, or have done."""
+    of_data = of_the_data(view.values)
+    of_penalties = np.sqrt(np.maximum(view["gradient_rms"] ** 2 - of_data**2, 0.0))
+    asked = np.where(of_data < UNSOLVED * view.asked, view.asked, of_data)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(np.sqrt(np.maximum(asked, 0.0)) / view.asked, posinf=np.inf)
+        return np.nan_to_num(of_penalties / asked, posinf=np.inf)
 
 
 def pressure(view: View) -> Floats:
@@ -102,7 +106,7 @@ def summary(case: Case) -> str:
     if _asks(case) > RIVALS:
         carried = penalties(whole(case.view.layout.rows, case.row))
         names = " and ".join(carried) or "penalties of other layers"
-        what = f"{names} ask {_asks(case):.1f} times of its weights what the data have asked"
+        what = f"{names} ask {_asks(case):.1f} times of its weights what the data ask"
     else:
         what = f"the optimizer's weight decay makes up {pressure_of(case):.0%} of what moves it"
     if not _quiet(case.view, QUIET_DB)[case.position]:
@@ -198,13 +202,14 @@ RULE = Rule(
     title="Penalties that rival the loss",
     meaning="Regularizers ask as much of the weights as the data do, and have silenced the layer.",
     threshold=(
-        f"The penalties' gradient is above {RIVALS:g} of the most that the data's has been, or "
-        "weight decay above that share of what moves the weights, and the spread of the "
-        f"pre-activation is below {QUIET_DB:g} dB; or the penalties' gradient is above "
-        f"{OUTWEIGHS:g} times that, in a layer that carries one; in 2 samples of the gradient in a "
-        f"row. Closes above {CLOSING_DB:g} dB and below {CLOSING_OUTWEIGHS:g} times. Not before "
-        "the layer is back inside its headroom: a saturated layer has hardly any gradient of the "
-        "data, and a penalty that is right outweighs it."
+        f"The penalties' gradient is above {RIVALS:g} of the data's (of the most that this has "
+        f"been, where it is below {UNSOLVED:g} of that), or weight decay above that share of what "
+        f"moves the weights, and the spread of the pre-activation is below {QUIET_DB:g} dB; or the "
+        f"penalties' gradient is above {OUTWEIGHS:g} times the data's, in a layer that carries "
+        f"one; in 2 samples of the gradient in a row. Closes above {CLOSING_DB:g} dB and below "
+        f"{CLOSING_OUTWEIGHS:g} times. Not before the layer is back inside its headroom: a "
+        "saturated layer has hardly any gradient of the data, and a penalty that is right "
+        "outweighs it."
     ),
     symptom=symptom,
     holds=holds,
