@@ -33,6 +33,7 @@ STATISTICS = st.fixed_dictionaries(
         **dict.fromkeys(("input_db", "gain_db", "coherence_db", "bias_db", "pre_db"), LEVEL),
         **dict.fromkeys(("saturation_rate", "dead_units"), SHARE),
         "gradient_ratio": st.sampled_from([0.0, 1e-6, 5e-3, 1.0, 50.0, 1e3, np.inf, np.nan]),
+        "gradient_rms": st.sampled_from([0.0, 1e-3, 1.0, np.inf, np.nan]),
         "penalty_ratio": st.sampled_from([0.0, 0.3, 2.0, np.inf, np.nan]),
         "update_ratio": st.sampled_from([0.0, 1e-8, 5e-6, 1e-3, np.nan]),
         "pre_std": st.sampled_from([0.0, 0.01, 0.4, 1.0, np.nan]),

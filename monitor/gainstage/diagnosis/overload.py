@@ -39,11 +39,10 @@ THRESHOLD = (
     f"higher, unless {STUCK_SHARE:.0%} of the values are saturated) and more than "
     f"{SATURATED_SHARE:.0%} of its values are saturated (what a Gaussian at the headroom has), in "
     f"3 samples in a row, of which the first has more than {LEARNED:.0%} of the training's first "
-    "loss, if that is a cross-entropy; closes 3 dB "
-    f"below that or under {CLOSING_SHARE:.0%} saturated, under {CLOSING_STUCK:.0%} where only the "
-    "share made it open. The cause is the term that stands highest above its reference; an input "
-    "that overloads even variance-preserving weights, and a bias that outweighs all else, are the "
-    "cause by themselves."
+    f"loss, if that is a cross-entropy; closes 3 dB below that or under {CLOSING_SHARE:.0%} "
+    f"saturated, under {CLOSING_STUCK:.0%} where only the share made it open. The cause is the "
+    "term that stands highest above its reference; an input that overloads even "
+    "variance-preserving weights, and a bias that outweighs all else, are the cause by themselves."
 )
 
 

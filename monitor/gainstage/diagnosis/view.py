@@ -112,7 +112,8 @@ def of_the_data(values: Floats) -> Floats:
     as if they were at right angles.
     """
     ratio = np.nan_to_num(values[:, COLUMNS["penalty_ratio"]], nan=0.0, posinf=np.inf)
-    return values[:, COLUMNS["gradient_rms"]] / np.sqrt(1 + ratio**2)
+    with np.errstate(invalid="ignore"):  # of gradients that have overflowed
+        return values[:, COLUMNS["gradient_rms"]] / np.sqrt(1 + ratio**2)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,9 @@ TENTH = 0.1
 def _of_penalties(view: View) -> Floats:
     """[rows]: what penalties ask of the weights, relative to what the data do, or have done."""
     of_data = of_the_data(view.values)
-    of_penalties = np.sqrt(np.maximum(view["gradient_rms"] ** 2 - of_data**2, 0.0))
     asked = np.where(of_data < UNSOLVED * view.asked, view.asked, of_data)
     with np.errstate(divide="ignore", invalid="ignore"):
+        of_penalties = np.sqrt(np.maximum(view["gradient_rms"] ** 2 - of_data**2, 0.0))
         return np.nan_to_num(of_penalties / asked, posinf=np.inf)
 
 
