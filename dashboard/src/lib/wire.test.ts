@@ -58,6 +58,7 @@ describe("messages that every release must read", () => {
         summary: "What is wrong.",
         remedy: "What to do.",
         code: "replacement = []\n",
+        provisional: true, // recorded by an earlier release
       },
     });
   });
