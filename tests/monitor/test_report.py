@@ -113,7 +113,7 @@ def test_run_without_a_sample_says_so(state: State | None) -> None:
 
 
 def test_finding_is_printed_with_what_is_expected_and_what_ranks_lower() -> None:
-    (finding,) = after([row()], *[[GUILTY["activity"]]] * 4).findings
+    (finding,) = after([row(kernel_shape=(16, 8))], *[[GUILTY["activity"]]] * 4).findings
     file = io.StringIO()
 
     print_finding(finding, Console(file=file, width=100))
