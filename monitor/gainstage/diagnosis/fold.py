@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.rules import RULES, RULES_VERSION
-from gainstage.diagnosis.view import COLUMNS, CRAWL, SLOWER, Floats, Layout, View, of_the_data
+from gainstage.diagnosis.view import COLUMNS, CRAWL, SLOWER, Floats, Layout, View
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
 
@@ -34,7 +34,7 @@ class State:
         slower: [rows, statistics of blocks that not every frame has], as they last were.
         path: [rows], how far the weights have moved; as in `View`.
         first_loss: The training's loss at the first of them; NaN where it is not known.
-        asked: [rows], as in `View`.
+        asked: [rows], rms of the most that the data's gradient has been; as in `View`.
         peak_rate: The highest learning rate so far.
         paced: The newest step at a rate that is worth mentioning beside it.
         held: [rules, rows], samples in a row with the symptom.
@@ -133,7 +133,7 @@ def seen(state: State, frame: wire.Frame, blocks: dict[str, wire.FloatBlock]) ->
         path=state.path + moved * max(0, frame.step - state.step),
         loss=loss,
         first_loss=state.first_loss if state.samples else loss,
-        asked=np.fmax(state.asked, of_the_data(values)),
+        asked_before=state.asked,
         rate=rate,
         peak_rate=peak,
         crawled=0 if paced else frame.step - state.paced,

@@ -33,6 +33,10 @@ CRAWL = 1e-3
 # With a hundredth of the loss left, what saturates has not kept the model from learning. Optimizers
 # that rescale gradients go on to lengthen the weights after that, as Lion does by its full step.
 LEARNED = 0.01
+# Where the task is solved, the data ask for hardly anything any more, and whatever a penalty asks
+# outweighs that. Once they ask for less than this share of the most that they have asked for, it is
+# that which counts.
+UNSOLVED = 0.2
 # A statistic's place among the columns of a view: those of every block, one block after the other.
 COLUMNS = {id: place for place, id in enumerate(id for ids in BLOCKS.values() for id in ids)}
 # The first of those of other blocks than LAYERS, which every frame has.
@@ -105,17 +109,6 @@ class Layout:
         return values
 
 
-def of_the_data(values: Floats) -> Floats:
-    """[rows]: rms of the data's gradient; NaN where it is not known.
-
-    Of all that is asked of the weights, which has the penalties' in it, and the ratio of the two,
-    as if they were at right angles.
-    """
-    ratio = np.nan_to_num(values[:, COLUMNS["penalty_ratio"]], nan=0.0, posinf=np.inf)
-    with np.errstate(invalid="ignore"):  # of gradients that have overflowed
-        return values[:, COLUMNS["gradient_rms"]] / np.sqrt(1 + ratio**2)
-
-
 @dataclass(frozen=True)
 class View:
     """One frame: `view["input_db"]` is [rows], NaN where absent.
@@ -129,7 +122,8 @@ class View:
             sum of what they moved between samples.
         loss: The training's, as its logs have it; NaN where they have none.
         first_loss: The same at the first sample.
-        asked: [rows], rms of the most that the data's gradient has been; 0 where it is not known.
+        asked_before: [rows], rms of the most that the data's gradient had been before this frame; 0
+            where it is not known.
         rate: The learning rate; None where it is not known.
         peak_rate: The highest one so far.
         crawled: Optimizer steps since the rate was last above CRAWL of that.
@@ -143,7 +137,7 @@ class View:
     path: Floats
     loss: float = math.nan
     first_loss: float = math.nan
-    asked: Floats = field(default_factory=lambda: np.zeros(0))
+    asked_before: Floats = field(default_factory=lambda: np.zeros(0))
     rate: float | None = None
     peak_rate: float = 0.0
     crawled: int = 0
@@ -161,6 +155,31 @@ class View:
         losses = self.layout.schema.training.loss.lower().split()
         known = bool(losses) and all("crossentropy" in one for one in losses)
         return known and 0 <= self.loss < LEARNED * self.first_loss
+
+    @cached_property
+    def data_gradient(self) -> Floats:
+        """[rows]: rms of the data's gradient; NaN where it is not known.
+
+        Of all that is asked of the weights, which has the penalties' in it, and the ratio of the
+        two, as if they were at right angles.
+        """
+        ratio = np.nan_to_num(self["penalty_ratio"], nan=0.0, posinf=np.inf)
+        with np.errstate(invalid="ignore"):  # of gradients that have overflowed
+            return self["gradient_rms"] / np.sqrt(1 + ratio**2)
+
+    @cached_property
+    def asked(self) -> Floats:
+        """[rows]: rms of the most that the data's gradient has been; 0 where it is not known."""
+        return np.fmax(self.asked_before, self.data_gradient)
+
+    @cached_property
+    def penalties_share(self) -> Floats:
+        """[rows]: what penalties ask of the weights, relative to what the data do, or have done."""
+        of_data = self.data_gradient
+        asked = np.where(of_data < UNSOLVED * self.asked, self.asked, of_data)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            of_penalties = np.sqrt(np.maximum(self["gradient_rms"] ** 2 - of_data**2, 0.0))
+            return np.nan_to_num(of_penalties / asked, posinf=np.inf)
 
     @cached_property
     def limit_db(self) -> Floats:

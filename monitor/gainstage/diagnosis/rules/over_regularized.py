@@ -17,14 +17,10 @@ from gainstage.diagnosis.strength import (
     amplitude,
     penalty,
 )
-from gainstage.diagnosis.view import Bools, Floats, View, of_the_data
+from gainstage.diagnosis.view import UNSOLVED, Bools, Floats, View
 
 # What penalties ask is then a third of all that is asked of the weights.
 RIVALS = 0.5
-# Where the task is solved, the data ask for hardly anything any more, and whatever a penalty asks
-# outweighs that. Once they ask for less than this share of the most that they have asked for, it is
-# that which counts.
-UNSOLVED = 0.2
 # At such a multiple, penalties alone decide where weights go.
 OUTWEIGHS = 5.0
 CLOSING_OUTWEIGHS = 2.0
@@ -36,18 +32,9 @@ CLOSING_DB = -6.0
 TENTH = 0.1
 
 
-def _of_penalties(view: View) -> Floats:
-    """[rows]: what penalties ask of the weights, relative to what the data do, or have done."""
-    of_data = of_the_data(view.values)
-    asked = np.where(of_data < UNSOLVED * view.asked, view.asked, of_data)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_penalties = np.sqrt(np.maximum(view["gradient_rms"] ** 2 - of_data**2, 0.0))
-        return np.nan_to_num(of_penalties / asked, posinf=np.inf)
-
-
 def pressure(view: View) -> Floats:
     """[rows]: what penalties and decay ask of the weights, relative to what moves them besides."""
-    ratio = _of_penalties(view)
+    ratio = view.penalties_share
     decay = view.layout.schema.training.weight_decay * (view.rate or 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_decay = np.nan_to_num(decay / view["update_ratio"], nan=0.0, posinf=np.inf)
@@ -77,7 +64,7 @@ def _pressed(view: View, quiet_db: float, outweighs: float) -> Bools:
     # Where hardly any gradient of the data arrives, anything outweighs it.
     arrives = ~(view["gradient_ratio"] < vanishing.CLOSING) & (view.asked > 0)
     # What outweighs the data in a layer without a penalty is the fault of one that carries it.
-    outweighed = arrives & view.layout.penalised & (_of_penalties(view) > outweighs)
+    outweighed = arrives & view.layout.penalised & (view.penalties_share > outweighs)
     return (silenced | outweighed) & ~still_overloaded(view)
 
 
@@ -120,7 +107,7 @@ def pressure_of(case: Case) -> float:
 
 
 def _asks(case: Case) -> float:
-    return float(_of_penalties(case.view)[case.position])
+    return float(case.view.penalties_share[case.position])
 
 
 def _usual_size(case: Case, argument: str) -> float:
