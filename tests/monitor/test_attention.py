@@ -13,7 +13,7 @@ from .backends import as_probe, wide
 from .test_probe_traces import different, everything_of
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 Array = npt.NDArray[Any]
 EXAMPLES, QUERIES, KEYS, FEATURES = 3, 5, 6, 8
 
@@ -22,11 +22,6 @@ QUERY_MASK[1, 3:] = False
 KEY_MASK = np.ones((EXAMPLES, KEYS), bool)
 KEY_MASK[0, 4:] = KEY_MASK[2, 0] = False
 PAIRS = np.random.default_rng(5).random((EXAMPLES, QUERIES, KEYS)) < 0.7
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
 
 
 def normal(*shape: int) -> Array:

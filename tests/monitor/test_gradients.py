@@ -14,12 +14,7 @@ from .models import EXAMPLES, batch, sequential
 from .test_probe_traces import different, everything_of
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 
 
 def rms_of(model: Any, x: Any, y: Any, weights: Any = None) -> list[float]:

@@ -14,12 +14,7 @@ from gainstage.statistics import INDEX
 from .models import EXAMPLES, array, batch, reading, rows_of, same_rows, sequential, stateful_model
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 
 
 def test_positions_of_one_layer_belong_together() -> None:

@@ -11,12 +11,7 @@ from gainstage.probe import Probe
 from .models import EXAMPLES, array, batch, reading, rows_of, same_rows, sequential, unjudged
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 
 
 def test_dense_layers_are_read_before_and_behind_their_activation() -> None:

@@ -11,12 +11,7 @@ from gainstage.probe import Probe
 from .models import EXAMPLES, batch, rows_of, sequential, stateful_model
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 
 
 def everything_of(model: Any) -> dict[str, Any]:

@@ -23,12 +23,7 @@ from .recurrences import (
 )
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 
 
 OPTIONS: list[dict[str, bool]] = [

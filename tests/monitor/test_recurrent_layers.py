@@ -33,12 +33,7 @@ from .recurrences import (
 from .test_probe_traces import different, everything_of
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 
 
 def fused(*_: Any, **__: Any) -> Any:

@@ -12,13 +12,8 @@ from gainstage.sampler import GRADIENT_EVERY, Sampler
 from .models import EXAMPLES, array, batch, reading, same_rows, sequential
 
 layers = keras.layers
-pytestmark = pytest.mark.every_backend
+pytestmark = [pytest.mark.every_backend, pytest.mark.usefixtures("seeded")]
 Y = np.ones((EXAMPLES, 2), np.float32)
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    keras.utils.set_random_seed(0)
 
 
 def model(kind: type = keras.Sequential) -> Any:
