@@ -10,6 +10,7 @@ import type {
 } from "./contract";
 import { numberOf } from "./number";
 import type { History } from "./rollup";
+import type { Window } from "./run-state";
 import type { Session } from "./session";
 import { decode, WireError } from "./wire";
 
@@ -65,8 +66,9 @@ export class Api {
     layer: string,
     statistics: readonly string[],
     points: number,
+    window: Window = null,
   ): Promise<History> {
-    const query = new URLSearchParams({ layer, points: String(points) });
+    const query = new URLSearchParams({ layer, points: String(points), ...stepsOf(window) });
     for (const statistic of statistics) query.append("statistic", statistic);
     const answer = await this.json<SeriesAnswer>(
       `/runs/${encodeURIComponent(run)}/series?${query}`,
@@ -95,8 +97,13 @@ export class Api {
     };
   }
 
-  async heatmap(run: string, statistic: string, points: number): Promise<Heat> {
-    const query = new URLSearchParams({ statistic, points: String(points) });
+  async heatmap(
+    run: string,
+    statistic: string,
+    points: number,
+    window: Window = null,
+  ): Promise<Heat> {
+    const query = new URLSearchParams({ statistic, points: String(points), ...stepsOf(window) });
     const response = await this.request(
       `/runs/${encodeURIComponent(run)}/heatmap?${query}`,
       "application/x-gainstage",
@@ -137,6 +144,10 @@ export class Api {
     if (response.status === 401) this.session.refuse();
     throw new ApiError(response.status, await detailOf(response));
   }
+}
+
+function stepsOf(window: Window): Record<string, string> {
+  return window === null ? {} : { from: String(window.from), to: String(window.to) };
 }
 
 async function detailOf(response: Response): Promise<string> {

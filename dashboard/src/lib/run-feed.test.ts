@@ -73,7 +73,7 @@ it("shows a finding as soon as the feed brings it", async () => {
 it("fetches all that is shown after a gap in the feed", async () => {
   const { server, edges, feed } = await follow();
   feed.showHeat("pre_db");
-  feed.showSeries({ layer: "r0", statistics: ["pre_db"] });
+  feed.showSeries("lines", { layer: "r0", statistics: ["pre_db"] });
   await settled();
   server.taken();
   server.found = [aFinding()];
@@ -95,6 +95,22 @@ it("drops the answer to a question that was given up", async () => {
   late({ ...EMPTY, rows: ["r0"] });
   await settled();
   expect(feed.state.heat!.lanes).toBe(0);
+});
+
+it("fetches every history anew for other steps, and once", async () => {
+  const { server, feed } = await follow();
+  feed.showHeat("pre_db");
+  feed.showSeries("lines", { layer: "r0", statistics: ["pre_db"] });
+  await settled();
+  server.taken();
+  feed.zoom({ from: 10, to: 20 });
+  feed.zoom({ from: 10, to: 20 });
+  await settled();
+  expect(server.taken()).toEqual(["heatmap pre_db", "series r0"]);
+  feed.hideSeries("lines");
+  feed.zoom(null);
+  await settled();
+  expect(server.taken()).toEqual(["heatmap pre_db"]);
 });
 
 it("says why a run cannot be shown", async () => {

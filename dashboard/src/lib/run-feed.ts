@@ -2,7 +2,7 @@
 
 import type { Api } from "./api";
 import { type Connection, type Edges, Live } from "./live";
-import { RunState, type Selection, type Stale } from "./run-state";
+import { RunState, type Selection, type Stale, type Window } from "./run-state";
 
 const HEAT_POINTS = 600;
 const SERIES_POINTS = 600;
@@ -22,7 +22,7 @@ export class RunFeed {
   private closed = false;
   private pending: Stale = "nothing";
   private heatStatistic = "";
-  private selection: Selection = { layer: "", statistics: [] };
+  private readonly selections = new Map<string, Selection>();
   private cancelGathering: (() => void) | null = null;
   private cancelSummary: (() => void) | null = null;
 
@@ -65,9 +65,23 @@ export class RunFeed {
     void this.attempt(this.fetchHeat());
   }
 
-  showSeries(selection: Selection): void {
-    this.selection = selection;
-    void this.attempt(this.fetchSeries());
+  /** @param panel What shows the selection; it shows one at a time. */
+  showSeries(panel: string, selection: Selection): void {
+    this.selections.set(panel, selection);
+    void this.attempt(this.fetchSeries(panel));
+  }
+
+  hideSeries(panel: string): void {
+    this.selections.delete(panel);
+    this.state.dropSeries(panel);
+  }
+
+  /** Shows other steps, of everything that is drawn over steps. */
+  zoom(window: Window): void {
+    const { window: now } = this.state;
+    if (window?.from === now?.from && window?.to === now?.to) return;
+    this.state.window = window;
+    void this.attempt(Promise.all(this.fetchHistories()).then(() => undefined));
   }
 
   private tell(): void {
@@ -110,7 +124,7 @@ export class RunFeed {
   private fetch(stale: Stale): Promise<void> {
     const work: Promise<void>[] = [this.fetchSummary()];
     if (stale === "layers" || stale === "everything") work.push(this.fetchLayers());
-    if (stale === "everything") work.push(this.fetchHeat(), this.fetchSeries());
+    if (stale === "everything") work.push(...this.fetchHistories());
     return this.attempt(
       Promise.all(work).then(() => {
         this.loaded = true;
@@ -132,24 +146,30 @@ export class RunFeed {
     this.state.setFindings(findings);
   }
 
-  private async fetchHeat(): Promise<void> {
-    const statistic = this.heatStatistic;
-    if (statistic === "") return;
-    const heat = await this.api.heatmap(this.run, statistic, HEAT_POINTS);
-    // Something else may have been chosen meanwhile.
-    if (statistic === this.heatStatistic) this.state.setHeat(statistic, heat);
+  private fetchHistories(): Promise<void>[] {
+    return [this.fetchHeat(), ...[...this.selections.keys()].map((panel) => this.fetchSeries(panel))];
   }
 
-  private async fetchSeries(): Promise<void> {
-    const { selection } = this;
-    if (selection.layer === "" || selection.statistics.length === 0) return;
-    const history = await this.api.series(
-      this.run,
-      selection.layer,
-      selection.statistics,
-      SERIES_POINTS,
-    );
-    if (selection === this.selection) this.state.setSeries(selection, history);
+  private async fetchHeat(): Promise<void> {
+    const statistic = this.heatStatistic;
+    const { window } = this.state;
+    if (statistic === "") return;
+    const heat = await this.api.heatmap(this.run, statistic, HEAT_POINTS, window);
+    // Something else may have been chosen meanwhile.
+    if (statistic === this.heatStatistic && window === this.state.window) {
+      this.state.setHeat(statistic, heat);
+    }
+  }
+
+  private async fetchSeries(panel: string): Promise<void> {
+    const selection = this.selections.get(panel);
+    const { window } = this.state;
+    if (selection === undefined || selection.layer === "" || selection.statistics.length === 0) return;
+    const { layer, statistics } = selection;
+    const history = await this.api.series(this.run, layer, statistics, SERIES_POINTS, window);
+    if (selection === this.selections.get(panel) && window === this.state.window) {
+      this.state.setSeries(panel, selection, history);
+    }
   }
 }
 

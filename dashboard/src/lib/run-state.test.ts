@@ -12,6 +12,8 @@ function receive(state: RunState, message: Message): string {
   return state.receive({ message, blocks: new Map() });
 }
 
+const LINES = { layer: "r0", statistics: ["pre_db"] };
+
 function following(schema: Schema = SCHEMA): RunState {
   const state = new RunState();
   receive(state, schema);
@@ -56,12 +58,20 @@ describe("frames", () => {
   it("are appended to the history that is shown", () => {
     const state = following();
     state.setHeat("pre_db", { ...history([10, 20], 2), rows: ["r1", "r0"] });
-    state.setSeries({ layer: "r0", statistics: ["pre_db"] }, history([10, 20], 1));
+    state.setSeries("lines", LINES, history([10, 20], 1));
     state.receive(aFrame(30, [1, 2]));
     // The answer's lanes are its own: its first one is the second layer.
     expect(state.heat!.value("last", 0, 2)).toBe(2);
     expect(state.heat!.value("last", 1, 2)).toBe(1);
-    expect(state.series!.value("last", 0, 2)).toBe(1);
+    expect(state.seriesOf("lines", LINES)!.value("last", 0, 2)).toBe(1);
+  });
+
+  it("behind what is shown are not appended to it", () => {
+    const state = following();
+    state.window = { from: 10, to: 25 };
+    state.setSeries("lines", LINES, history([10, 20], 1));
+    state.receive(aFrame(30, [1, 2]));
+    expect(state.seriesOf("lines", LINES)!.lastStep).toBe(20);
   });
 
   it("that came while a history was on its way are in it once", () => {
@@ -180,4 +190,12 @@ it("a layer whose newest values are NaN is not called healthy, and its finding s
 
 it("a layer of which nobody has said anything is not judged", () => {
   expect(following().verdictOf("r0")).toBe("");
+});
+
+it("a panel's history is shown only for what it was asked for", () => {
+  const state = following();
+  state.setSeries("lines", LINES, history([10, 20], 1));
+  expect(state.seriesOf("lines", { layer: "r1", statistics: ["pre_db"] })).toBeNull();
+  state.dropSeries("lines");
+  expect(state.seriesOf("lines", LINES)).toBeNull();
 });

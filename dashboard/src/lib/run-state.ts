@@ -11,10 +11,19 @@ import type { Block, Decoded, Frame, Schema } from "./wire";
 /** What has to be fetched again after a message: what it changed cannot be told from it alone. */
 export type Stale = "nothing" | "summary" | "layers" | "everything";
 
-/** The lines of one layer that are drawn. */
+/** Some statistics of one layer that are drawn together. */
 export interface Selection {
   layer: string;
   statistics: readonly string[];
+}
+
+/** The steps that are shown, both ends included; null: all of them, and those to come. */
+export type Window = { from: number; to: number } | null;
+
+/** Lanes that grow with the feed. */
+interface Track {
+  selection: Selection;
+  rollup: Rollup;
 }
 
 interface Sample {
@@ -37,10 +46,10 @@ export class RunState {
   costs: Record<string, number> = {};
   findings: Finding[] = [];
   heat: Rollup | null = null;
-  series: Rollup | null = null;
+  window: Window = null;
   private heatStatistic = "";
   private heatRows: readonly string[] = [];
-  private selection: Selection = { layer: "", statistics: [] };
+  private tracks = new Map<string, Track>();
   private attempt: string | null = null;
   private schema: number | null = null;
   private samples: Sample[] = [];
@@ -77,10 +86,22 @@ export class RunState {
     for (const sample of this.samples) this.extendHeat(sample);
   }
 
-  setSeries(selection: Selection, history: History): void {
-    this.selection = selection;
-    this.series = Rollup.from(history, selection.statistics.length);
-    for (const sample of this.samples) this.extendSeries(sample);
+  /** @param panel What shows them; another selection takes the place of its last one. */
+  setSeries(panel: string, selection: Selection, history: History): void {
+    const track = { selection, rollup: Rollup.from(history, selection.statistics.length) };
+    this.tracks.set(panel, track);
+    for (const sample of this.samples) this.extendTrack(track, sample);
+  }
+
+  dropSeries(panel: string): void {
+    this.tracks.delete(panel);
+  }
+
+  /** The history that a panel shows; null before it is there, or where it is of something else. */
+  seriesOf(panel: string, selection: Selection): Rollup | null {
+    const track = this.tracks.get(panel);
+    if (track === undefined || track.selection.layer !== selection.layer) return null;
+    return track.selection.statistics.join() === selection.statistics.join() ? track.rollup : null;
   }
 
   /** Samples stored, as the server said, and those that came since. */
@@ -159,11 +180,17 @@ export class RunState {
     if (Object.keys(frame.logs).length > 0) this.logs = frame.logs;
     this.desk.take(blocks);
     this.extendHeat(sample);
-    this.extendSeries(sample);
+    for (const track of this.tracks.values()) this.extendTrack(track, sample);
     return "nothing";
   }
 
+  /** Whether a step lies before or in what is shown. */
+  private isShown(step: number): boolean {
+    return this.window === null || step <= this.window.to;
+  }
+
   private extendHeat({ step, blocks }: Sample): void {
+    if (!this.isShown(step)) return;
     const { channels } = this.desk;
     this.heat?.append(step, (lane) => {
       const id = this.heatRows[lane]!;
@@ -172,10 +199,9 @@ export class RunState {
     });
   }
 
-  private extendSeries({ step, blocks }: Sample): void {
-    const channel = this.desk.find(this.selection.layer);
-    this.series?.append(step, (lane) =>
-      this.desk.valueIn(blocks, channel, this.selection.statistics[lane]!),
-    );
+  private extendTrack({ selection, rollup }: Track, { step, blocks }: Sample): void {
+    if (!this.isShown(step)) return;
+    const channel = this.desk.find(selection.layer);
+    rollup.append(step, (lane) => this.desk.valueIn(blocks, channel, selection.statistics[lane]!));
   }
 }

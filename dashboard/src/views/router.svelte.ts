@@ -14,8 +14,17 @@ class Router {
     return routeOf(this.path);
   }
 
+  /** What follows the path, as it stands in the address; empty or with its question mark. */
+  get search(): string {
+    return this.query;
+  }
+
   parameter(name: string): string | null {
     return new URLSearchParams(this.query).get(name);
+  }
+
+  parameters(name: string): string[] {
+    return new URLSearchParams(this.query).getAll(name);
   }
 
   go(path: string): void {
@@ -24,11 +33,18 @@ class Router {
     window.scrollTo(0, 0);
   }
 
-  /** Keeps a choice in the address, so that it can be sent to somebody. */
-  choose(name: string, value: string): void {
+  /** Keeps a choice in the address, so that it can be sent to somebody; null takes it out. */
+  choose(name: string, value: string | null): void {
+    this.chooseAll({ [name]: value });
+  }
+
+  chooseAll(choices: Readonly<Record<string, string | null>>): void {
     const query = new URLSearchParams(this.query);
-    query.set(name, value);
-    history.replaceState(null, "", `${this.path}?${query}`);
+    for (const [name, value] of Object.entries(choices)) {
+      if (value === null) query.delete(name);
+      else query.set(name, value);
+    }
+    history.replaceState(null, "", query.size === 0 ? this.path : `${this.path}?${query}`);
     this.read();
   }
 
