@@ -1,67 +1,61 @@
 /** Paints a history into pixels: lanes from top to bottom, steps from left to right. */
 
+import { type Axis, stepAt, xOf } from "./axis";
 import { COLOURS, NON_FINITE_COLOUR, pixel, PIXELS } from "./colormap";
-import { FINITE, NON_FINITE, SILENT, type Field, type Rollup } from "./rollup";
+import { FINITE, type Field, nearestColumn, NON_FINITE, type Rollup, SILENT } from "./rollup";
 import type { Scale } from "./scale";
 
 const NON_FINITE_PIXEL = pixel(NON_FINITE_COLOUR);
 
-/** For each pixel the columns that it shows, `from` included and `to` not. */
-export interface Columns {
-  from: Int32Array;
-  to: Int32Array;
-}
-
-/** The step in the middle of a pixel's column. */
-export function stepAt(rollup: Rollup, x: number, width: number): number {
-  const first = rollup.steps[0] ?? 0;
-  return first + ((x + 0.5) / width) * (rollup.lastStep - first);
-}
-
-/** Where a step lies, in pixels from the left. */
-export function xOf(rollup: Rollup, step: number, width: number): number {
-  const first = rollup.steps[0] ?? 0;
-  const span = rollup.lastStep - first;
-  return span <= 0 ? width / 2 : ((step - first) / span) * width;
-}
-
-/** The column whose step lies nearest to `step`. */
-export function nearestColumn(rollup: Rollup, step: number): number {
-  let [low, high] = [0, rollup.columns - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (rollup.steps[middle]! < step) low = middle + 1;
-    else high = middle;
-  }
-  if (low > 0 && step - rollup.steps[low - 1]! < rollup.steps[low]! - step) return low - 1;
-  return low;
-}
-
-/** Every column falls into a pixel, so that no spike is lost where pixels are few. */
-export function columnsOf(rollup: Rollup, width: number): Columns {
-  const from = new Int32Array(width);
-  const to = new Int32Array(width);
-  const last = rollup.columns - 1;
-  for (let x = 0; x < width; x++) {
-    from[x] = nearestColumn(rollup, stepAt(rollup, x - 0.5, width));
-    to[x] = nearestColumn(rollup, stepAt(rollup, x + 0.5, width));
-    if (to[x] === from[x] || x === width - 1) to[x]! += 1;
-  }
-  if (width > 0) to[width - 1] = last + 1;
-  return { from, to };
+/** What is painted of a history, and how large. */
+export interface Picture {
+  field: Field;
+  scale: Scale;
+  axis: Axis;
+  /** The first lane shown, and the one after the last. */
+  lanes: readonly [number, number];
+  width: number;
+  height: number;
+  /** Pixels left empty below each lane, so that neighbours of one colour are told apart. */
+  gap: number;
 }
 
 /** The lanes of a band, where there are more lanes than pixels. */
-export function lanesOfBand(band: number, bands: number, lanes: number): [number, number] {
-  return [Math.floor((band * lanes) / bands), Math.floor(((band + 1) * lanes) / bands)];
+export function lanesOfBand(
+  band: number,
+  bands: number,
+  [first, end]: readonly [number, number],
+): [number, number] {
+  const lanes = end - first;
+  return [first + Math.floor((band * lanes) / bands), first + Math.floor(((band + 1) * lanes) / bands)];
+}
+
+/** How far a column reaches beyond its step where no other one follows. */
+function reach({ steps, columns }: Rollup): number {
+  return columns < 2 ? Infinity : (steps[columns - 1]! - steps[columns - 2]!) / 2;
+}
+
+/**
+ * The columns that a pixel shows, the first and the one after the last; none beyond the history.
+ * Every column within the axis falls into a pixel, so that no spike is lost where pixels are few.
+ */
+export function columnsAt(rollup: Rollup, { axis, width }: Picture, x: number): [number, number] {
+  const [left, right] = [stepAt(axis, x, width), stepAt(axis, x + 1, width)];
+  const { firstStep, lastStep, columns } = rollup;
+  const beyond = reach(rollup);
+  if (left > lastStep + beyond || right < firstStep - beyond) return [0, 0];
+  const from = nearestColumn(rollup, left);
+  const to = nearestColumn(rollup, right);
+  // The pixel of the last step shows it, though those before it may lie there as well.
+  if (right >= lastStep) return [from, columns];
+  return [from, Math.max(to, from + 1)];
 }
 
 /** The colour of the cells of a few lanes and columns: the most extreme one counts. */
 function colourOf(
   rollup: Rollup,
-  field: Field,
-  scale: Scale,
-  [firstLane, endLane]: [number, number],
+  { field, scale }: Picture,
+  [firstLane, endLane]: readonly [number, number],
   firstColumn: number,
   endColumn: number,
 ): number {
@@ -85,29 +79,61 @@ function colourOf(
   return PIXELS[Math.round(scale.place(worst) * (COLOURS - 1))]!;
 }
 
-/** [height, width] pixels; 0, which is transparent, where nothing was sampled. */
-export function raster(
-  rollup: Rollup,
-  field: Field,
-  scale: Scale,
-  width: number,
-  height: number,
-): Uint32Array<ArrayBuffer> {
-  const pixels = new Uint32Array(width * height);
-  if (rollup.columns === 0 || rollup.lanes === 0) return pixels;
-  const { from, to } = columnsOf(rollup, width);
-  const bands = Math.min(rollup.lanes, height);
-  for (let band = 0; band < bands; band++) {
-    const lanes = lanesOfBand(band, bands, rollup.lanes);
-    const top = Math.round((band * height) / bands);
-    const bottom = Math.round(((band + 1) * height) / bands);
-    const line = top * width;
-    for (let x = 0; x < width; x++) {
-      pixels[line + x] = colourOf(rollup, field, scale, lanes, from[x]!, to[x]!);
-    }
-    for (let y = top + 1; y < bottom; y++) {
-      pixels.copyWithin(y * width, line, line + width);
+/** What was painted last, which tells what need not be painted again. */
+interface Painted {
+  rollup: Rollup;
+  revision: number;
+  columns: number;
+  picture: string;
+}
+
+/** [height, width] pixels that follow a history; 0, which is transparent, where nothing was sampled. */
+export class Raster {
+  pixels = new Uint32Array(0);
+  private painted: Painted | null = null;
+
+  /** Paints what is not there yet; returns the first pixel column that changed: `width` for none. */
+  paint(rollup: Rollup, picture: Picture): number {
+    const key = JSON.stringify(picture);
+    const { painted } = this;
+    const goesOn =
+      painted?.rollup === rollup && painted.revision === rollup.revision && painted.picture === key;
+    if (!goesOn) this.pixels = new Uint32Array(picture.width * picture.height);
+    this.painted = { rollup, revision: rollup.revision, columns: rollup.columns, picture: key };
+    if (rollup.columns === 0 || picture.lanes[1] <= picture.lanes[0]) return 0;
+    // The last column may have taken in another sample, and its right end moves with the next one.
+    const first = goesOn ? firstPixel(rollup, picture, painted.columns - 1) : 0;
+    this.fill(rollup, picture, first);
+    return first;
+  }
+
+  private fill(rollup: Rollup, picture: Picture, first: number): void {
+    const { width, height, lanes, gap } = picture;
+    const columns = Array.from({ length: width - first }, (_, x) => columnsAt(rollup, picture, first + x));
+    const bands = Math.min(lanes[1] - lanes[0], height);
+    for (let band = 0; band < bands; band++) {
+      const shown = lanesOfBand(band, bands, lanes);
+      const top = Math.round((band * height) / bands);
+      const bottom = Math.max(top + 1, Math.round(((band + 1) * height) / bands) - gap);
+      const line = top * width;
+      let [lastFrom, lastTo, colour] = [-1, -1, 0];
+      columns.forEach(([from, to], index) => {
+        if (from !== lastFrom || to !== lastTo) {
+          colour = colourOf(rollup, picture, shown, from, to);
+          [lastFrom, lastTo] = [from, to];
+        }
+        this.pixels[line + first + index] = colour;
+      });
+      for (let y = top + 1; y < bottom; y++) {
+        this.pixels.copyWithin(y * width + first, line + first, line + width);
+      }
     }
   }
-  return pixels;
+}
+
+/** The first pixel that shows something of `column` or of one behind it. */
+function firstPixel(rollup: Rollup, { axis, width }: Picture, column: number): number {
+  if (column <= 0) return 0;
+  const middle = (rollup.steps[column - 1]! + rollup.steps[column]!) / 2;
+  return Math.min(Math.max(Math.floor(xOf(axis, middle, width)) - 1, 0), width);
 }

@@ -30,6 +30,18 @@ function kindOf(value: number): number {
   return value === -Infinity ? SILENT : NON_FINITE;
 }
 
+/** The column whose step lies nearest to `step`. */
+export function nearestColumn(rollup: Rollup, step: number): number {
+  let [low, high] = [0, rollup.columns - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rollup.steps[middle]! < step) low = middle + 1;
+    else high = middle;
+  }
+  if (low > 0 && step - rollup.steps[low - 1]! < rollup.steps[low]! - step) return low - 1;
+  return low;
+}
+
 export class Rollup {
   readonly steps: Float64Array;
   readonly min: Float32Array;
@@ -38,6 +50,11 @@ export class Rollup {
   readonly kinds: Uint8Array;
   columns = 0;
   downsampled = false;
+  /** The lowest and highest finite value that ever was in a cell. */
+  lowest = Infinity;
+  highest = -Infinity;
+  /** Counts how often the columns were put together anew; between, only the last ones change. */
+  revision = 0;
   /** Frames that one column holds, and how many the newest holds already. */
   private span = 1;
   private filled = 0;
@@ -70,10 +87,10 @@ export class Rollup {
       for (let column = 0; column < columns; column++) {
         if (!history.exists(from + column)) continue;
         // Behind one NaN may lie finite values of the same column, and the other way round.
-        rollup.kinds[to + column] =
-          kindOf(history.min[from + column]!) |
-          kindOf(history.max[from + column]!) |
-          kindOf(history.last[from + column]!);
+        const [low, high] = [history.min[from + column]!, history.max[from + column]!];
+        rollup.kinds[to + column] = kindOf(low) | kindOf(high) | kindOf(history.last[from + column]!);
+        if (Number.isFinite(low) && low < rollup.lowest) rollup.lowest = low;
+        if (Number.isFinite(high) && high > rollup.highest) rollup.highest = high;
       }
     }
     return rollup;
@@ -89,6 +106,10 @@ export class Rollup {
     const kind = this.kinds[cell] ?? 0;
     if (kind === 0) return null;
     return kind & FINITE ? this[field][cell]! : this.last[cell]!;
+  }
+
+  get firstStep(): number {
+    return this.columns === 0 ? -1 : this.steps[0]!;
   }
 
   get lastStep(): number {
@@ -125,6 +146,8 @@ export class Rollup {
     if (!Number.isFinite(value)) return;
     this.min[cell] = kind & FINITE ? Math.min(this.min[cell]!, value) : value;
     this.max[cell] = kind & FINITE ? Math.max(this.max[cell]!, value) : value;
+    if (value < this.lowest) this.lowest = value;
+    if (value > this.highest) this.highest = value;
   }
 
   private halve(): void {
@@ -136,6 +159,7 @@ export class Rollup {
       }
     }
     this.columns = columns;
+    this.revision += 1;
     this.span *= 2;
     this.downsampled = true;
   }

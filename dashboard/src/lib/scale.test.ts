@@ -9,7 +9,7 @@ function rollupOf(...values: number[]): Rollup {
 }
 
 function ends(statistic: string, ...values: number[]): [number, number] {
-  const { low, high } = scaleOf(statistic, rollupOf(...values), "last");
+  const { low, high } = scaleOf(statistic, rollupOf(...values));
   return [low, high];
 }
 
@@ -34,7 +34,7 @@ describe("the scale of a heatmap", () => {
 
   it("of levels has whole steps of 10 dB, and silence at its bottom", () => {
     expect(ends("pre_db", -3, 40.2, -Infinity)).toEqual([-10, 50]);
-    expect(scaleOf("pre_db", rollupOf(1), "last").silence).toBe(true);
+    expect(scaleOf("pre_db", rollupOf(1)).silence).toBe(true);
   });
 
   it("of levels reaches 80 dB down, however quiet one layer is", () => {
@@ -42,9 +42,9 @@ describe("the scale of a heatmap", () => {
   });
 
   it("of magnitudes is logarithmic once they spread over orders of magnitude", () => {
-    expect(scaleOf("pre_rms", rollupOf(0.01, 100), "last").logarithmic).toBe(true);
-    expect(scaleOf("pre_rms", rollupOf(1, 50), "last").logarithmic).toBe(false);
-    expect(scaleOf("pre_mean", rollupOf(-1, 500), "last").logarithmic).toBe(false);
+    expect(scaleOf("pre_rms", rollupOf(0.01, 100)).logarithmic).toBe(true);
+    expect(scaleOf("pre_rms", rollupOf(1, 50)).logarithmic).toBe(false);
+    expect(scaleOf("pre_mean", rollupOf(-1, 500)).logarithmic).toBe(false);
   });
 
   it("leaves out what is not finite", () => {

@@ -1,6 +1,6 @@
 /** From a value to a place between 0 and 1: the colour scale of a heatmap. */
 
-import { FINITE, type Field, type Rollup } from "./rollup";
+import type { Rollup } from "./rollup";
 import { isShare } from "./statistic";
 
 export interface Scale {
@@ -38,20 +38,9 @@ export function logarithmic(low: number, high: number): Scale {
   };
 }
 
-/** The scale of the finite values of `field`. */
-export function scaleOf(statistic: string, rollup: Rollup, field: Field): Scale {
+/** The scale of the finite values that `rollup` has held. */
+export function scaleOf(statistic: string, { lowest: low, highest: high }: Rollup): Scale {
   if (isShare(statistic)) return linear(0, 1);
-  let [low, high] = [Infinity, -Infinity];
-  const values = rollup[field];
-  for (let lane = 0; lane < rollup.lanes; lane++) {
-    const begin = rollup.cell(lane, 0);
-    for (let cell = begin; cell < begin + rollup.columns; cell++) {
-      const value = values[cell]!;
-      if (!(rollup.kinds[cell]! & FINITE) || !Number.isFinite(value)) continue;
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-  }
   if (low > high) return linear(0, 1, statistic.endsWith("_db"));
   if (statistic.endsWith("_db")) {
     // Whole steps of 10 dB keep the colours still while the run goes on.

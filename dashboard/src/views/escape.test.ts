@@ -62,6 +62,8 @@ it.each([
           width: 128,
           selected: false,
           active: false,
+          pointed: false,
+          open: () => undefined,
           select: () => undefined,
         },
       }),
