@@ -1,5 +1,6 @@
 /** The console as it stands: every layer with the newest value of every statistic. */
 
+import { type Band, bandsOf } from "./bands";
 import { isBroken } from "./meter";
 import { type JsonNumber, numberOf } from "./number";
 import { type Block, maskOf, type Schema } from "./wire";
@@ -35,10 +36,18 @@ export class Desk {
   private readonly byId: ReadonlyMap<string, number>;
   private latest = new Map<string, Pick<Block, "values">>();
 
+  readonly paths: readonly string[];
+  /** The statistics that some channel has. */
+  readonly statistics: readonly string[];
+  /** The channels in groups, by the blocks of the model. */
+  readonly bands: readonly Band[];
+
   private constructor(
     readonly channels: readonly Channel[],
     banks: readonly Bank[],
   ) {
+    this.paths = channels.map(({ path }) => path);
+    this.bands = bandsOf(this.paths);
     this.byId = new Map(channels.map(({ id }, index) => [id, index]));
     for (const bank of banks) {
       bank.columns.forEach((id, column) => {
@@ -46,6 +55,9 @@ export class Desk {
         if (!this.places.has(id)) this.places.set(id, { bank, column });
       });
     }
+    this.statistics = [...this.places.keys()].filter((id) =>
+      channels.some((_, channel) => this.has(channel, id)),
+    );
   }
 
   static readonly empty = new Desk([], []);
@@ -104,13 +116,6 @@ export class Desk {
       LEVELS.some((id) => isBroken(this.value(channel, id))) ||
       // NaN is no share, and above none of them.
       NON_FINITE.some((id) => !((this.value(channel, id) ?? 0) <= 0))
-    );
-  }
-
-  /** The statistics that some channel has. */
-  get statistics(): string[] {
-    return [...this.places.keys()].filter((id) =>
-      this.channels.some((_, channel) => this.has(channel, id)),
     );
   }
 

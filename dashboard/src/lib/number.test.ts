@@ -1,5 +1,14 @@
-import { describe, expect, it } from "vitest";
-import { formatAge, formatCount, formatDb, formatNumber, formatShare, numberOf } from "./number";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  formatAge,
+  formatCount,
+  formatDb,
+  formatNumber,
+  formatShare,
+  formatTime,
+  numberOf,
+  speak,
+} from "./number";
 
 /** Narrow spaces are as hard to tell apart in a test as they are on the page. */
 function plain(text: string): string {
@@ -63,9 +72,9 @@ describe("plain numbers", () => {
 
 it.each([
   [999, "999"],
-  [131_136, "131 136"],
-  [1_234_567.4, "1 234 567"],
-  [-4_000, "-4 000"],
+  [131_136, "131,136"],
+  [1_234_567.4, "1,234,567"],
+  [-4_000, "−4,000"],
   [null, "–"],
 ])("the count %d is %s", (value, text) => expect(plain(formatCount(value))).toBe(text));
 
@@ -78,3 +87,19 @@ it.each([
   [7_199, "1 h ago"],
   [200_000, "2 d ago"],
 ])("%d seconds are %s", (seconds, text) => expect(plain(formatAge(1_000, 1_000 + seconds))).toBe(text));
+
+describe("in the reader's language", () => {
+  afterEach(() => speak("en"));
+
+  it("numbers have its separators", () => {
+    speak(["de-DE", "en"]);
+    const texts = [formatDb(-13.94), formatShare(0.051), formatNumber(0.000123), formatCount(131_136)];
+    expect(texts.map(plain)).toEqual(["−13,9 dB", "5,1 %", "1,23e−4", "131.136"]);
+  });
+
+  it("times are written as it writes them", () => {
+    const noon = Date.UTC(2026, 10, 26, 12) / 1_000;
+    speak("de-DE");
+    expect(formatTime(noon)).toMatch(/^26\.11\.2026, \d\d:00$/);
+  });
+});

@@ -1,4 +1,4 @@
-/** Numbers as the API writes them, and as a person reads them. */
+/** Numbers and times as the API writes them, and as a person reads them. */
 
 /** JSON has no NaN: the API writes null for an absent value and a name for a non-finite one. */
 export type JsonNumber = number | "NaN" | "Infinity" | "-Infinity" | null;
@@ -6,6 +6,34 @@ export type JsonNumber = number | "NaN" | "Infinity" | "-Infinity" | null;
 const ABSENT = "–";
 const MINUS = "−";
 const NARROW_SPACE = "\u202f";
+
+type Languages = readonly string[] | string;
+
+/** How the reader's language writes numbers and times. */
+function formatsOf(languages: Languages) {
+  const decimals = (digits: Intl.NumberFormatOptions) => new Intl.NumberFormat([...[languages].flat()], digits);
+  const fixed = [0, 1, 2, 3].map((digits) =>
+    decimals({ minimumFractionDigits: digits, maximumFractionDigits: digits }),
+  );
+  return {
+    fixed,
+    level: decimals({ minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero" }),
+    least: [0, 1, 2, 3].map((digits) => decimals({ maximumFractionDigits: digits })),
+    count: decimals({ maximumFractionDigits: 0 }),
+    time: new Intl.DateTimeFormat([...[languages].flat()], { dateStyle: "medium", timeStyle: "short" }),
+  };
+}
+
+let formats = formatsOf("en");
+
+/** From now on writes as readers of these languages expect; the first that is known counts. */
+export function speak(languages: Languages): void {
+  formats = formatsOf(languages);
+}
+
+function written(format: Intl.NumberFormat, value: number): string {
+  return format.format(value).replace("-", MINUS);
+}
 
 /** The number meant by `value`; null where it is absent. */
 export function numberOf(value: JsonNumber | undefined): number | null {
@@ -19,16 +47,9 @@ function nonFinite(value: number): string {
   return value > 0 ? "+∞" : `${MINUS}∞`;
 }
 
-function signed(value: number, digits: number): string {
-  const text = Math.abs(value).toFixed(digits);
-  // -0.04 rounds to "0.0", which has no sign.
-  if (Number(text) === 0) return text;
-  return (value < 0 ? MINUS : "+") + text;
-}
-
 export function formatDb(value: number | null, unit = true): string {
   if (value === null) return ABSENT;
-  const text = Number.isFinite(value) ? signed(value, 1) : nonFinite(value);
+  const text = Number.isFinite(value) ? written(formats.level, value) : nonFinite(value);
   return unit ? `${text}${NARROW_SPACE}dB` : text;
 }
 
@@ -38,10 +59,10 @@ export function formatShare(value: number | null): string {
   if (!Number.isFinite(value)) return nonFinite(value);
   const percent = 100 * value;
   const unit = `${NARROW_SPACE}%`;
-  if (percent > 0 && percent < 0.1) return `<${NARROW_SPACE}0.1${unit}`;
-  if (percent < 100 && percent > 99.9) return `>${NARROW_SPACE}99.9${unit}`;
+  if (percent > 0 && percent < 0.1) return `<${NARROW_SPACE}${written(formats.fixed[1]!, 0.1)}${unit}`;
+  if (percent < 100 && percent > 99.9) return `>${NARROW_SPACE}${written(formats.fixed[1]!, 99.9)}${unit}`;
   const digits = percent !== 0 && percent !== 100 && (percent < 10 || percent > 99) ? 1 : 0;
-  return percent.toFixed(digits).replace("-", MINUS) + unit;
+  return written(formats.fixed[digits]!, percent) + unit;
 }
 
 /** A plain number in three significant digits. */
@@ -51,18 +72,19 @@ export function formatNumber(value: number | null): string {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
     const [mantissa, exponent] = value.toExponential(2).split("e");
-    return `${mantissa}e${Number(exponent)}`.replaceAll("-", MINUS);
+    return `${written(formats.fixed[2]!, Number(mantissa))}e${Number(exponent)}`.replace("e-", `e${MINUS}`);
   }
-  const digits = size >= 100 ? 1 : size >= 10 ? 2 : 3;
-  return Number(value.toFixed(digits)).toString().replace("-", MINUS);
+  return written(formats.least[size >= 100 ? 1 : size >= 10 ? 2 : 3]!, value);
 }
 
 /** A count with its thousands set apart. */
 export function formatCount(value: number | null): string {
-  if (value === null) return ABSENT;
-  return Math.round(value)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, NARROW_SPACE);
+  return value === null ? ABSENT : written(formats.count, value);
+}
+
+/** A moment in the reader's time zone; `seconds` are Unix time. */
+export function formatTime(seconds: number): string {
+  return formats.time.format(1_000 * seconds);
 }
 
 const AGES: readonly (readonly [seconds: number, unit: string])[] = [

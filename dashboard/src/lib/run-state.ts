@@ -5,6 +5,7 @@ import type { Finding, LayersAnswer, RunDetail } from "./contract";
 import { Desk } from "./desk";
 import { isOpen, placed } from "./finding";
 import { numberOf } from "./number";
+import { Peaks } from "./peaks";
 import { type History, Rollup } from "./rollup";
 import type { Block, Decoded, Frame, Schema } from "./wire";
 
@@ -54,7 +55,10 @@ export class RunState {
   private schema: number | null = null;
   private samples: Sample[] = [];
   private since = 0;
+  /** Peaks and clip lights of the desk's channels. */
+  peaks = new Peaks(0);
   private judged = new Map<string, string>();
+  private openByRow = new Map<string, Finding>();
   private headrooms = new Map<string, number | null>();
 
   setDetail(detail: RunDetail): void {
@@ -72,11 +76,20 @@ export class RunState {
     this.judged = new Map(answer.rows.map(({ id, verdict }) => [id, verdict]));
     this.headrooms = new Map(answer.rows.map(({ id, headroom_db }) => [id, headroom_db]));
     // The feed's frames are laid out by its own schema, and its numbers are newer.
-    if (this.schema === null) this.desk = Desk.ofLayers(answer.rows);
+    if (this.schema === null) this.show(Desk.ofLayers(answer.rows));
+    // Headrooms come with this answer, and with them what is over them.
+    this.peaks.take(this.desk, (channel) => this.isOver(channel));
+  }
+
+  private show(desk: Desk): void {
+    this.desk = desk;
+    this.peaks = new Peaks(desk.channels.length);
   }
 
   setFindings(findings: readonly Finding[]): void {
     this.findings = [...findings].sort(placed);
+    const open = this.findings.filter(isOpen).reverse();
+    this.openByRow = new Map(open.map((finding) => [finding.row, finding]));
   }
 
   setHeat(statistic: string, heat: Heat): void {
@@ -121,7 +134,7 @@ export class RunState {
   }
 
   openFinding(id: string): Finding | undefined {
-    return this.findings.find((finding) => finding.row === id && isOpen(finding));
+    return this.openByRow.get(id);
   }
 
   /**
@@ -131,6 +144,17 @@ export class RunState {
   verdictOf(id: string): string {
     const verdict = this.openFinding(id)?.verdict ?? this.judged.get(id) ?? "";
     return verdict === "healthy" && this.desk.isBroken(this.desk.find(id)) ? "" : verdict;
+  }
+
+  /** How many layers are judged, how many may be yet, and how many stand over their headroom. */
+  get counts(): { judged: number; pending: number; over: number } {
+    const counts = { judged: 0, pending: 0, over: 0 };
+    this.desk.channels.forEach(({ id, unjudged }, channel) => {
+      if (this.verdictOf(id) !== "") counts.judged += 1;
+      else if (unjudged === "") counts.pending += 1;
+      if (this.isOver(channel)) counts.over += 1;
+    });
+    return counts;
   }
 
   receive({ message, blocks }: Decoded): Stale {
@@ -162,7 +186,7 @@ export class RunState {
     this.attempt = schema.attempt;
     this.schema = schema.seq;
     this.samples = [];
-    this.desk = Desk.ofSchema(schema);
+    this.show(Desk.ofSchema(schema));
     // The first one only names what is being fetched anyway; another one begins anew.
     return first ? "layers" : "everything";
   }
@@ -179,6 +203,7 @@ export class RunState {
     this.costs = frame.costs;
     if (Object.keys(frame.logs).length > 0) this.logs = frame.logs;
     this.desk.take(blocks);
+    this.peaks.take(this.desk, (channel) => this.isOver(channel));
     this.extendHeat(sample);
     for (const track of this.tracks.values()) this.extendTrack(track, sample);
     return "nothing";

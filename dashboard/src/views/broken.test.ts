@@ -14,7 +14,7 @@ function strip(...values: number[]): string {
   const row = { ...aRow(), values: {}, verdict: "healthy", headroom_db: 15.5 };
   state.setLayers({ rows: [row] } as unknown as LayersAnswer);
   state.receive(aFrame(10, values));
-  const place = { index: 0, count: 1, left: 0, width: 128, selected: false, active: false, pointed: false, open: () => undefined };
+  const place = { index: 0, count: 1, left: 0, width: 128, selected: false, active: false, pointed: false, compact: false, open: () => undefined };
   const props = { channel: aChannel(), run: state, select: () => undefined, ...place };
   return render(Strip, { props }).body;
 }

@@ -63,6 +63,7 @@ it.each([
           selected: false,
           active: false,
           pointed: false,
+          compact: false,
           open: () => undefined,
           select: () => undefined,
         },
