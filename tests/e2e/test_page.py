@@ -60,10 +60,10 @@ def test_the_heatmap_shows_the_loud_layer_unlike_the_quiet_one(
     open_run(page, server, trained)
     page.wait_for_function(
         """() => document.querySelector("[data-testid=heatmap]")?.getContext("2d")
-            .getImageData(500, 18, 1, 1).data[3] === 255"""
+            .getImageData(300, 8, 1, 1).data[3] === 255"""
     )
     width = page.get_by_test_id("heatmap").evaluate("(canvas) => canvas.width")
-    loud, quiet = colours_of(page, "[data-testid=heatmap]", [[width / 2, 18], [width / 2, 42]])
+    loud, quiet = colours_of(page, "[data-testid=heatmap]", [[width / 2, 8], [width / 2, 36]])
     assert loud[3] == quiet[3] == 255
     # Viridis: a higher level is lighter.
     assert sum(loud[:3]) > sum(quiet[:3]) + 50

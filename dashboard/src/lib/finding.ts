@@ -17,3 +17,16 @@ export function placed(left: Finding, right: Finding): number {
     (left.id < right.id ? -1 : 1)
   );
 }
+
+/** What to do, without the reasons that the alternatives give themselves. */
+export function adviceOf({ remedy, alternatives }: Finding): string {
+  const advice = alternatives.reduce((text, { reason }) => text.replace(reason, ""), remedy);
+  return advice.replace(/\s+/g, " ").trim();
+}
+
+/** The first sentence, and what follows it. */
+export function headOf(text: string): [head: string, rest: string] {
+  // Behind a point of "2.5" or of "keras.layers" no space follows, behind one of "e.g." no capital.
+  const end = /\.(?= [A-Z])/.exec(text)?.index ?? text.length - 1;
+  return [text.slice(0, end + 1), text.slice(end + 1).trim()];
+}
