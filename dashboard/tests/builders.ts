@@ -21,8 +21,10 @@ export function aFinding(given: Partial<Finding> = {}): Finding {
     summary: "",
     remedy: "",
     code: "",
+    before: "",
     effects: [],
     alternatives: [],
+    mark: null,
     ...given,
   };
 }

@@ -35,7 +35,7 @@ class RunFigures:
         verdicts: One a row; empty where the row is not judged.
         worst_saturation: Saturation rate of the most saturated layer; None where none has one.
         mean_saturation: Its mean over the layers that have one.
-        findings: The open ones.
+        findings: The open ones, without those that a person has muted.
     """
 
     run: str
@@ -114,13 +114,13 @@ RUN_METRICS = (
     ),
     RunMetric(
         "gainstage_run_findings",
-        "Open findings.",
+        "Open findings that are not muted.",
         lambda run: _counted((found.verdict, found.severity) for found in run.findings),
         labels=("verdict", "severity"),
     ),
     RunMetric(
         "gainstage_layer_finding",
-        f"1 for a layer with an open finding; at most {LAYERS_SHOWN} a run.",
+        f"1 for a layer with an open finding that is not muted; at most {LAYERS_SHOWN} a run.",
         lambda run: [(labels, 1.0) for labels in _layers_with_findings(run)[:LAYERS_SHOWN]],
         labels=("layer", "verdict", "severity"),
     ),

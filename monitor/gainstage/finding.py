@@ -92,6 +92,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         summary: One sentence.
         remedy: What to do, and why not the alternatives.
         code: Python that assigns `replacement`, the layers to put in place of `layer`.
+        before: The same of the layer as it is; empty where `code` is.
         effects: What the remedy is expected to do; what was not computed is left out.
         alternatives: The means that rank below it, best first.
     """
@@ -109,6 +110,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
     remedy: str = ""
     code: str = ""
+    before: str = ""
     effects: tuple[Effect, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 

@@ -204,16 +204,26 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="r
 
 
 class FindingChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finding"):
-    """To viewers: a finding opened, changed or closed."""
+    """To viewers: a finding opened, changed or closed, or a person marked it.
+
+    What mark it has, the HTTP interface says.
+    """
 
     run: str
     finding: Finding
 
 
+class RunDeleted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="run_deleted"):
+    """To viewers: a person has deleted the run, and nothing of it is stored any more."""
+
+    run: str
+
+
 TrainerMessage = RunStart | Schema | Frame | Notice | TrialResult | RunEnd
 ServerMessage = Ack | Refuse
-ViewerMessage = TrainerMessage | FindingChanged
-AnyMessage = TrainerMessage | ServerMessage | FindingChanged
+Told = FindingChanged | RunDeleted
+ViewerMessage = TrainerMessage | Told
+AnyMessage = TrainerMessage | ServerMessage | Told
 
 # Those that have blocks.
 Carrier = Frame | TrialResult

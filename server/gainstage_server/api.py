@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
 
-from gainstage import diagnosis, wire
+from gainstage import curves, diagnosis, wire
 from gainstage.statistics import STATISTICS
 from gainstage_server import messages, models, views
 from gainstage_server.history import MAX_STEP, Cell, History, Window
@@ -27,9 +27,9 @@ MAX_TRIALS = 20
 MAX_CELLS = 2**20
 
 Responses = dict[int | str, dict[str, Any]]
-_PROBLEM: Responses = {404: {"model": models.Problem}}
-_PROBLEMS: Responses = {401: {"model": models.Problem}, 422: {"model": models.Problem}}
-router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+PROBLEM: Responses = {404: {"model": models.Problem}}
+PROBLEMS: Responses = {401: {"model": models.Problem}, 422: {"model": models.Problem}}
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 Served = Annotated[Service, Depends(service_of)]
 FromStep = Annotated[int, Query(alias="from", ge=0, le=MAX_STEP, description="First step.")]
@@ -37,11 +37,13 @@ ToStep = Annotated[int, Query(alias="to", ge=0, le=MAX_STEP, description="Last s
 Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Most points of a series.")]
 
 
-def _answer(payload: dict[str, Any]) -> Response:
+def answer(payload: dict[str, Any]) -> Response:
+    """`payload` as JSON."""
     return Response(msgspec.json.encode(payload), media_type="application/json")
 
 
-def _unknown(what: str, received: str, known: list[str]) -> HTTPException:
+def unknown(what: str, received: str, known: list[str]) -> HTTPException:
+    """What to say where there is no `what` named `received`."""
     shown = ", ".join(known[:KNOWN_SHOWN]) or "none"
     more = f" and {len(known) - KNOWN_SHOWN} more" if len(known) > KNOWN_SHOWN else ""
     return HTTPException(
@@ -59,7 +61,7 @@ def run_record(run: str, service: Served) -> RunRecord:
     """
     record = service.runs.get(run)
     if record is None:
-        raise _unknown("run", run, [known.run for known in service.runs.all()])
+        raise unknown("run", run, [known.run for known in service.runs.all()])
     return record
 
 
@@ -89,7 +91,7 @@ Described = Annotated[Layout, Depends(newest_layout)]
 def _check_statistics(names: list[str], layout: Layout) -> None:
     for name in names:
         if name not in layout.places:
-            raise _unknown("statistic", name, list(layout.places))
+            raise unknown("statistic", name, list(layout.places))
 
 
 @router.get("/runs", response_model=models.Runs)
@@ -101,13 +103,13 @@ def runs(service: Served, project: str | None = None, status: Status | None = No
         for record in service.runs.all()
         if project in (None, record.project) and status in (None, service.runs.status(record, now))
     ]
-    return _answer({"runs": shown})
+    return answer({"runs": shown})
 
 
-@router.get("/runs/{run}", response_model=models.Run, responses=_PROBLEM)
+@router.get("/runs/{run}", response_model=models.Run, responses=PROBLEM)
 def run(record: Named, service: Served) -> Response:
     """One run, its notices and its attempts."""
-    return _answer(
+    return answer(
         views.run_summary(record, service.runs, time.time())
         | {
             "notices": views.notices(
@@ -118,13 +120,13 @@ def run(record: Named, service: Served) -> Response:
     )
 
 
-@router.get("/runs/{run}/layers", response_model=models.Layers, responses=_PROBLEM)
+@router.get("/runs/{run}/layers", response_model=models.Layers, responses=PROBLEM)
 def layers(record: Named, service: Served) -> Response:
     """The newest values and verdict of every row."""
-    return _answer(views.layers(record, service.runs.newest(record.run)))
+    return answer(views.layers(record, service.runs.newest(record.run)))
 
 
-@router.get("/runs/{run}/series", response_model=models.Series, responses=_PROBLEM)
+@router.get("/runs/{run}/series", response_model=models.Series, responses=PROBLEM)
 def series(
     record: Named,
     service: Served,
@@ -139,18 +141,18 @@ def series(
     """Statistics of one row over steps. Downsampled series keep every spike."""
     position = layout.position(layer)
     if position is None:
-        raise _unknown("layer", layer, [row.path for row in layout.schema.rows])
+        raise unknown("layer", layer, [row.path for row in layout.schema.rows])
     _check_statistics(statistic, layout)
     row = layout.schema.rows[position]
     cells = [Cell(row.id, name) for name in statistic]
     buckets = History(service.store, record.run).read(cells, Window(first, last, points))
-    return _answer(views.series(record, row, statistic, buckets))
+    return answer(views.series(record, row, statistic, buckets))
 
 
 @router.get(
     "/runs/{run}/heatmap",
     response_model=models.Heatmap,
-    responses={**_PROBLEM, 200: {"content": {MEDIA_TYPE: {}}}},
+    responses={**PROBLEM, 200: {"content": {MEDIA_TYPE: {}}}},
 )
 def heatmap(
     record: Named,
@@ -175,24 +177,25 @@ def heatmap(
     if MEDIA_TYPE in accept:
         data = views.heatmap_bytes(record, rows, statistic, buckets)
         return Response(data, media_type=MEDIA_TYPE)
-    return _answer(views.heatmap(record, rows, statistic, buckets))
+    return answer(views.heatmap(record, rows, statistic, buckets))
 
 
-@router.get("/runs/{run}/findings", response_model=models.Findings, responses=_PROBLEM)
+@router.get("/runs/{run}/findings", response_model=models.Findings, responses=PROBLEM)
 def findings(record: Named, service: Served) -> Response:
     """What is and was wrong with a run: open findings first, then the newest."""
     found = sorted(
         service.store.findings(record.run),
         key=lambda finding: (not finding.open, -finding.since_step),
     )
-    return _answer({"findings": list(map(views.finding, found))})
+    marks = service.runs.marks(record.run)
+    return answer({"findings": [views.finding(one, marks.get(one.id)) for one in found]})
 
 
-@router.get("/runs/{run}/trials", response_model=models.Trials, responses=_PROBLEM)
+@router.get("/runs/{run}/trials", response_model=models.Trials, responses=PROBLEM)
 def trials(record: Named, service: Served) -> Response:
     """What trials of remedies for the run's layers came to, newest first."""
     found = service.store.messages(record.run, "trial", newest=MAX_TRIALS)
-    return _answer({"trials": views.trials(found)})
+    return answer({"trials": views.trials(found)})
 
 
 @router.get("/rules", response_model=models.Rules)
@@ -202,7 +205,13 @@ async def rules() -> Response:
         diagnosis.describe(rule) | {"runbook": page_url(finding_page(rule))}
         for rule in diagnosis.RULES
     ]
-    return _answer({"rules": described, "version": diagnosis.RULES_VERSION})
+    return answer({"rules": described, "version": diagnosis.RULES_VERSION})
+
+
+@router.get("/activations", response_model=models.Activations)
+async def activations() -> Response:
+    """What each activation function makes of a pre-activation, and where it saturates."""
+    return answer(curves.described())
 
 
 @router.get("/messages.json", include_in_schema=False)
@@ -214,4 +223,4 @@ async def messages_of_sockets() -> Response:
 @router.get("/statistics", response_model=models.Statistics)
 async def statistics() -> Response:
     """What the numbers mean."""
-    return _answer({"statistics": list(map(dataclasses.asdict, STATISTICS))})
+    return answer({"statistics": list(map(dataclasses.asdict, STATISTICS))})

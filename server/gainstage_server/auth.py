@@ -1,6 +1,7 @@
 """Who may ask, under which name, from which page: checked before anything is accepted."""
 
 import hmac
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -12,16 +13,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gainstage_server.settings import Settings
 
-# The first prefix that fits says which token a path needs. The dashboard holds no data; browsers
-# cannot send headers with a WebSocket, so viewers may send their token in the first message, and
-# `live` checks it.
-SCOPES: tuple[tuple[str, str | None], ...] = (
-    ("/api/v1/ingest", "ingest"),
-    ("/api/v1/live", None),
-    ("/api", "read"),
-    ("/metrics", "read"),
-    ("", None),
+# The first prefix that fits says which token a path needs, and which one to change something
+# there. The dashboard holds no data; browsers cannot send headers with a WebSocket, so viewers may
+# send their token in the first message, and `live` checks it.
+SCOPES: tuple[tuple[str, str | None, str | None], ...] = (
+    ("/api/v1/ingest", "ingest", "admin"),
+    ("/api/v1/live", None, "admin"),
+    ("/api", "read", "admin"),
+    ("/metrics", "read", "admin"),
+    ("", None, None),
 )
+# What these ask for changes nothing (RFC 9110, section 9.2.1).
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Bodies are read whole before anyone looks at them; the largest that is asked for has 30 bytes.
+MAX_BODY_BYTES = 4_096
+WHOLE = re.compile(r"[0-9]{1,18}")
 
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -78,9 +84,13 @@ class Guard:
         headers = Headers(scope=scope)
         self._check_host(headers)
         self._check_origin(headers)
-        needed = next(name for prefix, name in SCOPES if scope["path"].startswith(prefix))
+        _, reading, changing = next(row for row in SCOPES if scope["path"].startswith(row[0]))
+        # A handshake has no method.
+        needed = reading if scope.get("method", "GET") in SAFE else changing
         if needed is not None:
             self._check_token(needed, headers)
+        if scope["type"] == "http":
+            _check_body(headers)
 
     def _check_host(self, headers: Headers) -> None:
         # Another name that leads here is how a foreign page reads a local server (DNS rebinding).
@@ -100,20 +110,39 @@ class Guard:
         if _authority(origin) != headers.get("host", "").lower():
             raise _DeniedError(
                 HTTPStatus.FORBIDDEN,
-                f"Pages of this server itself may read it. Received the Origin {origin[:256]!r}. "
+                f"Pages of this server itself may use it. Received the Origin {origin[:256]!r}. "
                 "Add it to GAINSTAGE_ALLOWED_ORIGINS.",
             )
 
     def _check_token(self, needed: str, headers: Headers) -> None:
         tokens = self._settings.tokens(needed)
         received = bearer(headers)
-        if tokens and not is_open(tokens, received):
+        if tokens is None:
+            return
+        if not tokens:
+            raise _DeniedError(
+                HTTPStatus.FORBIDDEN,
+                f"This server has tokens, but no {needed} token, so nobody may change anything. "
+                f"Start it with GAINSTAGE_{needed.upper()}_TOKEN, and send that one.",
+            )
+        if not is_open(tokens, received):
             raise _DeniedError(
                 HTTPStatus.UNAUTHORIZED,
                 f"This needs the header `Authorization: Bearer` with the {needed} token. "
                 f"Received {'another token' if received else 'none'}. Send the one that the "
                 f"server was started with (GAINSTAGE_TOKEN or GAINSTAGE_{needed.upper()}_TOKEN).",
             )
+
+
+def _check_body(headers: Headers) -> None:
+    length = headers.get("content-length", "0")
+    told = WHOLE.fullmatch(length) and "transfer-encoding" not in headers
+    if not told or int(length) > MAX_BODY_BYTES:
+        raise _DeniedError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"A body has at most {MAX_BODY_BYTES} bytes, and says how many in Content-Length. "
+            f"Received: {length[:32] if 'content-length' in headers else 'no length'}.",
+        )
 
 
 def _name(authority: str) -> str:

@@ -66,6 +66,11 @@ class Catalogue:
         for key, layout in self._staged_layouts.items():
             self._layouts.put(key, layout)
 
+    def forget_run(self, run: str) -> None:
+        """Nothing of the run is stored any more."""
+        self._attempts.drop_where(lambda stream: stream.run == run)
+        self._layouts.drop_where(lambda key: key.run == run)
+
     def forget(self) -> None:
         """The batch is over: what was not kept is not known."""
         self._staged_attempts = {}

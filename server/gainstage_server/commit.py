@@ -15,7 +15,14 @@ from gainstage_server.catalogue import Catalogue
 from gainstage_server.diagnosis import Diagnosis, Fold, Sample
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
-from gainstage_server.store.records import FrameRecord, Key, MessageRecord, RunRecord, Stream
+from gainstage_server.store.records import (
+    FrameRecord,
+    Key,
+    Mark,
+    MessageRecord,
+    RunRecord,
+    Stream,
+)
 
 Outcome = Key | wire.Refuse
 
@@ -45,7 +52,7 @@ class KnownRuns(Protocol):
 
 
 class Committer:
-    """Turns bytes into rows. One thread calls it, one batch at a time."""
+    """Turns bytes into rows. Whoever calls it waits until the last call is over."""
 
     def __init__(
         self,
@@ -85,6 +92,35 @@ class Committer:
             return committed
         finally:
             self._catalogue.forget()
+
+    def mark(self, mark: Mark) -> None:
+        """Store what a person says of a finding.
+
+        Raises:
+            StoreError: It is not stored.
+        """
+        with self._store.write() as transaction:
+            transaction.put_mark(mark)
+
+    def unmark(self, run: str, finding: str) -> None:
+        """Forget it.
+
+        Raises:
+            StoreError: It is still stored.
+        """
+        with self._store.write() as transaction:
+            transaction.drop_mark(run, finding)
+
+    def delete(self, run: str) -> None:
+        """Forget everything of a run; what its trainer still sends is of no attempt that has begun.
+
+        Raises:
+            StoreError: All of it is still there.
+        """
+        with self._store.write() as transaction:
+            transaction.drop_run(run)
+        self._catalogue.forget_run(run)
+        self._diagnosis.forget_run(run)
 
     def _check_disk(self) -> None:
         free, floor = self._store.free_bytes(), self._settings.disk_floor

@@ -151,6 +151,11 @@ class Diagnosis:
         for stream in streams:
             self._courses.drop(stream)
 
+    def forget_run(self, run: str) -> None:
+        """Nothing of the run is stored any more."""
+        for known in (self._courses, self._failed):
+            known.drop_where(lambda stream: stream.run == run)
+
     def _judge(
         self,
         transaction: Transaction,

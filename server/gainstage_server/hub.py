@@ -87,11 +87,12 @@ class Viewer:
         put(key, data)
         return True
 
-    def offer_finding(self, finding: wire.FindingChanged, data: bytes) -> bool:
-        """Whether the finding is for this viewer, who is then sent it."""
-        if self.run not in (None, finding.run):
+    def tell(self, news: wire.Told, data: bytes) -> bool:
+        """Whether the server's own news is for this viewer, who is then sent it."""
+        if self.run not in (None, news.run):
             return False
-        self.queue.put(("finding", finding.run, finding.finding.id), data)
+        finding = news.finding.id if isinstance(news, wire.FindingChanged) else ""
+        self.queue.put((type(news), news.run, finding), data)
         return True
 
 
@@ -118,14 +119,14 @@ class Hub:
     def publish(
         self,
         messages: Iterable[tuple[wire.TrainerMessage, bytes]],
-        findings: Iterable[wire.FindingChanged],
+        news: Iterable[wire.Told],
     ) -> None:
         """Queue all this for whom it concerns."""
         told: set[Viewer] = set()
         for message, data in messages:
             told.update(viewer for viewer in self._viewers if viewer.offer(message, data))
-        for finding in findings:
-            data = wire.encode(finding)
-            told.update(viewer for viewer in self._viewers if viewer.offer_finding(finding, data))
+        for one in news:
+            data = wire.encode(one)
+            told.update(viewer for viewer in self._viewers if viewer.tell(one, data))
         for viewer in told:
             viewer.wake()

@@ -37,7 +37,7 @@ class Spectator:
         self._viewer = Viewer(service.settings.viewer_frames, self._wake)
         self._duplex = Duplex(socket, self._viewer.queue.data_to_send)
         self._tokens = service.settings.tokens("read")
-        self._trusted = not self._tokens or is_open(self._tokens, bearer(socket.headers))
+        self._trusted = self._tokens is None or is_open(self._tokens, bearer(socket.headers))
 
     def _wake(self) -> None:
         if self._viewer.queue.overflowed:
@@ -71,7 +71,7 @@ class Spectator:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._duplex.close(POLICY_VIOLATION, f"Not a subscription: {error}.")
             return
-        self._trusted = self._trusted or is_open(self._tokens, wanted.token or "")
+        self._trusted = self._trusted or is_open(self._tokens or (), wanted.token or "")
         if not self._trusted:
             self._duplex.close(POLICY_VIOLATION, "The subscription needs the read token.")
             return
@@ -95,7 +95,7 @@ class Spectator:
                 viewer.queue.put_frame("newest", newest.frame)
             for finding in runs.open_findings(run):
                 news = wire.FindingChanged(run=run, finding=finding)
-                viewer.offer_finding(news, wire.encode(news))
+                viewer.tell(news, wire.encode(news))
         self._duplex.wake()
 
 

@@ -44,7 +44,7 @@ def shown_runs(runs: Runs, now: float) -> list[RunFigures]:
                     verdicts=record.verdicts,
                     worst_saturation=record.worst_saturation,
                     mean_saturation=record.mean_saturation,
-                    findings=runs.open_findings(record.run),
+                    findings=runs.heard_findings(record.run),
                 )
             )
     return shown

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gainstage.finding import Severity
 from gainstage_server.runs import Status
+from gainstage_server.store.records import MarkState
 
 # null: not there, because it is masked or was not sampled; text: the value is not finite.
 Number = float | Literal["NaN", "Infinity", "-Infinity"] | None
@@ -38,7 +39,7 @@ class RunSummary(Answer):
     frames: int = Field(description="Frames stored, of all attempts.")
     layers: int = Field(description="Rows of the newest schema.")
     verdicts: dict[str, int] = Field(description="Verdict -> rows that have it.")
-    findings_open: int
+    findings_open: int = Field(description="Open findings that are not muted.")
     worst_saturation: float | None
     config: dict[str, Any]
     environment: dict[str, str]
@@ -184,8 +185,21 @@ class AlternativeModel(Answer):
     reason: str
 
 
+class MarkModel(Answer):
+    """What a person has said of a finding, and when."""
+
+    state: MarkState
+    time: float
+
+
+class WantedMark(Answer):
+    """What a person says of a finding: muted ones no longer count, and raise no alert."""
+
+    state: MarkState
+
+
 class FindingModel(Answer):
-    """`finding.Finding`."""
+    """`finding.Finding`, and its mark."""
 
     id: str
     row: str
@@ -200,8 +214,10 @@ class FindingModel(Answer):
     summary: str
     remedy: str
     code: str
+    before: str = Field(description="The layer as it is, in the form of `code`.")
     effects: list[EffectModel]
     alternatives: list[AlternativeModel]
+    mark: MarkModel | None
 
 
 class Findings(Answer):
@@ -277,6 +293,24 @@ class Statistics(Answer):
     """The table of statistics."""
 
     statistics: list[StatisticModel]
+
+
+class ActivationModel(Answer):
+    """`activations.Activation`, and its curve."""
+
+    name: str
+    low: float | None = Field(description="Saturated below; null: never.")
+    high: float | None = Field(description="Saturated above; null: never.")
+    headroom: float | None
+    elementwise: bool
+    values: list[float] | None = Field(description="At each z; null where f mixes units.")
+
+
+class Activations(Answer):
+    """The table of activation functions, and the z at which their curves are given."""
+
+    z: list[float]
+    activations: list[ActivationModel]
 
 
 class Health(Answer):

@@ -1,6 +1,7 @@
 """A dictionary of bounded size."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -33,3 +34,8 @@ class Recent(Generic[K, V]):
     def drop(self, key: K) -> None:
         """Let go of `key`, if it is held."""
         self._values.pop(key, None)
+
+    def drop_where(self, unwanted: Callable[[K], bool]) -> None:
+        """Let go of all keys that are `unwanted`."""
+        for key in filter(unwanted, list(self._values)):
+            del self._values[key]

@@ -1,7 +1,7 @@
 """The current state of every run, in memory; all of it can be read from the store again."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from gainstage_server.commit import Committed
 from gainstage_server.progress import CHIEF, is_newest
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
-from gainstage_server.store.records import Key, RunRecord
+from gainstage_server.store.records import Key, Mark, RunRecord
 
 Status = Literal["live", "ended", "lost"]
 
@@ -42,6 +42,7 @@ class Runs:
         self._lost_after = lost_after
         self._runs: dict[str, RunRecord] = {}
         self._open: dict[str, dict[str, Finding]] = {}
+        self._marks: dict[str, dict[str, Mark]] = {}
         self._newest: Recent[str, Newest] = Recent(_NEWEST)
         self._connections: Counter[str] = Counter()
 
@@ -52,6 +53,9 @@ class Runs:
             run: {finding.id: finding for finding in findings}
             for run, findings in self._store.open_findings().items()
         }
+        self._marks = {}
+        for mark in self._store.marks():
+            self.mark(mark)
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -68,6 +72,31 @@ class Runs:
     def open_findings(self, run: str) -> Sequence[Finding]:
         """What is wrong with a run now."""
         return list(self._open.get(run, {}).values())
+
+    def heard_findings(self, run: str) -> Sequence[Finding]:
+        """What is wrong with a run now and was not muted."""
+        marks = self._marks.get(run, {})
+        muted = {finding for finding, mark in marks.items() if mark.state == "muted"}
+        return [finding for finding in self.open_findings(run) if finding.id not in muted]
+
+    def marks(self, run: str) -> Mapping[str, Mark]:
+        """Finding -> what a person has said of it."""
+        return self._marks.get(run, {})
+
+    def mark(self, mark: Mark) -> None:
+        """Take over a mark that was stored."""
+        self._marks[mark.run] = {**self._marks.get(mark.run, {}), mark.finding: mark}
+
+    def unmark(self, run: str, finding: str) -> None:
+        """The finding's mark is no longer stored."""
+        kept = {id: mark for id, mark in self._marks.get(run, {}).items() if id != finding}
+        self._marks[run] = kept
+
+    def forget(self, run: str) -> None:
+        """Nothing of the run is stored any more."""
+        for known in (self._runs, self._open, self._marks):
+            known.pop(run, None)
+        self._newest.drop(run)
 
     def last_seen(self, record: RunRecord, now: float) -> float:
         """When the run was heard of; a trainer that is connected is heard all the time."""

@@ -45,7 +45,9 @@ class Settings(BaseSettings):
     database: Path = Field(
         default=Path("~/.gainstage/gainstage.db"), description="File that holds everything stored."
     )
-    token: Token | None = Field(default=None, description="One token both to send and to read.")
+    token: Token | None = Field(
+        default=None, description="One token to send, to read and to change."
+    )
     ingest_token: Token | None = Field(default=None, description="Token that trainers send.")
     read_token: Token | None = Field(default=None, description="Token that viewers send.")
     admin_token: Token | None = Field(default=None, description="Token that may do everything.")
@@ -55,7 +57,8 @@ class Settings(BaseSettings):
         "ones; commas between them, * for any.",
     )
     allowed_origins: Names = Field(
-        default=(), description="Other origins whose pages may read, such as http://localhost:5173."
+        default=(),
+        description="Other origins whose pages are served, such as http://localhost:5173.",
     )
     lost_after: float = Field(
         default=60.0, gt=0, description="Seconds of silence after which a run counts as lost."
@@ -108,10 +111,17 @@ class Settings(BaseSettings):
             "Set them, or leave GAINSTAGE_HOST at 127.0.0.1."
         )
 
-    def tokens(self, scope: str) -> tuple[str, ...]:
-        """The tokens that open `scope` ("ingest" or "read"); none: it is open to all."""
-        own = {"ingest": self.ingest_token, "read": self.read_token}[scope] or self.token
-        return tuple(token.get_secret_value() for token in (own, self.admin_token) if token)
+    def tokens(self, scope: str) -> tuple[str, ...] | None:
+        """The tokens that open `scope` ("ingest", "read" or "admin"); None: it is open to all.
+
+        No token opens "admin" where there are only tokens to send or to read.
+        """
+        scopes = {"ingest": self.ingest_token, "read": self.read_token, "admin": self.admin_token}
+        own = scopes[scope] or self.token
+        opening = dict.fromkeys((own, self.admin_token))
+        tokens = tuple(token.get_secret_value() for token in opening if token)
+        others = scope == "admin" and (self.ingest_token or self.read_token)
+        return tokens if tokens or others else None
 
     @property
     def path(self) -> Path:

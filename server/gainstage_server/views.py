@@ -19,7 +19,7 @@ from gainstage.outcome import Trial
 from gainstage_server.history import Buckets
 from gainstage_server.layout import Layout
 from gainstage_server.runs import Newest, Runs
-from gainstage_server.store.records import AttemptRecord, RunRecord
+from gainstage_server.store.records import AttemptRecord, Mark, RunRecord
 
 Plain = dict[str, Any]
 Number = float | str | None
@@ -69,7 +69,7 @@ def run_summary(record: RunRecord, runs: Runs, now: float) -> Plain:
         "frames": record.frames,
         "layers": record.layers,
         "verdicts": Counter(verdict for verdict in record.verdicts if verdict),
-        "findings_open": len(runs.open_findings(record.run)),
+        "findings_open": len(runs.heard_findings(record.run)),
         "worst_saturation": record.worst_saturation,
         "config": plain(record.config),
         "environment": record.environment,
@@ -180,9 +180,10 @@ def headroom_db(row: wire.Row) -> float | None:
     return 20 * math.log10(headroom) if headroom else None
 
 
-def finding(found: Finding) -> Plain:
+def finding(found: Finding, mark: Mark | None) -> Plain:
     """`models.FindingModel`."""
-    return plain(_builtins(found))
+    shown = None if mark is None else {"state": mark.state, "time": mark.time}
+    return plain(_builtins(found)) | {"mark": shown}
 
 
 def _builtins(value: Any) -> Any:

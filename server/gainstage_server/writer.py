@@ -1,10 +1,11 @@
 """Collects what all trainers send, and commits it batch by batch in a thread of its own."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -44,7 +45,7 @@ Item = tuple[Sender, bytes]
 
 
 class Writer:
-    """The only one that writes. Its methods belong to the event loop."""
+    """The only one that stores what trainers send. Its methods belong to the event loop."""
 
     def __init__(
         self, committer: Committer, counters: Counters, publish: Callable[[Committed], None]
@@ -58,6 +59,7 @@ class Writer:
         self._room = asyncio.Event()
         self._room.set()
         self._stopping = False
+        self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "gainstage-writer")
 
     async def submit(self, sender: Sender, data: bytes) -> None:
@@ -75,7 +77,8 @@ class Writer:
         """Commit until `stop` was called and nothing waits."""
         while True:
             if batch := self._take():
-                await self._commit(batch)
+                async with self.pause():
+                    await self._commit(batch)
             elif self._stopping:
                 break
             else:
@@ -88,6 +91,12 @@ class Writer:
         self._stopping = True
         self._arrived.set()
         self._room.set()
+
+    @contextlib.asynccontextmanager
+    async def pause(self) -> AsyncGenerator[None]:
+        """Within the block nothing is committed, and what was is known to everyone."""
+        async with self._turn:
+            yield
 
     @property
     def _full(self) -> bool:

@@ -153,6 +153,7 @@ MESSAGES: dict[str, tuple[wire.AnyMessage, dict[str, wire.FloatBlock]]] = {
     "ack": (wire.Ack(**IDENTITY, seq=4), {}),
     "refuse": (wire.Refuse(reason="Too large.", seq=3), {}),
     "finding": (wire.FindingChanged(run="recorded-run", finding=FINDING), {}),
+    "run_deleted": (wire.RunDeleted(run="recorded-run"), {}),
 }
 
 

@@ -246,6 +246,25 @@ def test_patch_begins_from_the_default_initializer_where_another_put_the_symptom
     assert not any("initializer" in finding.remedy for finding in later.findings)
 
 
+def test_finding_with_a_patch_holds_the_layer_as_it_is_in_the_same_form() -> None:
+    (patched,) = opened(GUILTY["activity"]).findings
+    (advised,) = opened(CALM | {"nonfinite_rate": 1.0}).findings
+
+    assert patched.before.splitlines() == [
+        "# In the place of 'model/layer-0':",
+        "replacement = [",
+        "    keras.layers.Dense(",
+        "        units=8,",
+        "        activation='sigmoid',",
+        "        name='layer-0',",
+        "    ),",
+        "]",
+    ]
+    kept = [line for line in patched.code.splitlines() if line in patched.before.splitlines()]
+    assert "        units=8," in kept
+    assert (advised.verdict, advised.code, advised.before) == ("nonfinite", "", "")
+
+
 def test_layers_that_the_first_one_that_is_not_finite_has_spread_to_are_not_accused_later() -> None:
     bad = {**CALM, "nonfinite_rate": 1.0}
     rows = [row("a"), row("b")]

@@ -86,6 +86,8 @@ def test_every_event_is_a_finding_that_can_be_shown(course: tuple[wire.Schema, l
             assert event.summary
             assert event.remedy
             ast.parse(event.code)
+            ast.parse(event.before)
+            assert bool(event.before) == bool(event.code)
             wire.decode(wire.encode(wire.FindingChanged(run="r", finding=event)))
 
 

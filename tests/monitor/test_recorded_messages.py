@@ -22,6 +22,7 @@ RECORDED = (
     "refuse.v1",
     "finding.v1",
     "trial.v1",
+    "run_deleted.v1",
 )
 
 

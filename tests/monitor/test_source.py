@@ -249,10 +249,13 @@ def test_class_that_is_not_keras_own_is_called_by_no_name() -> None:
     assert "kernel_initializer=UnknownName(scale=2.0)" in replacement(row, layer(row))
 
 
-def test_long_call_has_an_argument_a_line_and_a_short_one_none() -> None:
-    row = builders.row("hidden", arguments={"name": "hidden", "units": 8, "dtype": "x" * 90})
+def test_call_of_more_than_two_arguments_or_of_long_ones_has_an_argument_a_line() -> None:
+    row = builders.row("hidden", arguments={"name": "hidden", "units": 8})
+    fan: Any = call("keras.initializers.VarianceScaling", scale=2.0, mode="fan_in", seed=1)
 
-    source = replacement(row, layer(row, dtype=None), layer(row))
+    source = replacement(
+        row, layer(row), layer(row, kernel_initializer=fan), layer(row, units="x" * 90)
+    )
 
     assert source.splitlines() == [
         "# In the place of 'model/hidden':",
@@ -260,7 +263,12 @@ def test_long_call_has_an_argument_a_line_and_a_short_one_none() -> None:
         "    keras.layers.Dense(units=8, name='hidden'),",
         "    keras.layers.Dense(",
         "        units=8,",
-        f"        dtype='{'x' * 90}',",
+        "        kernel_initializer="
+        "keras.initializers.VarianceScaling(scale=2.0, mode='fan_in', seed=1),",
+        "        name='hidden',",
+        "    ),",
+        "    keras.layers.Dense(",
+        f"        units='{'x' * 90}',",
         "        name='hidden',",
         "    ),",
         "]",

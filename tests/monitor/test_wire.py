@@ -101,6 +101,7 @@ MESSAGES: dict[type, st.SearchStrategy[Any]] = {
     wire.Ack: st.builds(wire.Ack, run=NAME, attempt=NAME, worker=WHOLE, seq=WHOLE),
     wire.Refuse: st.builds(wire.Refuse, reason=NAME, seq=st.none() | WHOLE),
     wire.FindingChanged: st.builds(wire.FindingChanged, run=NAME, finding=FINDING),
+    wire.RunDeleted: st.builds(wire.RunDeleted, run=NAME),
 }
 BLOCKS = st.dictionaries(
     NAME,

@@ -68,7 +68,7 @@ RULES: dict[str, tuple[Callable[[Service], bool], Service]] = {
     ),
     "no secret has a default": (
         lambda s: all(
-            str(value).startswith(f"${{{name}:?")
+            value is None or str(value).startswith(f"${{{name}:?")  # None: passed on if it is set
             for name, value in s.get("environment", {}).items()
             if name.endswith("TOKEN")
         ),

@@ -51,6 +51,7 @@ ANSWERS = {
     f"{RUN}/trials": models.Trials,
     "/api/v1/rules": models.Rules,
     "/api/v1/statistics": models.Statistics,
+    "/api/v1/activations": models.Activations,
     "/healthz": models.Health,
     "/readyz": models.Health,
 }
@@ -75,7 +76,7 @@ def test_a_field_that_the_model_does_not_know_would_be_noticed() -> None:
     [
         (models.LayerRow, wire.Row, {"verdict", "headroom_db", "values"}),
         (models.TrainingModel, wire.Training, set()),
-        (models.FindingModel, Finding, set()),
+        (models.FindingModel, Finding, {"mark"}),
         (models.EvidenceModel, Evidence, set()),
         (models.EffectModel, Effect, set()),
         (models.AlternativeModel, Alternative, set()),
@@ -307,9 +308,10 @@ def test_parameters_out_of_range_are_named_in_one_sentence(canonical: Running, q
     assert query.split("=", maxsplit=1)[0] in answer.json()["detail"]
 
 
-def test_nothing_can_be_changed_over_http(canonical: Running) -> None:
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
-        assert httpx.request(method, canonical.url + RUN).status_code == 405
+def test_what_trainers_sent_cannot_be_changed_over_http(canonical: Running) -> None:
+    for path in ("", "/layers", "/series", "/findings", "/trials"):
+        for method in ("POST", "PUT", "PATCH"):
+            assert httpx.request(method, canonical.url + RUN + path).status_code == 405
 
 
 def test_the_checked_in_openapi_is_that_of_the_server(server: Running) -> None:

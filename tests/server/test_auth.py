@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from gainstage_server.auth import SECURITY_HEADERS, is_open
+from gainstage_server.auth import MAX_BODY_BYTES, SECURITY_HEADERS, is_open
 from gainstage_server.settings import Settings
 
 from .conftest import Running, running
@@ -156,6 +157,78 @@ def test_sending_is_open_to_the_ingest_and_the_admin_token(guarded: Running, tok
     messages = [Trainer().run_start()]
 
     assert send(guarded.ws, messages, additional_headers=bearer(token)) == []
+
+
+CHANGES = [
+    ("DELETE", "/api/v1/runs/nobody"),
+    ("PUT", "/api/v1/runs/nobody/findings/f/mark"),
+    ("DELETE", "/api/v1/runs/nobody/findings/f/mark"),
+    ("POST", "/api/v1/live"),
+    ("POST", "/metrics"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+@pytest.mark.parametrize("token", ["", "guess", "hands", "eyes"])
+def test_changing_needs_the_admin_token(
+    guarded: Running, method: str, path: str, token: str
+) -> None:
+    headers = bearer(token) if token else {}
+
+    answer = httpx.request(method, guarded.url + path, headers=headers)
+
+    assert answer.status_code == 401
+    assert "GAINSTAGE_ADMIN_TOKEN" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES[:3])
+def test_changing_is_open_to_the_admin_token(guarded: Running, method: str, path: str) -> None:
+    wanted = {"state": "muted"} if method == "PUT" else None
+
+    answer = httpx.request(method, guarded.url + path, headers=bearer("all"), json=wanted)
+
+    assert (answer.status_code, "no run" in answer.json()["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize("token", ["", "eyes", "hands"])
+def test_without_an_admin_token_no_one_changes_anything_and_the_way_out_is_named(
+    settings: Settings, token: str
+) -> None:
+    tokens = {"ingest_token": SecretStr("hands"), "read_token": SecretStr("eyes")}
+    with running(settings.model_copy(update=tokens)) as server:
+        headers = bearer(token) if token else {}
+        answer = httpx.delete(f"{server.url}/api/v1/runs/nobody", headers=headers)
+
+    assert answer.status_code == 403
+    assert "Start it with GAINSTAGE_ADMIN_TOKEN" in answer.json()["detail"]
+
+
+def test_one_token_for_all_opens_changing_too(settings: Settings) -> None:
+    with running(settings.model_copy(update={"token": SecretStr("one")})) as server:
+        path = f"{server.url}/api/v1/runs/nobody"
+
+        assert httpx.delete(path, headers=bearer("one")).status_code == 404
+        assert httpx.delete(path, headers=bearer("two")).status_code == 401
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null"])
+def test_pages_from_elsewhere_change_nothing(server: Running, origin: str) -> None:
+    answer = httpx.delete(f"{server.url}/api/v1/runs/nobody", headers={"origin": origin})
+
+    assert answer.status_code == 403
+
+
+def chunks() -> Iterator[bytes]:
+    yield b'{"state":'
+    yield b'"muted"}'
+
+
+@pytest.mark.parametrize("body", [b"x" * (MAX_BODY_BYTES + 1), chunks()], ids=["long", "unknown"])
+def test_a_body_is_short_and_says_how_long_it_is(server: Running, body: object) -> None:
+    path = f"{server.url}/api/v1/runs/nobody/findings/f/mark"
+
+    assert httpx.put(path, content=body).status_code == 413
+    assert httpx.put(path, content=b"x" * MAX_BODY_BYTES).status_code == 422
 
 
 def test_a_token_in_the_address_opens_nothing(guarded: Running) -> None:

@@ -24,8 +24,8 @@ def viewer(hub: Hub, run: str | None = "canonical", frames: int = 2) -> tuple[Vi
     return one, woken
 
 
-def publish(hub: Hub, raw: list[bytes], findings: list[wire.FindingChanged]) -> None:
-    hub.publish([(wire.decode(data)[0], data) for data in raw], findings)
+def publish(hub: Hub, raw: list[bytes], news: list[wire.Told]) -> None:
+    hub.publish([(wire.decode(data)[0], data) for data in raw], news)
 
 
 def test_a_slow_viewer_gets_the_newest_frames() -> None:
@@ -128,6 +128,17 @@ def test_who_watches_the_list_is_told_of_beginnings_ends_and_findings() -> None:
     publish(hub, [start, schema, frame, trainer.notice(), end], [finding("another")])
 
     assert one.queue.data_to_send() == [start, end, wire.encode(finding("another"))]
+
+
+def test_who_watches_the_list_or_the_run_is_told_that_it_was_deleted() -> None:
+    hub = Hub()
+    (listed, _), (mine, _), (other, _) = (viewer(hub, run) for run in (None, "canonical", "other"))
+    deleted = wire.RunDeleted(run="canonical")
+
+    publish(hub, [], [finding(), deleted])
+
+    told = [wire.encode(finding()), wire.encode(deleted)]
+    assert [one.queue.data_to_send() for one in (listed, mine, other)] == [told, told, []]
 
 
 def test_nobody_is_told_anything_after_leaving() -> None:

@@ -5,6 +5,8 @@ from pydantic import ValidationError
 
 from gainstage_server.settings import Settings, read_settings
 
+SCOPES = ("ingest", "read", "admin")
+
 
 def test_by_default_only_this_machine_can_reach_the_server() -> None:
     assert Settings().host == "127.0.0.1"
@@ -18,7 +20,7 @@ def test_another_address_without_tokens_is_refused_and_the_way_out_named(host: s
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_addresses_need_no_token(host: str) -> None:
-    assert Settings(host=host).tokens("read") == ()
+    assert [Settings(host=host).tokens(scope) for scope in SCOPES] == [None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,10 @@ def test_one_token_of_two_is_not_enough_for_another_address(
         Settings(host="0.0.0.0", **tokens)
 
 
-def test_one_token_opens_sending_and_reading() -> None:
-    settings = Settings(host="0.0.0.0", token="both")
+def test_one_token_opens_sending_reading_and_changing() -> None:
+    settings = Settings(host="0.0.0.0", token="one")
 
-    assert (settings.tokens("ingest"), settings.tokens("read")) == (("both",), ("both",))
+    assert [settings.tokens(scope) for scope in SCOPES] == [("one",)] * 3
 
 
 def test_a_token_of_its_own_goes_before_the_common_one() -> None:
@@ -48,6 +50,21 @@ def test_the_admin_token_opens_everything_and_what_no_other_opens_is_not_open_to
 
     assert settings.tokens("ingest") == ("in", "all")
     assert settings.tokens("read") == ("all",)
+    assert settings.tokens("admin") == ("all",)
+
+
+def test_the_common_token_changes_nothing_where_there_is_one_for_that() -> None:
+    settings = Settings(token="both", admin_token="all")
+
+    assert settings.tokens("read") == ("both", "all")
+    assert settings.tokens("admin") == ("all",)
+
+
+@pytest.mark.parametrize("tokens", [{"read_token": "eyes"}, {"ingest_token": "hands"}])
+def test_where_others_have_tokens_changing_is_open_to_no_one_without_its_own(
+    tokens: dict[str, str],
+) -> None:
+    assert Settings(**tokens).tokens("admin") == ()
 
 
 def test_settings_come_from_the_environment_with_commas_between_names(

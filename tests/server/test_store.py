@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gainstage.finding import Evidence, Finding
 from gainstage_server.store import tables
@@ -13,6 +14,7 @@ from gainstage_server.store.records import (
     Checkpoint,
     FrameRecord,
     Key,
+    Mark,
     MessageRecord,
     RunRecord,
     Span,
@@ -149,6 +151,70 @@ def test_a_checkpoint_takes_the_place_of_the_last_one(store: SQLiteStore) -> Non
         transaction.put_checkpoint(new)
 
     assert store.checkpoint(STREAM) == new
+
+
+def mark(**changes: object) -> Mark:
+    return Mark(**{"run": "run", "finding": "f", "state": "muted", "time": 5.0} | changes)
+
+
+def test_a_mark_takes_the_place_of_the_last_one_and_outlives_the_findings_of_a_stream(
+    store: SQLiteStore,
+) -> None:
+    with store.write() as transaction:
+        transaction.put_findings(STREAM, [finding("f")])
+        transaction.put_mark(mark(state="acknowledged"))
+        transaction.put_mark(mark())
+        transaction.put_mark(mark(finding="g"))
+        transaction.drop_mark("run", "g")
+        transaction.drop_findings(STREAM)
+
+    assert store.marks() == [mark()]
+
+
+def test_a_run_leaves_every_table_and_the_others_stay(store: SQLiteStore) -> None:
+    def fill(name: str) -> None:
+        stream = Stream(name, "a1", 0)
+        attempt = AttemptRecord(run=name, attempt="a1", worker=0, started=1.0)
+        checkpoint = Checkpoint(**stream._asdict(), seq=1, schema=0, state=b"")
+        with store.write() as transaction:
+            transaction.add([message(1)._replace(run=name)], [frame(2, run=name)])
+            transaction.put_runs([run(run=name)])
+            transaction.put_attempts([attempt])
+            transaction.put_findings(stream, [finding()])
+            transaction.put_checkpoint(checkpoint)
+            transaction.put_mark(mark(run=name))
+
+    def held() -> set[tuple[str, str]]:
+        with store._reader.begin() as connection:
+            return {
+                (name, run)
+                for name, table in tables.metadata.tables.items()
+                for run in connection.execute(select(table.c.run)).scalars()
+            }
+
+    fill("run")
+    fill("other")
+    assert held() == {(name, run) for name in tables.metadata.tables for run in ("run", "other")}
+
+    with store.write() as transaction:
+        transaction.drop_run("run")
+
+    assert held() == {(name, "other") for name in tables.metadata.tables}
+
+
+def test_a_store_from_before_there_were_marks_is_read_and_gets_its_table(
+    store: SQLiteStore, tmp_path: Path
+) -> None:
+    add(store, frame(1))
+    with store._writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE marks")
+    other = SQLiteStore(tmp_path / "unit.db")
+
+    other.open()
+
+    assert [record.seq for record in other.frames_after(STREAM, 0)] == [1]
+    assert other.marks() == []
+    other.close()
 
 
 def test_the_newest_frame_is_a_probes_and_of_the_schema_that_is_asked_for(

@@ -159,6 +159,27 @@ def test_above_the_limit_senders_wait_until_there_is_room(
     assert len(seqs(one)) == 20
 
 
+def test_during_a_pause_nothing_is_committed_and_before_it_everything_is_published() -> None:
+    bench, one = Bench(), Sender()
+    seen: list[tuple[int, int]] = []
+
+    async def scenario(bench: Bench) -> None:
+        bench.committer.gate.clear()
+        await submit(bench, one, b"1")
+        await asyncio.sleep(0)  # its commit has begun
+        asyncio.get_running_loop().call_later(0.05, bench.committer.gate.set)
+        async with bench.writer.pause():
+            await submit(bench, one, b"2")
+            for _ in range(100):
+                await asyncio.sleep(0)
+            seen.append((len(bench.committer.batches), len(bench.published)))
+
+    bench.run(scenario)
+
+    assert seen == [(1, 1)]
+    assert seqs(one) == [1, 2]
+
+
 def test_after_the_end_nothing_more_is_taken() -> None:
     bench, one = Bench(), Sender()
 

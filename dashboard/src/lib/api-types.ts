@@ -38,7 +38,11 @@ export interface paths {
         get: operations["run"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete Run
+         * @description Delete everything that is stored of a run that is not live. It cannot be brought back.
+         */
+        delete: operations["delete_run"];
         options?: never;
         head?: never;
         patch?: never;
@@ -166,6 +170,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/activations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Activations
+         * @description What each activation function makes of a pre-activation, and where it saturates.
+         */
+        get: operations["activations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/statistics": {
         parameters: {
             query?: never;
@@ -181,6 +205,30 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/findings/{finding}/mark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Mark Finding
+         * @description Say that a finding is known, or mute it: then it no longer counts, and raises no alert.
+         */
+        put: operations["mark_finding"];
+        post?: never;
+        /**
+         * Unmark Finding
+         * @description Take a finding's mark away.
+         */
+        delete: operations["unmark_finding"];
         options?: never;
         head?: never;
         patch?: never;
@@ -230,6 +278,43 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * ActivationModel
+         * @description `activations.Activation`, and its curve.
+         */
+        ActivationModel: {
+            /** Name */
+            name: string;
+            /**
+             * Low
+             * @description Saturated below; null: never.
+             */
+            low: number | null;
+            /**
+             * High
+             * @description Saturated above; null: never.
+             */
+            high: number | null;
+            /** Headroom */
+            headroom: number | null;
+            /** Elementwise */
+            elementwise: boolean;
+            /**
+             * Values
+             * @description At each z; null where f mixes units.
+             */
+            values: number[] | null;
+        };
+        /**
+         * Activations
+         * @description The table of activation functions, and the z at which their curves are given.
+         */
+        Activations: {
+            /** Z */
+            z: number[];
+            /** Activations */
+            activations: components["schemas"]["ActivationModel"][];
+        };
         /**
          * AlternativeModel
          * @description `finding.Alternative`.
@@ -327,7 +412,7 @@ export interface components {
         };
         /**
          * FindingModel
-         * @description `finding.Finding`.
+         * @description `finding.Finding`, and its mark.
          */
         FindingModel: {
             /** Id */
@@ -363,10 +448,16 @@ export interface components {
             remedy: string;
             /** Code */
             code: string;
+            /**
+             * Before
+             * @description The layer as it is, in the form of `code`.
+             */
+            before: string;
             /** Effects */
             effects: components["schemas"]["EffectModel"][];
             /** Alternatives */
             alternatives: components["schemas"]["AlternativeModel"][];
+            mark: components["schemas"]["MarkModel"] | null;
         };
         /**
          * Findings
@@ -479,6 +570,19 @@ export interface components {
             rows: components["schemas"]["LayerRow"][];
         };
         /**
+         * MarkModel
+         * @description What a person has said of a finding, and when.
+         */
+        MarkModel: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "acknowledged" | "muted";
+            /** Time */
+            time: number;
+        };
+        /**
          * NoticeModel
          * @description Something that the person training should know.
          */
@@ -586,7 +690,10 @@ export interface components {
             verdicts: {
                 [key: string]: number;
             };
-            /** Findings Open */
+            /**
+             * Findings Open
+             * @description Open findings that are not muted.
+             */
             findings_open: number;
             /** Worst Saturation */
             worst_saturation: number | null;
@@ -650,7 +757,10 @@ export interface components {
             verdicts: {
                 [key: string]: number;
             };
-            /** Findings Open */
+            /**
+             * Findings Open
+             * @description Open findings that are not muted.
+             */
             findings_open: number;
             /** Worst Saturation */
             worst_saturation: number | null;
@@ -795,6 +905,17 @@ export interface components {
             /** Trials */
             trials: components["schemas"]["TrialModel"][];
         };
+        /**
+         * WantedMark
+         * @description What a person says of a finding: muted ones no longer count, and raise no alert.
+         */
+        WantedMark: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "acknowledged" | "muted";
+        };
     };
     responses: never;
     parameters: never;
@@ -885,6 +1006,80 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1198,6 +1393,44 @@ export interface operations {
             };
         };
     };
+    activations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activations"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     statistics: {
         parameters: {
             query?: never;
@@ -1227,6 +1460,146 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+                finding: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedMark"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingModel"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unmark_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+                finding: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingModel"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

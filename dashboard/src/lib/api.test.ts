@@ -60,6 +60,39 @@ it("reads a heatmap with the lanes that it has", async () => {
   expect([0, 2, 3, 5].map(heat.exists)).toEqual([true, true, false, false]);
 });
 
+describe("changes", () => {
+  it("mark a finding, with the admin token where one was entered", async () => {
+    const { api, session, asked } = asking(() => Response.json({ id: "f/1" }));
+    session.enterAdmin("all");
+    await api.mark("a/b", "f/1", "muted");
+    const [request] = asked;
+    expect([request!.method, new URL(request!.url).pathname]).toEqual([
+      "PUT",
+      "/api/v1/runs/a%2Fb/findings/f%2F1/mark",
+    ]);
+    expect(request!.headers.get("Authorization")).toBe("Bearer all");
+    expect(await request!.json()).toEqual({ state: "muted" });
+  });
+
+  it("take a mark away and delete a run, with the read token where there is no other", async () => {
+    const { api, asked } = asking(() => Response.json({ id: "f" }));
+    await api.mark("r", "f", null);
+    await api.deleteRun("r");
+    expect(asked.map(({ method, url }) => `${method} ${new URL(url).pathname}`)).toEqual([
+      "DELETE /api/v1/runs/r/findings/f/mark",
+      "DELETE /api/v1/runs/r",
+    ]);
+    expect(asked[1]!.headers.get("Authorization")).toBe("Bearer secret");
+  });
+
+  it("that are refused leave the page its session, and forget the admin token", async () => {
+    const { api, session } = asking(() => Response.json({ detail: "No." }, { status: 401 }));
+    session.enterAdmin("guess");
+    await expect(api.deleteRun("r")).rejects.toMatchObject({ status: 401, message: "No." });
+    expect([session.token, session.refused, session.changing]).toEqual(["secret", false, "secret"]);
+  });
+});
+
 describe("what goes wrong", () => {
   it("is said in the server's words", async () => {
     const { api } = asking(() => Response.json({ detail: "No run 'x'." }, { status: 404 }));

@@ -1,8 +1,9 @@
-/** The HTTP API: one function for each question that the dashboard asks. */
+/** The HTTP API: one function for each question that the dashboard asks, and for each change. */
 
 import type {
   Finding,
   LayersAnswer,
+  Mark,
   RunDetail,
   RunSummary,
   SeriesAnswer,
@@ -54,6 +55,20 @@ export class Api {
   async findings(run: string): Promise<Finding[]> {
     const path = `/runs/${encodeURIComponent(run)}/findings`;
     return (await this.json<{ findings: Finding[] }>(path)).findings;
+  }
+
+  /** Says that a finding is known, or mutes it; null takes its mark away. */
+  async mark(run: string, finding: string, state: Mark["state"] | null): Promise<Finding> {
+    const path = `/runs/${encodeURIComponent(run)}/findings/${encodeURIComponent(finding)}/mark`;
+    const answer =
+      state === null
+        ? await this.change("DELETE", path)
+        : await this.change("PUT", path, JSON.stringify({ state }));
+    return answer.json() as Promise<Finding>;
+  }
+
+  async deleteRun(run: string): Promise<void> {
+    await this.change("DELETE", `/runs/${encodeURIComponent(run)}`);
   }
 
   async statistics(): Promise<Statistic[]> {
@@ -130,24 +145,39 @@ export class Api {
   }
 
   private async request(path: string, accept: string): Promise<Response> {
-    const headers: Record<string, string> = { Accept: accept };
-    const token = this.session.token;
-    if (token !== null) headers["Authorization"] = `Bearer ${token}`;
-    let response: Response;
+    const { token } = this.session;
+    const response = await this.send(path, { headers: { Accept: accept, ...bearer(token) } });
+    if (response.ok) return response;
+    if (response.status === 401) this.session.refuse(token);
+    throw new ApiError(response.status, await detailOf(response));
+  }
+
+  /** Status 401: it takes the admin token, which the view that changes something asks for. */
+  private async change(method: string, path: string, body?: string): Promise<Response> {
+    const headers: Record<string, string> = bearer(this.session.changing);
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const response = await this.send(path, { method, headers, body: body ?? null });
+    if (response.ok) return response;
+    if (response.status === 401) this.session.refuseAdmin();
+    throw new ApiError(response.status, await detailOf(response));
+  }
+
+  private async send(path: string, init: RequestInit): Promise<Response> {
     try {
-      response = await this.fetch(BASE + path, { headers });
+      return await this.fetch(BASE + path, init);
     } catch {
       // Browsers say "Failed to fetch" or worse, each in its own words.
       throw new ApiError(0, "The server cannot be reached.");
     }
-    if (response.ok) return response;
-    if (response.status === 401) this.session.refuse();
-    throw new ApiError(response.status, await detailOf(response));
   }
 }
 
 function stepsOf(window: Window): Record<string, string> {
   return window === null ? {} : { from: String(window.from), to: String(window.to) };
+}
+
+function bearer(token: string | null): Record<string, string> {
+  return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
 async function detailOf(response: Response): Promise<string> {

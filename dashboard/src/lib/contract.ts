@@ -13,3 +13,4 @@ export type Finding = Schemas["FindingModel"];
 export type Evidence = Schemas["EvidenceModel"];
 export type Statistic = Schemas["StatisticModel"];
 export type Severity = Finding["severity"];
+export type Mark = Schemas["MarkModel"];

@@ -163,6 +163,14 @@ describe("findings", () => {
     expect(state.findings).toHaveLength(1);
     expect(state.verdictOf("r0")).toBe("healthy");
   });
+
+  it("keep the mark that the API told of them", () => {
+    const state = following();
+    state.setFindings([aFinding({ mark: { state: "muted", time: 5 } })]);
+    const { mark: _, ...sent } = aFinding({ closed_step: 300 });
+    receive(state, { type: "finding", run: "run-1", finding: sent as WireFinding });
+    expect(state.findings[0]).toMatchObject({ closed_step: 300, mark: { state: "muted" } });
+  });
 });
 
 it.each(["run_start", "run_end", "notice"])("%s has the summary fetched", (type) => {

@@ -7,7 +7,7 @@ import { isOpen, placed } from "./finding";
 import { numberOf } from "./number";
 import { Peaks } from "./peaks";
 import { type History, Rollup } from "./rollup";
-import type { Block, Decoded, Frame, Schema } from "./wire";
+import type { Block, Decoded, Frame, Schema, WireFinding } from "./wire";
 
 /** What has to be fetched again after a message: what it changed cannot be told from it alone. */
 export type Stale = "nothing" | "summary" | "layers" | "everything";
@@ -164,11 +164,9 @@ export class RunState {
       case "frame":
         return this.receiveFrame(message, blocks);
       case "finding":
-        this.setFindings([
-          ...this.findings.filter(({ id }) => id !== message.finding.id),
-          message.finding,
-        ]);
+        this.receiveFinding(message.finding);
         return "layers";
+      case "run_deleted":
       case "run_start":
       case "run_end":
       case "notice":
@@ -177,6 +175,15 @@ export class RunState {
       case "heatmap":
         return "nothing";
     }
+  }
+
+  /** What mark it has now, only the API tells. */
+  private receiveFinding(finding: WireFinding): void {
+    const mark = this.findings.find(({ id }) => id === finding.id)?.mark ?? null;
+    this.setFindings([
+      ...this.findings.filter(({ id }) => id !== finding.id),
+      { before: "", ...finding, mark },
+    ]);
   }
 
   private receiveSchema(schema: Schema): Stale {

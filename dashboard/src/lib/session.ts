@@ -1,6 +1,7 @@
-/** The viewer's token: for this tab only, and never in a URL, where logs would keep it. */
+/** The viewer's tokens: for this tab only, and never in a URL, where logs would keep them. */
 
 const KEY = "gainstage-token";
+const ADMIN_KEY = "gainstage-admin-token";
 
 export interface Keep {
   getItem(key: string): string | null;
@@ -10,8 +11,10 @@ export interface Keep {
 
 export class Session {
   private readonly watchers = new Set<() => void>();
-  /** Whether the server refused what we have. */
+  /** Whether the server wants a token, or another one than we have. */
   refused = false;
+  /** Whether the last token that was entered is not the server's. */
+  mistaken = false;
 
   constructor(private readonly keep: Keep) {}
 
@@ -19,16 +22,35 @@ export class Session {
     return this.keep.getItem(KEY);
   }
 
+  /** What goes with a change: the admin's token, where one was asked for. */
+  get changing(): string | null {
+    return this.keep.getItem(ADMIN_KEY) ?? this.token;
+  }
+
   enter(token: string): void {
     this.keep.setItem(KEY, token);
     this.refused = false;
+    this.mistaken = false;
     this.tell();
   }
 
-  refuse(): void {
+  /** @param sent What the server refused; another one may have been entered meanwhile. */
+  refuse(sent: string | null): void {
+    if (sent !== this.token) return;
     this.keep.removeItem(KEY);
     this.refused = true;
+    this.mistaken = sent !== null;
     this.tell();
+  }
+
+  /** What the page shows does not depend on it, so nobody is told. */
+  enterAdmin(token: string): void {
+    this.keep.setItem(ADMIN_KEY, token);
+  }
+
+  /** Reading goes on with the token that it has. */
+  refuseAdmin(): void {
+    this.keep.removeItem(ADMIN_KEY);
   }
 
   watch(watcher: () => void): () => void {

@@ -68,6 +68,7 @@ describe("messages that every release must read", () => {
     ["notice", { level: "error", code: "monitor-failed", text: "Why." }],
     ["trial", { layer: "sequential/hidden" }],
     ["run_end", { status: "completed", frames: 9, thinned: 2 }],
+    ["run_deleted", { run: "recorded-run" }],
   ])("reads %s", (name, fields) => {
     expect(decode(contract(name)).message).toMatchObject({ type: name, ...fields });
   });

@@ -116,14 +116,21 @@ export interface WireFinding {
   summary: string;
   remedy: string;
   code: string;
+  /** Absent where an earlier release wrote the finding. */
+  before?: string;
   effects: { term: string; change: number }[];
-  alternatives: { name: string; reason: string; close: boolean }[];
+  alternatives: { name: string; reason: string }[];
 }
 
 export interface FindingChanged {
   type: "finding";
   run: string;
   finding: WireFinding;
+}
+
+export interface RunDeleted {
+  type: "run_deleted";
+  run: string;
 }
 
 /** The answer of the heatmap endpoint; its blocks are [rows, points]. */
@@ -145,6 +152,7 @@ export type Message =
   | TrialResult
   | RunEnd
   | FindingChanged
+  | RunDeleted
   | HeatmapAnswer;
 
 const TYPES: ReadonlySet<string> = new Set<Message["type"]>([
@@ -155,6 +163,7 @@ const TYPES: ReadonlySet<string> = new Set<Message["type"]>([
   "trial",
   "run_end",
   "finding",
+  "run_deleted",
   "heatmap",
 ]);
 

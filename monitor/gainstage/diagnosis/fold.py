@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.rules import RULES, RULES_VERSION
+from gainstage.diagnosis.source import layer, replacement
 from gainstage.diagnosis.view import COLUMNS, CRAWL, SLOWER, Floats, Layout, View
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
@@ -229,6 +230,7 @@ def _finding(rule_place: int, case: Case, *, since: int, step: int) -> Finding:
         summary=rule.summary(case),
         remedy=prescription.remedy,
         code=prescription.code,
+        before=replacement(row, layer(row)) if prescription.code else "",
         effects=prescription.effects,
         alternatives=prescription.alternatives,
     )

@@ -14,6 +14,8 @@ from gainstage.wire import Row
 
 INDENT = " " * 4
 WIDTH = 100
+# More stand on a line each, so that a comparison of two layers, line by line, shows what differs.
+ARGUMENTS_ON_A_LINE = 2
 # Classes alone: functions of these modules, such as `deserialize`, can be made to run anything.
 KERAS_CLASS = re.compile(
     r"keras\.(layers|initializers|regularizers|constraints)\.[A-Z][A-Za-z0-9]*|keras\.DTypePolicy"
@@ -46,12 +48,13 @@ def replacement(row: Row, *layers: Call) -> str:
 
 
 def _layer_source(layer: Call) -> str:
-    """The call on a line of its own, or its arguments on a line each where that is too long."""
+    """The call on a line of its own, or its arguments on a line each: many ones, or long ones."""
     arguments = dict(layer["arguments"])
     if "name" in arguments:  # last, as people write it
         arguments["name"] = arguments.pop("name")
     line = INDENT + _call_source(layer["class"], arguments)
-    if len(line) < WIDTH:
+    named = sum(_is_keyword(str(key)) for key in arguments)
+    if named <= ARGUMENTS_ON_A_LINE and len(line) < WIDTH:
         return line
     return INDENT + _call_source(layer["class"], arguments, f"\n{INDENT * 2}", f",\n{INDENT}")
 

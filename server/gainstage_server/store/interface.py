@@ -10,6 +10,7 @@ from gainstage_server.store.records import (
     Checkpoint,
     FrameRecord,
     Key,
+    Mark,
     MessageRecord,
     RunRecord,
     Span,
@@ -46,6 +47,18 @@ class Transaction(Protocol):
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Store the checkpoint in place of the stream's last one."""
+        ...
+
+    def put_mark(self, mark: Mark) -> None:
+        """Store the mark in place of the one that the finding had."""
+        ...
+
+    def drop_mark(self, run: str, finding: str) -> None:
+        """Forget the mark of a finding, if it has one."""
+        ...
+
+    def drop_run(self, run: str) -> None:
+        """Forget everything of a run."""
         ...
 
 
@@ -110,6 +123,10 @@ class Store(Protocol):
 
     def open_findings(self) -> dict[str, list[Finding]]:
         """Every run's open findings."""
+        ...
+
+    def marks(self) -> list[Mark]:
+        """All marks."""
         ...
 
     def checkpoint(self, stream: Stream) -> Checkpoint | None:

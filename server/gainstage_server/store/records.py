@@ -1,8 +1,11 @@
 """What the store holds, as plain records."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+
+# What a person may say of a finding: that it is known, or that it is not to be told again.
+MarkState = Literal["acknowledged", "muted"]
 
 
 class Stream(NamedTuple):
@@ -104,6 +107,15 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     schema: int
     state: bytes
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person has said of a finding, and when, in Unix seconds by the server's clock."""
+
+    run: str
+    finding: str
+    state: MarkState
+    time: float
 
 
 class Span(NamedTuple):

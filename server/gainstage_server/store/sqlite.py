@@ -31,6 +31,7 @@ from gainstage_server.store.records import (
     Checkpoint,
     FrameRecord,
     Key,
+    Mark,
     MessageRecord,
     RunRecord,
     Span,
@@ -126,6 +127,22 @@ class _Transaction(Transaction):
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._put(tables.checkpoints, [checkpoint])
 
+    @override
+    def put_mark(self, mark: Mark) -> None:
+        self._put(tables.marks, [mark])
+
+    @override
+    def drop_mark(self, run: str, finding: str) -> None:
+        marks = tables.marks
+        self._connection.execute(
+            marks.delete().where(marks.c.run == run, marks.c.finding == finding)
+        )
+
+    @override
+    def drop_run(self, run: str) -> None:
+        for table in tables.metadata.sorted_tables:
+            self._connection.execute(table.delete().where(table.c.run == run))
+
 
 def _within(table: Table, stream: Stream) -> tuple[Any, ...]:
     return (
@@ -181,6 +198,7 @@ class SQLiteStore(Store):
                 f"{version} in {self._path}. Use the release that wrote it, or another file "
                 "(GAINSTAGE_DATABASE)."
             )
+        tables.metadata.create_all(connection)
 
     @override
     def close(self) -> None:
@@ -263,6 +281,10 @@ class SQLiteStore(Store):
         for row in self._rows(select(table.c.run, table.c.raw).where(table.c.open)):
             found.setdefault(row.run, []).append(_finding.decode(row.raw))
         return found
+
+    @override
+    def marks(self) -> list[Mark]:
+        return [Mark(**row._mapping) for row in self._rows(select(tables.marks))]
 
     @override
     def checkpoint(self, stream: Stream) -> Checkpoint | None:

@@ -36,7 +36,8 @@ class Packed(TypeDecorator[Any]):
 
 metadata = MetaData()
 
-# Changes with any table: what another release wrote is not read by guess.
+# Changes with any table that stores hold already: what another release wrote is not read by guess.
+# A table that did not exist then is made when the store is opened; releases without it ignore it.
 VERSION = 1
 
 runs = Table(
@@ -121,6 +122,15 @@ findings = Table(
     Column("worker", Integer, nullable=False),
     Column("open", Boolean, nullable=False),
     Column("raw", LargeBinary, nullable=False),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("finding", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("time", Double, nullable=False),
 )
 
 checkpoints = Table(
