@@ -4,9 +4,22 @@ import { Api } from "./lib/api";
 import type { Edges } from "./lib/live";
 import { Session } from "./lib/session";
 
-export const session = new Session(window.sessionStorage);
+export const session = new Session(globalThis.sessionStorage);
 
 export const api = new Api(session, (input, init) => window.fetch(input, init));
+
+/** The table of rules, which does not change while the server runs. */
+export const rules = once(() => api.rules());
+
+/** Asks but once, and again only after a failure. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | null = null;
+  return () =>
+    (answer ??= ask().catch((error: unknown) => {
+      answer = null;
+      throw error;
+    }));
+}
 
 function liveUrl(): string {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";

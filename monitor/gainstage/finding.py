@@ -42,11 +42,17 @@ VERDICTS = (
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """A statistic's value and the limit it was held against; no limit: shown for comparison."""
+    """A statistic's value and the limit it was held against; no limit: shown for comparison.
+
+    Attributes:
+        reference: For a term of the level: where it should stand. The term that stands highest
+            above its own is the cause.
+    """
 
     value: float
     limit: float | None = None
     unit: str = ""
+    reference: float | None = None
 
 
 class Effect(msgspec.Struct, frozen=True):

@@ -169,6 +169,7 @@ class EvidenceModel(Answer):
     value: Number
     limit: Number
     unit: str
+    reference: Number
 
 
 class EffectModel(Answer):

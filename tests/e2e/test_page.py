@@ -100,7 +100,13 @@ def test_the_patch_is_copied_to_the_letter(server: Server, trained: str, page: P
     answer = page.request.get(f"{server.url}/api/v1/runs/{trained}/findings").json()
     code = answer["findings"][0]["code"]
     assert page.evaluate("navigator.clipboard.readText()") == code
-    assert finding.get_by_test_id("finding-code").text_content() == code
+    shown = finding.get_by_test_id("finding-code").evaluate(
+        """(pre) => [...pre.querySelectorAll(".line:not(.removed)")].map((line) => [...line.childNodes]
+            .filter((node) => !node.classList?.contains("offscreen"))
+            .map((node) => node.textContent).join("")).join("")"""
+    )
+    assert shown == code
+    assert "activation='sigmoid'," in finding.locator(".removed").all_text_contents()[0]
     assert "activity_regularizer" in code
 
 

@@ -225,13 +225,15 @@ def test_limits_of_a_rule_are_of_statistics_and_at_least_one_was_crossed(rule: R
 def test_evidence_of_overload_shows_every_term_and_limits_the_guilty_one(verdict: str) -> None:
     guilty = {"activity": "coherence_db", "kernel": "gain_db", "input": "input_db"}
 
-    limits = BY_VERDICT[verdict].limits(case(BY_VERDICT[verdict]))
+    one = case(BY_VERDICT[verdict])
+    limits = BY_VERDICT[verdict].limits(one)
 
     terms = {"input_db", "gain_db", "coherence_db", "bias_db"}
     assert terms <= set(limits)
     assert {id for id in terms if limits[id] is not None} == {guilty.get(verdict, "bias_db")}
     assert limits["pre_db"] == pytest.approx(HEADROOM)
     assert limits["saturation_rate"] == SATURATED_SHARE
+    assert set(BY_VERDICT[verdict].references(one)) == terms
 
 
 def test_layer_without_bias_shows_no_level_of_it() -> None:

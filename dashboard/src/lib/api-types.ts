@@ -409,6 +409,8 @@ export interface components {
             limit: number | ("NaN" | "Infinity" | "-Infinity") | null;
             /** Unit */
             unit: string;
+            /** Reference */
+            reference: number | ("NaN" | "Infinity" | "-Infinity") | null;
         };
         /**
          * FindingModel

@@ -4,6 +4,7 @@ import type {
   Finding,
   LayersAnswer,
   Mark,
+  Rule,
   RunDetail,
   RunSummary,
   SeriesAnswer,
@@ -69,6 +70,10 @@ export class Api {
 
   async deleteRun(run: string): Promise<void> {
     await this.change("DELETE", `/runs/${encodeURIComponent(run)}`);
+  }
+
+  async rules(): Promise<Rule[]> {
+    return (await this.json<{ rules: Rule[] }>("/rules")).rules;
   }
 
   async statistics(): Promise<Statistic[]> {

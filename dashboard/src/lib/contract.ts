@@ -14,3 +14,4 @@ export type Evidence = Schemas["EvidenceModel"];
 export type Statistic = Schemas["StatisticModel"];
 export type Severity = Finding["severity"];
 export type Mark = Schemas["MarkModel"];
+export type Rule = Schemas["RuleModel"];

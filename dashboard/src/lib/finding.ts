@@ -8,9 +8,15 @@ export function isOpen(finding: Finding): boolean {
   return finding.closed_step === null;
 }
 
-/** Open ones first, the severest of them first, of these the oldest, which may cause the others. */
+/** Whether it is somebody's to look at: open, and not muted. */
+export function isActive(finding: Finding): boolean {
+  return isOpen(finding) && finding.mark?.state !== "muted";
+}
+
+/** Active ones first, then open ones that are muted, the severest of them first, of these the oldest, which may cause the others. */
 export function placed(left: Finding, right: Finding): number {
   return (
+    Number(isActive(right)) - Number(isActive(left)) ||
     Number(isOpen(right)) - Number(isOpen(left)) ||
     SEVERITIES.indexOf(left.severity) - SEVERITIES.indexOf(right.severity) ||
     left.since_step - right.since_step ||

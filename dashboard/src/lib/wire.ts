@@ -112,7 +112,7 @@ export interface WireFinding {
   last_step: number;
   closed_step: number | null;
   levels: Record<string, number>;
-  evidence: Record<string, { value: number; limit: number | null; unit: string }>;
+  evidence: Record<string, { value: number; limit: number | null; unit: string; reference: number | null }>;
   summary: string;
   remedy: string;
   code: string;

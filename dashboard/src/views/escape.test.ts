@@ -26,10 +26,11 @@ const finding = aFinding({
   summary: HOSTILE,
   remedy: HOSTILE,
   code: HOSTILE,
+  before: HOSTILE,
   levels: { pre: 1 },
   effects: [{ term: HOSTILE, change: -20 }],
   alternatives: [{ name: HOSTILE, reason: HOSTILE }],
-  evidence: { [HOSTILE]: { value: 1, limit: 0, unit: HOSTILE } },
+  evidence: { [HOSTILE]: { value: 1, limit: 0, unit: HOSTILE, reference: 0 } },
 });
 
 it.each([
@@ -41,6 +42,7 @@ it.each([
     () =>
       render(FindingCard, {
         props: {
+          run: HOSTILE,
           finding,
           state: stateOf(HOSTILE),
           statistics: new Map(),

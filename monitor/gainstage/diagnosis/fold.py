@@ -213,6 +213,7 @@ def _finding(rule_place: int, case: Case, *, since: int, step: int) -> Finding:
     rule, row = RULES[rule_place], case.row
     prescription = rule.prescribe(case)
     levels = {name: case[f"{name}_db"] for name in LEVELS} | {"headroom": case.headroom_db}
+    references = rule.references(case)
     text = f"{row.id}/{rule.verdict}/{since}"
     return Finding(
         id=hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -224,7 +225,9 @@ def _finding(rule_place: int, case: Case, *, since: int, step: int) -> Finding:
         last_step=step,
         levels={name: level for name, level in levels.items() if not np.isnan(level)},
         evidence={
-            statistic: Evidence(case[statistic], limit, BY_ID[statistic].unit)
+            statistic: Evidence(
+                case[statistic], limit, BY_ID[statistic].unit, references.get(statistic)
+            )
             for statistic, limit in rule.limits(case).items()
         },
         summary=rule.summary(case),

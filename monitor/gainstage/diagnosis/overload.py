@@ -68,6 +68,15 @@ def still_overloaded(view: View) -> Bools:
     return (view.layout.judged | view.layout.gates) & (loud | stuck)
 
 
+def _references(case: Case) -> dict[str, float]:
+    return {
+        "input_db": 0.0,
+        "gain_db": float(case.view.layout.reference_gain_db[case.position]),
+        "coherence_db": 0.0,
+        "bias_db": case.limit_db,
+    }
+
+
 def overload_rule(
     *,
     verdict: str,
@@ -91,16 +100,10 @@ def overload_rule(
         return _blamed(view, still_overloaded(view)) & leads
 
     def limits(case: Case) -> dict[str, float | None]:
-        references = {
-            "input_db": 0.0,
-            "gain_db": float(case.view.layout.reference_gain_db[case.position]),
-            "coherence_db": 0.0,
-            "bias_db": case.limit_db,
-        }
         shown: dict[str, float | None] = {"output_db": REFERENCE_DB}
         if np.isfinite(case.headroom_db):
             shown = {"pre_db": case.limit_db, "saturation_rate": SATURATED_SHARE}
-        for statistic, reference in references.items():
+        for statistic, reference in _references(case).items():
             if np.isfinite(case[statistic]):
                 shown[statistic] = reference if statistic == limit else None
         return shown
@@ -124,6 +127,7 @@ def overload_rule(
         symptom=symptom,
         holds=holds,
         limits=limits,
+        references=_references,
         summary=summary,
         prescribe=prescribed,
         late=lambda view: view.learned,

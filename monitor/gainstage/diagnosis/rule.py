@@ -98,7 +98,8 @@ class Rule:
         threshold: The limit and its reason, as text.
         symptom: [rows], where the symptom is there.
         holds: [rows], where an open finding stays open: a laxer symptom, for hysteresis.
-        limits: Statistic id -> the limit it is held against; NaN: shown for comparison.
+        limits: Statistic id -> the limit it is held against; None: shown for comparison.
+        references: Statistic id -> where it should stand, of the terms that are compared.
         summary: One sentence about one layer.
         prescribe: What to change, and why not otherwise.
         late: Whether a symptom that begins now comes too late to be a fault.
@@ -121,6 +122,7 @@ class Rule:
     limits: Callable[[Case], dict[str, float | None]]
     summary: Callable[[Case], str]
     prescribe: Callable[[Case], Prescription]
+    references: Callable[[Case], dict[str, float]] = lambda _case: {}
     late: Callable[[View], bool] = lambda _view: False
     severity: Severity = "warning"
     opens_after: int = 3
