@@ -1,6 +1,6 @@
 /** Small examples of what the server sends; each test names only what it is about. */
 
-import type { Finding, RunDetail, RunSummary } from "../src/lib/contract";
+import type { Finding, RunDetail, RunSummary, Trial } from "../src/lib/contract";
 import type { Channel } from "../src/lib/desk";
 import type { Decoded, Frame, Row, Schema } from "../src/lib/wire";
 
@@ -101,4 +101,18 @@ export function aRunSummary(given: Partial<RunSummary> = {}): RunSummary {
 
 export function aRun(given: Partial<RunDetail> = {}): RunDetail {
   return { ...aRunSummary(), notices: [], attempts: [], ...given };
+}
+
+export function aTrial(given: Partial<Trial> = {}): Trial {
+  return {
+    time: 1_700_000_000,
+    layer: "hidden",
+    summary: "",
+    metric: "accuracy",
+    seeds: [0],
+    steps: [0, 10],
+    interrupted: false,
+    contestants: [],
+    ...given,
+  };
 }

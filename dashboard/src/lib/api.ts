@@ -7,6 +7,7 @@ import type {
   RunSummary,
   SeriesAnswer,
   Statistic,
+  Trial,
 } from "./contract";
 import { numberOf } from "./number";
 import type { History } from "./rollup";
@@ -54,6 +55,12 @@ export class Api {
   async findings(run: string): Promise<Finding[]> {
     const path = `/runs/${encodeURIComponent(run)}/findings`;
     return (await this.json<{ findings: Finding[] }>(path)).findings;
+  }
+
+  /** The newest first. */
+  async trials(run: string): Promise<Trial[]> {
+    const path = `/runs/${encodeURIComponent(run)}/trials`;
+    return (await this.json<{ trials: Trial[] }>(path)).trials;
   }
 
   async statistics(): Promise<Statistic[]> {

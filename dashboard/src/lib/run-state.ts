@@ -45,6 +45,8 @@ export class RunState {
   logs: Record<string, number | null> = {};
   costs: Record<string, number> = {};
   findings: Finding[] = [];
+  /** Trials that the feed announced. */
+  trials = 0;
   heat: Rollup | null = null;
   window: Window = null;
   private heatStatistic = "";
@@ -150,6 +152,8 @@ export class RunState {
       case "notice":
         return "summary";
       case "trial":
+        this.trials += 1;
+        return "nothing";
       case "heatmap":
         return "nothing";
     }
