@@ -1,6 +1,6 @@
 /** Small examples of what the server sends; each test names only what it is about. */
 
-import type { Finding, RunDetail, RunSummary } from "../src/lib/contract";
+import type { Finding, LayerRow, RunDetail, RunSummary, Trial } from "../src/lib/contract";
 import type { Channel } from "../src/lib/desk";
 import type { Decoded, Frame, Row, Schema } from "../src/lib/wire";
 
@@ -44,6 +44,20 @@ export function aRow(given: Partial<Row> = {}): Row {
     activation: "sigmoid",
     fused: true,
     unjudged: "",
+    ...given,
+  };
+}
+
+/** A row as the API answers it. */
+export function aLayerRow(given: Partial<LayerRow> = {}): LayerRow {
+  return {
+    ...aRow(),
+    arguments: {},
+    state_fan_in: null,
+    dtype: "float32",
+    verdict: "",
+    headroom_db: null,
+    values: {},
     ...given,
   };
 }
@@ -103,4 +117,18 @@ export function aRunSummary(given: Partial<RunSummary> = {}): RunSummary {
 
 export function aRun(given: Partial<RunDetail> = {}): RunDetail {
   return { ...aRunSummary(), notices: [], attempts: [], ...given };
+}
+
+export function aTrial(given: Partial<Trial> = {}): Trial {
+  return {
+    time: 1_700_000_000,
+    layer: "hidden",
+    summary: "",
+    metric: "accuracy",
+    seeds: [0],
+    steps: [0, 10],
+    interrupted: false,
+    contestants: [],
+    ...given,
+  };
 }

@@ -101,7 +101,8 @@ def test_the_patch_is_copied_to_the_letter(server: Server, trained: str, page: P
     code = answer["findings"][0]["code"]
     assert page.evaluate("navigator.clipboard.readText()") == code
     shown = finding.get_by_test_id("finding-code").evaluate(
-        """(pre) => [...pre.querySelectorAll(".line:not(.removed)")].map((line) => [...line.childNodes]
+        """(pre) => [...pre.querySelectorAll(".line:not(.removed)")].map((line) =>
+            [...line.childNodes]
             .filter((node) => !node.classList?.contains("offscreen"))
             .map((node) => node.textContent).join("")).join("")"""
     )

@@ -9,6 +9,7 @@ import type {
   RunSummary,
   SeriesAnswer,
   Statistic,
+  Trial,
 } from "./contract";
 import { numberOf } from "./number";
 import type { History } from "./rollup";
@@ -74,6 +75,12 @@ export class Api {
 
   async rules(): Promise<Rule[]> {
     return (await this.json<{ rules: Rule[] }>("/rules")).rules;
+  }
+
+  /** The newest first. */
+  async trials(run: string): Promise<Trial[]> {
+    const path = `/runs/${encodeURIComponent(run)}/trials`;
+    return (await this.json<{ trials: Trial[] }>(path)).trials;
   }
 
   async statistics(): Promise<Statistic[]> {

@@ -207,3 +207,9 @@ it("a panel's history is shown only for what it was asked for", () => {
   state.dropSeries("lines");
   expect(state.seriesOf("lines", LINES)).toBeNull();
 });
+
+it("a trial that the feed announces is counted, so that who shows trials asks again", () => {
+  const state = following();
+  const trial: Message = { ...SCHEMA, type: "trial", layer: "hidden" };
+  expect([receive(state, trial), state.trials]).toEqual(["nothing", 1]);
+});

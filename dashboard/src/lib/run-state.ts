@@ -46,6 +46,8 @@ export class RunState {
   logs: Record<string, number | null> = {};
   costs: Record<string, number> = {};
   findings: Finding[] = [];
+  /** Trials that the feed announced. */
+  trials = 0;
   heat: Rollup | null = null;
   window: Window = null;
   private heatStatistic = "";
@@ -172,6 +174,8 @@ export class RunState {
       case "notice":
         return "summary";
       case "trial":
+        this.trials += 1;
+        return "nothing";
       case "heatmap":
         return "nothing";
     }

@@ -14,6 +14,12 @@ export interface Mark {
 
 type Line = readonly [id: string, unit: string];
 
+/** How a line is drawn where its statistic does not tell it from the others. */
+interface Drawn {
+  colour: string;
+  dash: readonly number[];
+}
+
 function scaleName([id, unit]: Line): string {
   if (unit === "dB" || id.endsWith("_db")) return "dB";
   return isShare(id) ? "share" : "value";
@@ -24,9 +30,11 @@ export function optionsOf(
   mark: Mark,
   banded: boolean,
   point: (column: number | null) => void,
+  drawn?: readonly Drawn[],
 ): uPlot.Options {
   const scales = [...new Set(lines.map(scaleName))];
-  const colours = lineColours(lines.map(([id]) => id)).map(colour);
+  const names = drawn?.map((line) => line.colour) ?? lineColours(lines.map(([id]) => id));
+  const colours = names.map(colour);
   return {
     width: 1,
     height: 1,
@@ -38,7 +46,12 @@ export function optionsOf(
       dB: { range: (_, low, high) => levelRange(low, high, mark.headroom) },
     },
     axes: [stepAxis(), ...scales.map((scale, index) => valueAxis(scale, lines, index))],
-    series: [{}, ...lines.flatMap((line, index) => seriesOf(line, colours[index]!, banded))],
+    series: [
+      {},
+      ...lines.flatMap((line, index) =>
+        seriesOf(line, colours[index]!, banded, drawn?.[index]?.dash),
+      ),
+    ],
     bands: banded ? colours.map(bandOf) : [],
     hooks: {
       draw: [(plot) => drawMarks(plot, mark)],
@@ -88,12 +101,17 @@ function valueAxis(scale: string, lines: readonly Line[], index: number): uPlot.
 }
 
 /** The ends of the band, which are not drawn themselves, and the line. */
-function seriesOf(line: Line, stroke: string, banded: boolean): uPlot.Series[] {
+function seriesOf(
+  line: Line,
+  stroke: string,
+  banded: boolean,
+  dash: readonly number[] = [],
+): uPlot.Series[] {
   const scale = scaleName(line);
   const edge: uPlot.Series = { scale, show: banded, width: 0, points: { show: false } };
   // One sample is no line yet.
   const points = { show: ({ data }: uPlot) => data[0].length < 2, size: 7, fill: stroke };
-  return [{ ...edge }, { ...edge }, { scale, stroke, width: 2, points }];
+  return [{ ...edge }, { ...edge }, { scale, stroke, width: 2, dash: [...dash], points }];
 }
 
 function bandOf(stroke: string, index: number): uPlot.Band {

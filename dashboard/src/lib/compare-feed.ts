@@ -1,0 +1,115 @@
+/** Fetches the runs that are compared, each by itself: one that is not there takes none away. */
+
+import { type Api, ApiError } from "./api";
+import { presentIn, type Side } from "./compare";
+import type { Edges } from "./live";
+import { Rollup } from "./rollup";
+import type { Window } from "./run-state";
+
+const POINTS = 600;
+// A comparison is looked at, not watched: what goes on is asked for now and then.
+const REPEATED_MS = 10_000;
+
+/** What is drawn over steps. */
+interface Shown {
+  layer: string;
+  statistic: string;
+  window: Window;
+}
+
+export class CompareFeed {
+  sides: readonly Side[];
+  /** Run -> the history of what is shown, where the run has it. */
+  series: ReadonlyMap<string, Rollup> = new Map();
+  private readonly watchers = new Set<() => void>();
+  private shown: Shown | null = null;
+  private closed = false;
+  private cancel: (() => void) | null = null;
+
+  constructor(
+    runs: readonly string[],
+    private readonly api: Api,
+    private readonly edges: Edges,
+  ) {
+    this.sides = runs.map((run) => ({ run, detail: null, layers: null, error: null }));
+    for (const run of runs) void this.fetch(run);
+    this.repeat();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancel?.();
+  }
+
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Whether every run has been asked for. */
+  get settled(): boolean {
+    return this.sides.every(({ detail, error }) => detail !== null || error !== null);
+  }
+
+  show(layer: string, statistic: string, window: Window): void {
+    const sameRow = this.shown?.layer === layer && this.shown.statistic === statistic;
+    this.shown = { layer, statistic, window };
+    // Another stretch of the same lines is drawn over the last one until it is there.
+    if (!sameRow) this.series = new Map();
+    for (const { run } of this.sides) void this.attempt(run, this.fetchSeries(run));
+  }
+
+  private repeat(): void {
+    this.cancel = this.edges.after(REPEATED_MS, () => {
+      for (const side of this.sides) if (mayChange(side)) void this.fetch(side.run);
+      this.repeat();
+    });
+  }
+
+  private fetch(run: string): Promise<void> {
+    return this.attempt(run, this.fetchSide(run));
+  }
+
+  private async fetchSide(run: string): Promise<void> {
+    const before = this.side(run);
+    const detail = await this.api.run(run);
+    const grown = detail.step !== before.detail?.step || before.layers === null;
+    const layers = grown ? await this.api.layers(run) : before.layers;
+    this.put(run, { detail, layers, error: null });
+    if (grown) await this.fetchSeries(run);
+  }
+
+  private async fetchSeries(run: string): Promise<void> {
+    const shown = this.shown;
+    const row = this.side(run).layers?.rows.find(({ id }) => id === shown?.layer);
+    if (shown === null || row === undefined || !presentIn(row).includes(shown.statistic)) return;
+    const { layer, statistic, window } = shown;
+    const history = await this.api.series(run, layer, [statistic], POINTS, window);
+    // Something else may have been chosen meanwhile.
+    if (shown !== this.shown) return;
+    this.series = new Map([...this.series, [run, Rollup.from(history, 1)]]);
+  }
+
+  private async attempt(run: string, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.put(run, { error: error as Error });
+    }
+    if (!this.closed) for (const watcher of this.watchers) watcher();
+  }
+
+  private side(run: string): Side {
+    return this.sides.find((side) => side.run === run)!;
+  }
+
+  private put(run: string, change: Partial<Side>): void {
+    this.sides = this.sides.map((side) => (side.run === run ? { ...side, ...change } : side));
+  }
+}
+
+/** A run that is over stays as it is, and one that is not there is not asked for again. */
+function mayChange({ detail, error }: Side): boolean {
+  if (error !== null) return !(error instanceof ApiError && error.status === 404);
+  return detail?.status !== "ended";
+}
