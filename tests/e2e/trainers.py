@@ -12,6 +12,7 @@ import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
+from gainstage.outcome import Trial
 
 
 @contextmanager
@@ -30,6 +31,20 @@ def training(url: str, folder: Path, run: str) -> Iterator["subprocess.Popen[byt
     finally:
         process.kill()
         process.communicate()
+
+
+def remedy(what: str, url: str, run: str, folder: Path) -> None:
+    """`remedy.py` to its end."""
+    log = folder / f"{what}.log"
+    with log.open("wb") as written:
+        ended = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("remedy.py")), what, url, run],
+            env=os.environ | {"GAINSTAGE_SPOOL": str(folder / "spool")},
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    assert ended.returncode == 0, log.read_text()
 
 
 class HandMade:
@@ -54,6 +69,13 @@ class HandMade:
         values = np.full((1, 1), nonfinite, np.float32)
         frame = wire.Frame(**self._next(), schema=1, step=step)
         self._send(frame, blocks={"layers": values})
+
+    def trial(self, trial: Trial) -> None:
+        said = {name: getattr(trial, name) for name in ("layer", "contestants", "seeds", "steps")}
+        result = wire.TrialResult(
+            **self._next(), **said, columns=trial.columns, interrupted=trial.interrupted
+        )
+        self._send(result, blocks={wire.OUTCOMES: trial.outcomes})
 
     def _next(self) -> dict[str, object]:
         self._seq += 1

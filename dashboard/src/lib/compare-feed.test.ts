@@ -14,6 +14,7 @@ class FakeApi {
     ["b", aRun({ id: "b", status: "live" })],
   ]);
   late: Promise<void> | null = null;
+  error: Error | null = null;
 
   run = async (run: string): Promise<RunDetail> => {
     this.asked.push(`run ${run}`);
@@ -31,6 +32,7 @@ class FakeApi {
   series = async (run: string, layer: string, ids: string[], _: number, window: unknown) => {
     this.asked.push(`series ${run} ${layer} ${ids} ${JSON.stringify(window)}`);
     await this.late;
+    if (this.error !== null) throw this.error;
     const values = Float32Array.of(1);
     const answer = { steps: [10], min: values, max: values, last: values };
     return { ...answer, downsampled: false, exists: () => true } satisfies History;
@@ -98,6 +100,20 @@ it("asks again for a run that goes on, and for its rows once it has", async () =
   server.runs.set("b", aRun({ id: "b", status: "live", step: 99 }));
   await edges.pass(10_000);
   expect(server.taken()).toEqual(["run b", "layers b", "series b r0 pre_db null"]);
+});
+
+it("says what failed, and is whole again with the server", async () => {
+  const { server, edges, feed } = await compare("a");
+  server.error = new Error("The server cannot be reached.");
+  feed.show("r0", "pre_db", null);
+  await settled();
+  expect([feed.sides[0]!.error?.message, feed.series.size]).toEqual([
+    "The server cannot be reached.",
+    0,
+  ]);
+  server.error = null;
+  await edges.pass(10_000);
+  expect([feed.sides[0]!.error, feed.series.size]).toEqual([null, 1]);
 });
 
 it("asks for nothing once it is closed", async () => {

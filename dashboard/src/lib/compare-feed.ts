@@ -74,9 +74,11 @@ export class CompareFeed {
     const before = this.side(run);
     const detail = await this.api.run(run);
     const grown = detail.step !== before.detail?.step || before.layers === null;
+    // What failed may have been the lines.
+    const stale = grown || before.error !== null;
     const layers = grown ? await this.api.layers(run) : before.layers;
     this.put(run, { detail, layers, error: null });
-    if (grown) await this.fetchSeries(run);
+    if (stale) await this.fetchSeries(run);
   }
 
   private async fetchSeries(run: string): Promise<void> {
