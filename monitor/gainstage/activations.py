@@ -29,6 +29,8 @@ class Activation:
         high: Above this z, f is saturated; None where it is not, however large z is.
         gain: The variance-preserving kernel gain in front of f.
         elementwise: False where f mixes units, so that no single value saturates.
+        rectifies: Whether f is 0 and flat over a range that is no saturating side: where it puts
+            out 0, no gradient passes.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Activation:
     high: float | None = None
     gain: float = LECUN
     elementwise: bool = True
+    rectifies: bool = False
 
     @property
     def headroom(self) -> float | None:
@@ -58,31 +61,31 @@ TABLE: dict[str, Activation] = {
         Activation("exponential"),
         Activation("gelu", gain=HE),
         Activation("glu", elementwise=False),
-        Activation("hard_shrink"),
+        Activation("hard_shrink", rectifies=True),
         Activation("hard_sigmoid", low=-3.0, high=3.0),
-        Activation("hard_silu", gain=HE),
+        Activation("hard_silu", gain=HE, rectifies=True),
         Activation("hard_tanh", low=-1.0, high=1.0),
         Activation("leaky_relu", gain=HE),
         Activation("linear"),
         Activation("log_sigmoid", high=_SOFT),
         Activation("log_softmax", elementwise=False),
         Activation("mish", gain=HE),
-        Activation("relu", gain=HE),
-        Activation("relu6", high=6.0, gain=HE),
+        Activation("relu", gain=HE, rectifies=True),
+        Activation("relu6", high=6.0, gain=HE, rectifies=True),
         Activation("selu", low=-_LOG),
         Activation("sigmoid", low=-_LOGISTIC, high=_LOGISTIC),
         Activation("silu", gain=HE),
-        Activation("soft_shrink"),
+        Activation("soft_shrink", rectifies=True),
         Activation("softmax", elementwise=False),
         Activation("softplus", low=-_SOFT),
         Activation("softsign", low=-9.0, high=9.0),
-        Activation("sparse_plus", gain=HE),
+        Activation("sparse_plus", gain=HE, rectifies=True),
         Activation("sparse_sigmoid", low=-1.0, high=1.0),
         Activation("sparsemax", elementwise=False),
         Activation("squareplus", low=-9.8494),  # 1 + z / sqrt(z^2 + 4) = 2 EPSILON
         Activation("tanh", low=-_TANH, high=_TANH),
         Activation("tanh_shrink"),
-        Activation("threshold"),
+        Activation("threshold", rectifies=True),
     )
 }
 LINEAR = TABLE["linear"]

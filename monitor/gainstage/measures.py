@@ -39,6 +39,7 @@ from gainstage.summaries import (
     stacked,
     summarise,
 )
+from gainstage.units import UnitMap
 from gainstage.windows import Activity, Movement, Saturation
 
 _SUMMARISED = ("x", "z", "y", "bias", "kernel", "state", "recurrent_kernel", "moving")
@@ -79,7 +80,11 @@ class _Columns:
 
 
 class Meters:
-    """Measures the rows of a schema, sample by sample; remembers what needs a window of samples."""
+    """Measures the rows of a schema, sample by sample; remembers what needs a window of samples.
+
+    Attributes:
+        samples: Measured so far.
+    """
 
     def __init__(self, rows: Sequence[wire.Row]) -> None:
         functions = [TABLE.get(row.activation or "linear") for row in rows]
@@ -98,22 +103,27 @@ class Meters:
         self._pointwise: Bools = np.array(pointwise, bool)
         self._recurrent: Bools = ~np.isnan(self._state_fan_in)
         self._saturates: Bools = np.any(~np.isnan(self._edges), axis=1)
+        rectifies = [f is not None and f.rectifies for f in functions]
+        self._rectifies: Bools = np.array(rectifies, bool)
         self._narrow: Bools = np.all(~np.isnan(self._formats), axis=1)
         self._saturation = Saturation()
         self._activity = Activity()
         self._movement = Movement()
-        self._samples = 0
+        self.samples = 0
         # What the last sample's rows had, and what followed; it hardly ever changes.
         self._key: tuple[bytes, ...] | None = None
         self._has: dict[str, Bools] = {}
         self._exists: Bools = np.zeros((0, 0), bool)
 
-    def measure(self, readings: Sequence[Reading], step: int) -> tuple[Array, Bools]:
+    def measure(
+        self, readings: Sequence[Reading], step: int, unit_map: UnitMap | None = None
+    ) -> tuple[Array, Bools]:
         """Values and which of them exist, each [rows, statistics] in the order of `IDS`.
 
         Args:
             readings: One for each row.
             step: The optimizer's, by which the update ratio is divided.
+            unit_map: Filled in where one is given.
         """
         parts = parts_of(readings)
         key = tuple(part.rows.tobytes() for part in parts.values())
@@ -129,8 +139,8 @@ class Meters:
             rows, weights = parts["moving"]
             ratio = self._movement.measure(rows, weights, sizes["moving"][:, RMS], step)
             columns.put(rows, update_ratio=ratio)
-            self._put_signals(columns, parts, sizes["z"][:, MAX])
-            self._put_activity(columns, parts["post"].where(self._has["z"]))
+            self._put_signals(columns, parts, sizes["z"][:, MAX], unit_map)
+            self._put_activity(columns, parts["post"].where(self._has["z"]), unit_map)
             _put_attention(columns, parts["logits"])
             if self._narrow.any():
                 self._put_format(columns, parts)
@@ -138,7 +148,7 @@ class Meters:
             inputs = parts["x"].where(self._has["decomposed"] & self._pointwise)
             columns.put(inputs.rows, input_eigenvalue=_eigenvalues(inputs.values))
             columns.add_levels()
-            self._samples += 1
+            self.samples += 1
             return columns.where(self._exists), self._exists.copy()
 
     def _what_rows_have(self, parts: Parts) -> dict[str, Bools]:
@@ -157,7 +167,19 @@ class Meters:
             "decomposed": enters & (recurs | ~self._recurrent),
         }
 
-    def _put_signals(self, columns: _Columns, parts: Parts, largest: Wide) -> None:
+    def units(self, readings: Sequence[Reading]) -> Places:
+        """[rows], how many units of each row a unit map shows; 0 where the row has none."""
+        found = np.zeros(len(readings), np.intp)
+        mapped = self._saturates | self._rectifies
+        for row in np.flatnonzero(mapped).tolist():
+            z, post = readings[row].z, readings[row].post
+            if z is not None and (self._saturates[row] or post is not None):
+                found[row] = z.shape[1]
+        return found
+
+    def _put_signals(
+        self, columns: _Columns, parts: Parts, largest: Wide, unit_map: UnitMap | None
+    ) -> None:
         """What is read off pre-activations; levels are amplitudes until `_decompose`."""
         all_rows, signals = parts["z"]
         bias_of = dict(zip(parts["bias"].rows.tolist(), parts["bias"].values, strict=True))
@@ -169,18 +191,26 @@ class Meters:
             columns.put(rows, common_mode=common, aligned=aligned)
             columns.put_from(QUANTILE_IDS[0], rows, quantiles(z))
             if self._saturates[rows].any():
-                rate, pinned = self._saturation.measure(rows, z, self._edges[rows], self._samples)
+                edges = self._edges[rows]
+                rate, pinned, counts = self._saturation.measure(rows, z, edges, self.samples)
                 columns.put(rows, saturation_rate=rate, saturated_units=pinned)
+                if unit_map is not None:
+                    own = self._saturates[rows]
+                    unit_map.add(rows[own], counts[own], z.shape[1])
         for place in np.flatnonzero(is_hard(largest)):
             row = all_rows[[place]]
             z, bias = signals[place].astype(np.float64), bias_of.get(row.item(), np.zeros(1))
             common, aligned = unit_levels(z[None], bias[None])
             columns.put(row, common_mode=common, aligned=aligned)
 
-    def _put_activity(self, columns: _Columns, part: Part) -> None:
+    def _put_activity(self, columns: _Columns, part: Part, unit_map: UnitMap | None) -> None:
         for places, post in stacked(part.values):
-            zeros, dead = self._activity.measure(part.rows[places], post)
-            columns.put(part.rows[places], zero_rate=zeros, dead_units=dead)
+            rows = part.rows[places]
+            zeros, dead, counts = self._activity.measure(rows, post)
+            columns.put(rows, zero_rate=zeros, dead_units=dead)
+            if unit_map is not None:
+                own = self._rectifies[rows]
+                unit_map.add(rows[own], counts[own], post.shape[1])
 
     def _put_format(self, columns: _Columns, parts: Parts) -> None:
         below, above, size = np.zeros((3, len(self._narrow)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gainstage import wire
+from gainstage import units, wire
 from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
 from gainstage.measures import Meters
@@ -18,7 +18,7 @@ from gainstage.places import sync_command
 from gainstage.sample import Sample
 from gainstage.spool import SUFFIX, Spool
 from gainstage.statistics import BY_ID, GRADIENTS, IDS
-from gainstage.summaries import Bools
+from gainstage.summaries import Bools, Places
 from gainstage.uplink import Uplink
 from gainstage.workers import CHIEF
 
@@ -71,6 +71,7 @@ class Recorder:
         self._meters = Meters(())
         self._validation: Meters | None = None
         self._exists: Bools = np.zeros((0, 0), bool)
+        self._units: Places = np.zeros(0, np.intp)
         self._url, self._folder = url, folder
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
@@ -110,15 +111,19 @@ class Recorder:
         schema = self._schema
         if schema is None or schema.rows != rows:
             self._meters, schema = Meters(rows), None
-        values, exists = self._meters.measure(sample.readings, step)
+        due = units.due(self._meters.samples, len(rows))
+        unit_map = units.UnitMap(len(rows)) if due else None
+        values, exists = self._meters.measure(sample.readings, step, unit_map)
         if schema is None:
-            self._exists = exists
-            schema = self._begin(rows, exists, training)
+            self._exists, self._units = exists, self._meters.units(sample.readings)
+            schema = self._begin(rows, training)
         # What the schema promises and this sample lacks (all of a row's steps are masked) is NaN.
         values[self._exists & ~exists] = np.nan
         blocks = {"layers": values}
         if sample.gradients is not None:
             blocks["gradients"] = sample.gradients
+        if unit_map is not None and units.UNITS in schema.blocks:
+            blocks[units.UNITS] = unit_map.block(self._units)
         frame = self._frame(schema, blocks, step=step, epoch=epoch, logs=logs, costs=costs)
         self._last_frame = frame.time
         self.newest = Table(step, tuple(row.path for row in rows), values, self._exists)
@@ -213,14 +218,15 @@ class Recorder:
         self._spool.close()
         return left
 
-    def _begin(
-        self, rows: tuple[wire.Row, ...], exists: Bools, training: wire.Training
-    ) -> wire.Schema:
+    def _begin(self, rows: tuple[wire.Row, ...], training: wire.Training) -> wire.Schema:
         trainable = np.array([[row.trainable] * len(GRADIENTS) for row in rows], bool)
+        blocks = {"layers": _block(IDS, self._exists), "gradients": _block(GRADIENTS, trainable)}
+        if self._units.any():
+            blocks[units.UNITS] = units.described(self._units)
         schema = wire.Schema(
             **self._next(),
             rows=rows,
-            blocks={"layers": _block(IDS, exists), "gradients": _block(GRADIENTS, trainable)},
+            blocks=blocks,
             training=training,
         )
         self._append(schema)
@@ -250,4 +256,4 @@ class Recorder:
 
 def _block(ids: Sequence[str], exists: Bools) -> wire.BlockSchema:
     columns = tuple(wire.Column(id, BY_ID[id].version) for id in ids)
-    return wire.BlockSchema(columns, np.packbits(exists.ravel(), bitorder="little").tobytes())
+    return wire.BlockSchema(columns, wire.packed(exists))

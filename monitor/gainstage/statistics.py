@@ -1,6 +1,6 @@
 """The table of statistics: what a frame's columns mean.
 
-Every number that Gainstage sends, stores, judges or draws is one of these. The formulas use
+Every number of a layer that Gainstage judges or lists is one of these. The formulas use
 x for what enters a layer's contraction, W for its kernel, b for its bias, z = xW + b for the
 pre-activation and y for the layer's output; a recurrent layer has a state h and a kernel U that
 multiplies it besides, z = xW + hU + b. Means run over the sampled examples and positions.
@@ -12,6 +12,8 @@ What is sampled has a standard error. If the values are independent and normal, 
                                    none where the whole kernel is smaller
     quantiles   1,024 values of z  4 % of a standard deviation at 0.5, 7 % at 0.05 and 0.95,
                                    12 % at 0.01 and 0.99
+
+What is sent of single units is a map, and none of these: `gainstage.units`.
 """
 
 from dataclasses import dataclass

@@ -17,6 +17,7 @@ Stack = npt.NDArray[np.floating[Any]]
 Wide = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.int32]
 
 # Values that are stacked at once: 256 kB stay in a core's cache, and bound the memory taken to a
 # few times this or the largest single array.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gainstage.summaries import Array, Places, Wide, stacked
+from gainstage.summaries import Array, Counts, Places, Wide, stacked
 
 # Samples over which a unit must be pinned: of units that are active in 5 % of the examples, 44 %
 # look dead in one sample of 16 examples and none in 16 such samples (0.95^256 = 2e-6).
@@ -41,8 +41,12 @@ class Saturation:
     _samples: list[dict[int, Line]] = field(default_factory=lambda: [{} for _ in range(WINDOW)])
     _totals: dict[int, Line] = field(default_factory=dict)
 
-    def measure(self, rows: Places, z: Array, edges: Array, sample: int) -> tuple[Wide, Wide]:
+    def measure(
+        self, rows: Places, z: Array, edges: Array, sample: int
+    ) -> tuple[Wide, Wide, Counts]:
         """Share of saturated values and share of pinned units, each [rows].
+
+        The third is [rows, units], how many of each unit's values are saturated in this sample.
 
         Args:
             rows: Which rows these are.
@@ -61,7 +65,8 @@ class Saturation:
         self._totals.update(zip(rows.tolist(), totals, strict=True))
         pinned = totals[:, 1:] / totals[:, :1] >= PINNED_SHARE
         saturated = np.add.reduce(counts[:, 1:], axis=1)
-        return saturated / (positions * units), np.add.reduce(pinned, axis=1) / units
+        rate, share = saturated / (positions * units), np.add.reduce(pinned, axis=1) / units
+        return rate, share, counts[:, 1:]
 
 
 @dataclass
@@ -72,8 +77,10 @@ class Activity:
     # row it has put out nothing but that: WINDOW where it never put out anything else.
     _last: dict[int, Line] = field(default_factory=dict)
 
-    def measure(self, rows: Places, post: Array) -> tuple[Wide, Wide]:
+    def measure(self, rows: Places, post: Array) -> tuple[Wide, Wide, Counts]:
         """Share of zeros and share of dead units, each [rows].
+
+        The third is [rows, units], how many of each unit's values are 0 in this sample.
 
         Args:
             rows: Which rows these are.
@@ -89,8 +96,8 @@ class Activity:
         value[:] = first
         self._last.update(zip(rows.tolist(), last, strict=True))
         dead = np.add.reduce(samples >= WINDOW, axis=1)
-        zeros = np.add.reduce((post == 0).reshape(len(post), -1), axis=1, dtype=np.int32)
-        return zeros / (positions * units), dead / units
+        zeros = np.add.reduce(post == 0, axis=1, dtype=np.int32)
+        return np.add.reduce(zeros, axis=1) / (positions * units), dead / units, zeros
 
 
 _NEVER = (np.empty(0, np.float32), math.nan)

@@ -55,7 +55,7 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A statistic as a block's column: its id and the version of its definition."""
+    """A statistic, or a unit, as a block's column: its id and the version of its definition."""
 
     id: str
     version: int
@@ -70,6 +70,7 @@ class BlockSchema(msgspec.Struct, frozen=True):
 
     columns: tuple[Column, ...]
     mask: bytes
+    units: tuple[int, ...] = ()  # of a unit map (`gainstage.units`): how many each row has
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,6 +306,11 @@ def _view(data: bytes, start: int, place: Block) -> FloatBlock:
         return np.frombuffer(data, "<f4", count, begin).reshape(place.shape)
     except (ValueError, OverflowError) as error:  # more axes, or longer ones, than an array has
         raise WireError(f"Block {place.name!r} has an impossible shape: {error}.") from error
+
+
+def packed(exists: npt.NDArray[np.bool_]) -> bytes:
+    """The mask of a block, from [rows, columns], True where a value exists."""
+    return np.packbits(exists.ravel(), bitorder="little").tobytes()
 
 
 def mask_of(schema: BlockSchema, rows: int) -> npt.NDArray[np.bool_]:

@@ -160,6 +160,13 @@ def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> Layout:
         gate.names("A block", [name])
         _few(f"columns in block {_shown(name)}", block.columns, wire.MAX_COLUMNS)
         gate.names("A statistic", (column.id for column in block.columns))
+        if len(block.units) not in (0, len(rows)):
+            raise _AdmissionError(
+                f"A block of {len(rows)} rows tells the units of each, or of none. "
+                f"Received: {len(block.units)}."
+            )
+        for count in block.units:
+            _whole("A number of units", count)
     training = message.training
     gate.names(
         "A fact of the training",

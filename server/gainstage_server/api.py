@@ -32,6 +32,7 @@ PROBLEMS: Responses = {401: {"model": models.Problem}, 422: {"model": models.Pro
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 Served = Annotated[Service, Depends(service_of)]
+OfLayer = Annotated[str, Query(description="A row's id or its path.")]
 FromStep = Annotated[int, Query(alias="from", ge=0, le=MAX_STEP, description="First step.")]
 ToStep = Annotated[int, Query(alias="to", ge=0, le=MAX_STEP, description="Last step.")]
 Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Most points of a series.")]
@@ -88,6 +89,18 @@ def newest_layout(record: Named, service: Served) -> Layout:
 Described = Annotated[Layout, Depends(newest_layout)]
 
 
+def position_of(layer: str, layout: Layout) -> int:
+    """Where the row stands that a query names.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
+    position = layout.position(layer)
+    if position is None:
+        raise unknown("layer", layer, [row.path for row in layout.schema.rows])
+    return position
+
+
 def _check_statistics(names: list[str], layout: Layout) -> None:
     for name in names:
         if name not in layout.places:
@@ -132,18 +145,15 @@ def series(
     service: Served,
     layout: Described,
     *,
-    layer: Annotated[str, Query(description="A row's id or its path.")],
+    layer: OfLayer,
     statistic: Annotated[list[str], Query(min_length=1, max_length=MAX_STATISTICS)],
     first: FromStep = 0,
     last: ToStep = MAX_STEP,
     points: Points = 600,
 ) -> Response:
     """Statistics of one row over steps. Downsampled series keep every spike."""
-    position = layout.position(layer)
-    if position is None:
-        raise unknown("layer", layer, [row.path for row in layout.schema.rows])
+    row = layout.schema.rows[position_of(layer, layout)]
     _check_statistics(statistic, layout)
-    row = layout.schema.rows[position]
     cells = [Cell(row.id, name) for name in statistic]
     buckets = History(service.store, record.run).read(cells, Window(first, last, points))
     return answer(views.series(record, row, statistic, buckets))

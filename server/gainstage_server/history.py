@@ -1,12 +1,15 @@
 """A run's past: the frames of all its attempts as one line of steps, downsampled."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from gainstage import wire
+from gainstage.units import UNITS
 from gainstage_server.catalogue import stored_layout
 from gainstage_server.layout import Layout
 from gainstage_server.store.interface import Store
@@ -17,6 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 # Beyond every step that may enter.
 MAX_STEP = 2**53
+FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Buckets:
     Attributes:
         steps: [points], step of the last frame of each bucket.
         times: [points], time of the last frame of each bucket.
+        frames: [points], how many frames were added to each bucket.
         min: [points, columns]
         max: [points, columns]
         last: [points, columns]
@@ -54,12 +59,13 @@ class Buckets:
     """
 
     def __init__(self, frames: int, points: int, columns: int) -> None:
-        self._frames = frames
+        self._expected = frames
         self._next = 0
         size = min(frames, points)
         self.downsampled = frames > points
         self.steps = np.zeros(size, np.int64)
         self.times = np.zeros(size, np.float64)
+        self.frames = np.zeros(size, np.int64)
         self.min: Floats = np.full((size, columns), np.inf, np.float32)
         self.max: Floats = np.full((size, columns), -np.inf, np.float32)
         self.last: Floats = np.full((size, columns), np.nan, np.float32)
@@ -68,17 +74,28 @@ class Buckets:
     @property
     def full(self) -> bool:
         """Whether all the frames that were announced have been added."""
-        return self._next >= self._frames
+        return self._next >= self._expected
 
     def add(self, step: int, time: float, values: Floats, present: Flags) -> None:
         """Add the next frame: `values` and `present` are [columns]."""
-        place = self._next * len(self.steps) // self._frames
+        place = self._next * len(self.steps) // self._expected
         self._next += 1
+        self.frames[place] += 1
         self.steps[place], self.times[place] = step, time
         np.minimum(self.min[place], values, out=self.min[place], where=present)
         np.maximum(self.max[place], values, out=self.max[place], where=present)
         np.copyto(self.last[place], values, where=present)
         self.present[place] |= present
+
+    def skip(self) -> None:
+        """The next frame has nothing of what is asked for; a bucket of such frames stays empty."""
+        self._next += 1
+
+
+class _Reader(Protocol):
+    def read(self, raw: bytes) -> tuple[Floats, Flags] | None:
+        """The values in the frame `raw`, and which of them it has; None: it is to be skipped."""
+        ...
 
 
 class _Places:
@@ -107,12 +124,35 @@ class _Places:
         return values, present
 
 
+class _Units:
+    """Where the frames of one schema hold the unit map of a row."""
+
+    def __init__(self, row: str, groups: int, layout: Layout | None) -> None:
+        self._groups = groups
+        self._row = layout.rows.get(row, -1) if layout else -1
+        self._columns = np.zeros(0, np.intp)
+        if layout and self._row >= 0:
+            # Of a row that once had more units, as many as are asked for.
+            self._columns = layout.unit_columns(self._row)[:groups]
+
+    def read(self, raw: bytes) -> tuple[Floats, Flags] | None:
+        """The row's columns, where the frame `raw` has a map with some."""
+        _, blocks = wire.decode(raw)
+        if not self._columns.size or UNITS not in blocks:
+            return None
+        count = len(self._columns)
+        values = np.full(self._groups, np.nan, np.float32)
+        values[:count] = blocks[UNITS][self._row, self._columns]
+        return values, np.arange(self._groups) < count
+
+
 class History:
     """Reads the past of one run from the store."""
 
     def __init__(self, store: Store, run: str) -> None:
         self._store = store
         self._run = run
+        self._layouts: dict[Key, Layout | None] = {}
 
     def spans(self, window: Window) -> list[Span]:
         """What the run's line of steps is made of.
@@ -129,17 +169,48 @@ class History:
 
     def read(self, cells: Sequence[Cell], window: Window) -> Buckets:
         """The values of `cells`, in this order, over the steps of `window`."""
+        return self._read(len(cells), window, partial(_Places, cells))
+
+    def units(self, row: str, groups: int, window: Window) -> Buckets:
+        """The first `groups` columns of the row's unit map, over the steps of `window`.
+
+        Frames without it are skipped; most of them are not even read, being too short to hold one.
+        """
+        schemas = self._store.schemas(self._run, self.spans(window)) if groups else []
+        layouts = filter(None, map(self._layout, schemas))
+        sizes = [layout.masks[UNITS].size for layout in layouts if UNITS in layout.masks]
+        if not sizes:
+            return Buckets(0, window.points, groups)
+        reader = partial(_Units, row, groups)
+        return self._read(groups, window, reader, least=min(sizes) * FLOAT_BYTES)
+
+    def _layout(self, schema: Key) -> Layout | None:
+        if schema not in self._layouts:
+            self._layouts[schema] = stored_layout(self._store, schema)
+        return self._layouts[schema]
+
+    def _read(
+        self,
+        columns: int,
+        window: Window,
+        reader: Callable[[Layout | None], _Reader],
+        *,
+        least: int = 0,
+    ) -> Buckets:
         spans = self.spans(window)
-        buckets = Buckets(self._store.count(self._run, spans), window.points, len(cells))
-        places: dict[tuple[str, int], _Places] = {}
-        for record in self._store.frames(self._run, spans):
+        frames = self._store.count(self._run, spans, least=least)
+        buckets = Buckets(frames, window.points, columns)
+        readers: dict[Key, _Reader] = {}
+        for record in self._store.frames(self._run, spans, least=least):
             # A frame that was stored since they were counted comes next time.
             if buckets.full:
                 break
-            schema = (record.attempt, record.schema)
-            if schema not in places:
-                key = Key(self._run, record.attempt, record.worker, record.schema)
-                places[schema] = _Places(cells, stored_layout(self._store, key))
-            values, present = places[schema].read(record.raw)
-            buckets.add(record.step, record.time, values, present)
+            schema = Key(self._run, record.attempt, record.worker, record.schema)
+            if schema not in readers:
+                readers[schema] = reader(self._layout(schema))
+            found = readers[schema].read(record.raw)
+            if found is None:
+                buckets.skip()
+            else:
+                buckets.add(record.step, record.time, *found)
         return buckets

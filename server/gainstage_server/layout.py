@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gainstage import wire
+from gainstage.units import UNIT_MAPS, UNITS
 
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Layout:
 
     schema: wire.Schema
     masks: Mapping[str, Mask]  # [rows, columns] of each block
-    places: Mapping[str, tuple[str, int]]  # statistic -> block and column
+    places: Mapping[str, tuple[str, int]]  # statistic -> block and column; units are none
     rows: Mapping[str, int]  # row id -> position
 
     @classmethod
@@ -36,6 +38,7 @@ class Layout:
                 column.id: (name, position)
                 # The first block that has a statistic is where it is read.
                 for name, block in reversed(schema.blocks.items())
+                if name not in UNIT_MAPS
                 for position, column in enumerate(block.columns)
             },
             rows={row.id: position for position, row in enumerate(schema.rows)},
@@ -49,6 +52,17 @@ class Layout:
         if block not in blocks:
             return None
         return blocks[block][:, position], self.masks[block][:, position]
+
+    def units(self, position: int) -> int:
+        """How many units the map of a row shows; 0 where it has none."""
+        told = self.schema.blocks[UNITS].units if UNITS in self.masks else ()
+        return told[position] if told else len(self.unit_columns(position))
+
+    def unit_columns(self, position: int) -> Places:
+        """The columns that a row has in the unit map."""
+        if UNITS not in self.masks:
+            return np.zeros(0, np.intp)
+        return np.flatnonzero(self.masks[UNITS][position])
 
     def position(self, layer: str) -> int | None:
         """The row whose id or path is `layer`; of several calls of one layer, the first."""

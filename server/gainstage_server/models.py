@@ -163,6 +163,21 @@ class Heatmap(Answer):
     last: list[list[Number]]
 
 
+class Units(Answer):
+    """One row's units over steps: the share of a unit's values that pass no gradient."""
+
+    run: str
+    row: str
+    layer: str = Field(description="The row's path.")
+    units: int = Field(description="Of the row; 0 where it has no unit map.")
+    groups: int = Field(description="Of neighbouring units, one each where there are few.")
+    steps: list[int] = Field(description="Those that have a map; each the last of its bucket.")
+    downsampled: bool
+    pinned: list[list[Number]] = Field(
+        description="[groups][steps], means over a group; of a bucket the largest."
+    )
+
+
 class EvidenceModel(Answer):
     """`finding.Evidence`."""
 

@@ -5,7 +5,7 @@ JSON knows neither NaN nor infinity: there null is absent, and text is the value
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -236,24 +236,27 @@ def heatmap_bytes(record: RunRecord, rows: list[str], statistic: str, buckets: B
 
     `present` in the header tells the rows that have the statistic at all.
     """
+    header = {
+        "type": "heatmap",
+        "run": record.run,
+        "statistic": statistic,
+        "rows": rows,
+        "steps": buckets.steps.tolist(),
+        "downsampled": buckets.downsampled,
+        "present": buckets.present.any(axis=0).tolist(),
+    }
+    bands = {name: np.where(buckets.present, getattr(buckets, name), np.nan).T for name in BANDS}
+    return framed(header, bands)
+
+
+def framed(fields: Plain, blocks: Mapping[str, npt.NDArray[np.float32]]) -> bytes:
+    """A header of these fields and blocks, as `wire.encode` lays out a frame's."""
     places: list[Plain] = []
     body = bytearray()
-    for name in BANDS:
-        band = np.where(buckets.present, getattr(buckets, name), np.nan).T
-        places.append({"name": name, "shape": band.shape, "offset": len(body)})
-        body += np.ascontiguousarray(band, "<f4").tobytes()
+    for name, block in blocks.items():
+        places.append({"name": name, "shape": block.shape, "offset": len(body)})
+        body += np.ascontiguousarray(block, "<f4").tobytes()
         body += bytes(-len(body) % wire.ALIGNMENT)
-    header = msgspec.msgpack.encode(
-        {
-            "type": "heatmap",
-            "run": record.run,
-            "statistic": statistic,
-            "rows": rows,
-            "steps": buckets.steps.tolist(),
-            "downsampled": buckets.downsampled,
-            "present": buckets.present.any(axis=0).tolist(),
-            "blocks": places,
-        }
-    )
+    header = msgspec.msgpack.encode(fields | {"blocks": places})
     start = wire.PREFIX.pack(wire.MAGIC, wire.VERSION, len(header)) + header
     return start + bytes(-len(start) % wire.ALIGNMENT) + body

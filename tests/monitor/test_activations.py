@@ -126,6 +126,19 @@ def test_functions_that_shrink_are_flat_in_the_middle_alone(name: str) -> None:
     assert TABLE[name].headroom is None
 
 
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_function_rectifies_where_it_is_0_over_a_range_that_is_no_saturating_side(
+    name: str,
+) -> None:
+    low, high = TABLE[name].low, TABLE[name].high
+    z = np.linspace(-5, 5, 2_001)  # beyond it smooth functions are 0 for want of digits
+
+    zero = (function_of(name)(z) == 0) & flat(name, z)
+    zero &= (z > (-np.inf if low is None else low)) & (z < (np.inf if high is None else high))
+
+    assert TABLE[name].rectifies == (np.count_nonzero(zero) > 10)
+
+
 @pytest.mark.parametrize("name", sorted(set(TABLE) - set(ELEMENTWISE)))
 def test_functions_that_mix_units_have_no_edges(name: str) -> None:
     function = function_of(name)

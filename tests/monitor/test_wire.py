@@ -39,6 +39,7 @@ BLOCK_SCHEMA = st.builds(
     wire.BlockSchema,
     columns=st.lists(st.builds(wire.Column, NAME, WHOLE), max_size=3).map(tuple),
     mask=st.binary(max_size=4),
+    units=st.lists(WHOLE, max_size=3).map(tuple),
 )
 FINDING = st.builds(
     Finding,

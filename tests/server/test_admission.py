@@ -118,6 +118,11 @@ def small_mask(trainer: Trainer) -> list[bytes]:
     return [trainer.run_start(), trainer.schema(blocks={"layers": block})]
 
 
+def bad_units(*units: int) -> Make:
+    block = wire.BlockSchema((wire.Column("unit_00", 1),), b"\x07", units)
+    return lambda trainer: [trainer.run_start(), trainer.schema(blocks={"units": block})]
+
+
 BAD = {
     "text": lambda trainer: [b"hello, is this thing on?"],
     "nothing": lambda trainer: [b""],
@@ -155,6 +160,8 @@ BAD = {
         blocks={"layers": wire.BlockSchema((wire.Column(LONG, 1),), b"\x07")}
     ),
     "a mask that is too small": small_mask,
+    "units of some rows": bad_units(1, 1),
+    "a negative number of units": bad_units(1, 1, -1),
     "a long optimizer": bad_schema(
         training=wire.Training(backend="jax", keras="3", optimizer=LONG)
     ),

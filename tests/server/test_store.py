@@ -286,6 +286,27 @@ def test_spans_are_read_in_their_order_and_by_steps_within(store: SQLiteStore) -
     assert [record.step for record in store.frames("run", spans)] == [0, 10, 15]
 
 
+def test_frames_that_are_too_short_are_neither_counted_nor_read(store: SQLiteStore) -> None:
+    add(store, frame(1, 0, raw=b"1234"), frame(2, 10, raw=b"12345"), frame(3, 20, raw=b"123456"))
+    spans = [Span("a1", 0, 30)]
+
+    assert store.count("run", spans, least=5) == 2
+    assert [record.step for record in store.frames("run", spans, least=5)] == [10, 20]
+
+
+def test_schemas_of_spans_are_named_once(store: SQLiteStore) -> None:
+    add(store, frame(2, 0), frame(3, 5), frame(5, 10, schema=4), frame(7, 20, schema=6))
+    add(store, frame(2, 12, "a2"))
+
+    schemas = store.schemas("run", [Span("a1", 0, 15), Span("a2", 10, 15)])
+
+    assert sorted(schemas) == [
+        Key("run", "a1", 0, 1),
+        Key("run", "a1", 0, 4),
+        Key("run", "a2", 0, 1),
+    ]
+
+
 def test_probing_writes_and_says_when_it_cannot(store: SQLiteStore, tmp_path: Path) -> None:
     store.probe()
 

@@ -274,6 +274,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Units
+         * @description The units of one row over steps, as JSON or in the wire's binary framing.
+         *
+         *     Downsampled pictures keep every spike. A row without a unit map has no groups.
+         */
+        get: operations["units"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -906,6 +928,43 @@ export interface components {
         Trials: {
             /** Trials */
             trials: components["schemas"]["TrialModel"][];
+        };
+        /**
+         * Units
+         * @description One row's units over steps: the share of a unit's values that pass no gradient.
+         */
+        Units: {
+            /** Run */
+            run: string;
+            /** Row */
+            row: string;
+            /**
+             * Layer
+             * @description The row's path.
+             */
+            layer: string;
+            /**
+             * Units
+             * @description Of the row; 0 where it has no unit map.
+             */
+            units: number;
+            /**
+             * Groups
+             * @description Of neighbouring units, one each where there are few.
+             */
+            groups: number;
+            /**
+             * Steps
+             * @description Those that have a map; each the last of its bucket.
+             */
+            steps: number[];
+            /** Downsampled */
+            downsampled: boolean;
+            /**
+             * Pinned
+             * @description [groups][steps], means over a group; of a bucket the largest.
+             */
+            pinned: (number | ("NaN" | "Infinity" | "-Infinity") | null)[][];
         };
         /**
          * WantedMark
@@ -1651,6 +1710,67 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    units: {
+        parameters: {
+            query: {
+                /** @description A row's id or its path. */
+                layer: string;
+                /** @description First step. */
+                from?: number;
+                /** @description Last step. */
+                to?: number;
+                /** @description Most points of a series. */
+                points?: number;
+            };
+            header?: {
+                accept?: string;
+            };
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Units"];
+                    "application/x-gainstage": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

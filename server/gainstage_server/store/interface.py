@@ -145,10 +145,17 @@ class Store(Protocol):
         """The chief's attempts that hold frames, oldest first, each with its first step."""
         ...
 
-    def count(self, run: str, spans: Sequence[Span]) -> int:
-        """How many of the chief's probe frames lie in `spans`."""
+    def schemas(self, run: str, spans: Sequence[Span]) -> list[Key]:
+        """The schemas that the chief's probe frames in `spans` refer to."""
         ...
 
-    def frames(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
-        """The chief's probe frames in `spans`, in order of spans and steps."""
+    def count(self, run: str, spans: Sequence[Span], *, least: int = 0) -> int:
+        """How many of the chief's probe frames lie in `spans`, of `least` bytes or more."""
+        ...
+
+    def frames(self, run: str, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
+        """The chief's probe frames in `spans`, in order of spans and steps.
+
+        Those of fewer than `least` bytes are left out, without being read.
+        """
         ...

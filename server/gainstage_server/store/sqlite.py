@@ -152,13 +152,16 @@ def _within(table: Table, stream: Stream) -> tuple[Any, ...]:
     )
 
 
-def _in_span(run: str, span: Span) -> tuple[Any, ...]:
+def _in_span(run: str, span: Span, least: int = 0) -> tuple[Any, ...]:
     frames = tables.frames
+    # SQLite knows how long a blob is without reading it.
+    size = (func.length(frames.c.raw) >= least,) if least else ()
     return (
         *_within(frames, Stream(run, span.attempt, _CHIEF)),
         frames.c.source == "probe",
         frames.c.step >= span.first,
         frames.c.step < span.end,
+        *size,
     )
 
 
@@ -341,16 +344,25 @@ class SQLiteStore(Store):
         return [(row.attempt, row.first) for row in rows if row.first is not None]
 
     @override
-    def count(self, run: str, spans: Sequence[Span]) -> int:
-        statements = (select(func.count()).where(*_in_span(run, span)) for span in spans)
+    def schemas(self, run: str, spans: Sequence[Span]) -> list[Key]:
+        schema = tables.frames.c.schema
+        return [
+            Key(run, span.attempt, _CHIEF, row.schema)
+            for span in spans
+            for row in self._rows(select(schema).where(*_in_span(run, span)).distinct())
+        ]
+
+    @override
+    def count(self, run: str, spans: Sequence[Span], *, least: int = 0) -> int:
+        statements = (select(func.count()).where(*_in_span(run, span, least)) for span in spans)
         return sum(self._first(statement)[0] for statement in statements)
 
     @override
-    def frames(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+    def frames(self, run: str, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
         frames = tables.frames
         for span in spans:
             yield from self._stream(
                 select(*_FRAME_COLUMNS)
-                .where(*_in_span(run, span))
+                .where(*_in_span(run, span, least))
                 .order_by(frames.c.step, frames.c.seq)
             )

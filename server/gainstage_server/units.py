@@ -1,0 +1,74 @@
+"""The unit map of one row over steps: its part of the HTTP interface."""
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Header, Response
+
+from gainstage import wire
+from gainstage_server import models
+from gainstage_server.api import (
+    MEDIA_TYPE,
+    PROBLEM,
+    PROBLEMS,
+    Described,
+    FromStep,
+    Named,
+    OfLayer,
+    Points,
+    Served,
+    ToStep,
+    answer,
+    position_of,
+)
+from gainstage_server.history import MAX_STEP, Buckets, History, Window
+from gainstage_server.store.records import RunRecord
+from gainstage_server.views import Plain, framed, numbers
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+
+
+@router.get(
+    "/runs/{run}/units",
+    response_model=models.Units,
+    responses={**PROBLEM, 200: {"content": {MEDIA_TYPE: {}}}},
+)
+def units(
+    record: Named,
+    service: Served,
+    layout: Described,
+    *,
+    layer: OfLayer,
+    first: FromStep = 0,
+    last: ToStep = MAX_STEP,
+    points: Points = 400,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Response:
+    """The units of one row over steps, as JSON or in the wire's binary framing.
+
+    Downsampled pictures keep every spike. A row without a unit map has no groups.
+    """
+    position = position_of(layer, layout)
+    row, groups = layout.schema.rows[position], len(layout.unit_columns(position))
+    buckets = History(service.store, record.run).units(row.id, groups, Window(first, last, points))
+    fields = _fields(record, row, layout.units(position), buckets)
+    # Buckets of frames that have no map are no columns of the picture.
+    kept = buckets.frames > 0
+    pinned, present = buckets.max[kept].T, buckets.present[kept].T
+    if MEDIA_TYPE not in accept:
+        return answer(fields | {"pinned": numbers(pinned, present)})
+    block = np.where(present, pinned, np.float32(np.nan))
+    return Response(framed({"type": "units"} | fields, {"pinned": block}), media_type=MEDIA_TYPE)
+
+
+def _fields(record: RunRecord, row: wire.Row, count: int, buckets: Buckets) -> Plain:
+    """`models.Units` without its numbers."""
+    return {
+        "run": record.run,
+        "row": row.id,
+        "layer": row.path,
+        "units": count,
+        "groups": buckets.max.shape[1],
+        "steps": buckets.steps[buckets.frames > 0].tolist(),
+        "downsampled": bool((buckets.frames > 1).any()),
+    }
