@@ -132,6 +132,18 @@ def test_all_that_was_chosen_is_restored_by_the_address(
     expect(again.get_by_role("button", name="Saturation")).to_have_attribute("aria-pressed", "true")
 
 
+def test_a_finding_says_what_became_of_its_layer_in_a_later_run(
+    server: Server, trained: str, compared: str, page: Page
+) -> None:
+    page.goto(f"{server.url}/runs/{trained}")
+    after = page.get_by_test_id("before-after")
+    expect(after).to_have_attribute("data-after", PATCHED)
+    expect(after).to_contain_text("L2(l2=0.001)")
+    after.get_by_role("link", name="Compare the two runs").click()
+    expect(page.get_by_test_id("compared-series")).to_have_attribute("data-runs", "2")
+    assert page.url.startswith(server.url + compared)
+
+
 def test_a_run_that_does_not_exist_takes_none_of_the_others_away(
     server: Server, compared: str, context: BrowserContext
 ) -> None:
