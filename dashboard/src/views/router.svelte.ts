@@ -24,11 +24,12 @@ class Router {
     window.scrollTo(0, 0);
   }
 
-  /** Keeps a choice in the address, so that it can be sent to somebody. */
+  /** Keeps a choice in the address, so that it can be sent to somebody; "" is no choice. */
   choose(name: string, value: string): void {
     const query = new URLSearchParams(this.query);
-    query.set(name, value);
-    history.replaceState(null, "", `${this.path}?${query}`);
+    if (value === "") query.delete(name);
+    else query.set(name, value);
+    history.replaceState(null, "", query.size === 0 ? this.path : `${this.path}?${query}`);
     this.read();
   }
 
