@@ -30,22 +30,23 @@ ARGUMENTS = [
 class Server:
     """`gainstage serve` on a port and a database that outlive its process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self._folder = folder
+        self._settings = {"disk_floor": "0", **settings}
         self._running = ExitStack()
         self.url = ""
 
     def start(self) -> None:
         port = urlsplit(self.url).port or 0
-        self.url = self._running.enter_context(served(self._folder, port=port, disk_floor="0"))
+        self.url = self._running.enter_context(served(self._folder, port=port, **self._settings))
 
     def stop(self) -> None:
         self._running.close()
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    server = Server(folder)
+def serving(folder: Path, **settings: str) -> Iterator[Server]:
+    server = Server(folder, **settings)
     server.start()
     yield server
     server.stop()

@@ -48,15 +48,18 @@ def remedy(what: str, url: str, run: str, folder: Path) -> None:
 
 
 class HandMade:
-    """A run of one layer, made message by message: what Keras itself would not name or do."""
+    """A run of one layer, made message by message: what Keras itself would not name or do.
 
-    def __init__(self, connection: ClientConnection, run: str, layer: str) -> None:
+    `start` holds fields of its first message.
+    """
+
+    def __init__(self, connection: ClientConnection, run: str, layer: str, **start: object) -> None:
         self._connection = connection
         self._identity = {"run": run, "attempt": "a1", "time": time.time()}
         self._seq = 0
         column = wire.Column("nonfinite_rate", 1)
         self._send(
-            wire.RunStart(**self._next(), project="e2e"),
+            wire.RunStart(**self._next() | {"project": "e2e"} | start),
             wire.Schema(
                 **self._next(),
                 rows=(wire.Row(id="row0", path=layer, kind="Dense"),),
@@ -77,6 +80,9 @@ class HandMade:
         )
         self._send(result, blocks={wire.OUTCOMES: trial.outcomes})
 
+    def end(self) -> None:
+        self._send(wire.RunEnd(**self._next(), status="completed", frames=self._seq))
+
     def _next(self) -> dict[str, object]:
         self._seq += 1
         return self._identity | {"seq": self._seq - 1}
@@ -89,7 +95,10 @@ class HandMade:
 
 
 @contextmanager
-def hand_made(server: str, run: str, layer: str = "model/dense") -> Iterator[HandMade]:
+def hand_made(
+    server: str, run: str, layer: str = "model/dense", *, token: str = "", **start: object
+) -> Iterator[HandMade]:
     url = server.replace("http", "ws", 1) + "/api/v1/ingest"
-    with connect(url, compression=None) as connection:
-        yield HandMade(connection, run, layer)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with connect(url, compression=None, additional_headers=headers) as connection:
+        yield HandMade(connection, run, layer, **start)

@@ -98,6 +98,18 @@ def test_every_commit_waits_for_the_disk(store: SQLiteStore) -> None:
     assert (synchronous, journal) == (2, "wal")
 
 
+def test_deleting_a_run_does_not_write_it_once_more(store: SQLiteStore, tmp_path: Path) -> None:
+    size = 8 * 2**20
+    add(store, *(frame(seq, raw=bytes(size // 8)) for seq in range(8)))
+    store.close()  # which moves the log into the file
+
+    with store.write() as transaction:
+        transaction.drop_run("run")
+
+    assert (tmp_path / "unit.db").stat().st_size > size
+    assert (tmp_path / "unit.db-wal").stat().st_size < size / 20
+
+
 def test_every_key_begins_with_the_run() -> None:
     assert {
         name: next(iter(table.primary_key)).name for name, table in tables.metadata.tables.items()

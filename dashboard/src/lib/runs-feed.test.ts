@@ -59,6 +59,25 @@ it("asks again by itself, since a run that falls silent sends nothing", async ()
   expect(server.asked).toBe(4);
 });
 
+it("asks the less often the longer the list is", async () => {
+  const { server, edges } = await follow();
+  server.runs_ = Array.from({ length: 20_000 }, (_, index) => aRunSummary({ id: `r${index}` }));
+  await edges.pass(5_000);
+  edges.socket.brings(recorded("finding"));
+  await edges.pass(19_999);
+  expect(server.asked).toBe(2);
+  await edges.pass(1);
+  expect(server.asked).toBe(3);
+});
+
+it("lets go of a run that was deleted before it asks again", async () => {
+  const { server, edges, feed } = await follow();
+  server.runs_ = [aRunSummary({ id: "a" }), aRunSummary({ id: "b" })];
+  await edges.pass(5_000);
+  feed.drop("a");
+  expect(feed.runs!.map(({ id }) => id)).toEqual(["b"]);
+});
+
 it("keeps the list while the server is away, and is whole again with it", async () => {
   const { server, edges, feed } = await follow();
   server.runs_ = [aRunSummary()];

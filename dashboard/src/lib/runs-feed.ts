@@ -8,6 +8,8 @@ import { type Connection, type Edges, Live } from "./live";
 const GATHERED_MS = 500;
 // Steps and frames go on without a message to this list, and a lost run falls silent.
 const REPEATED_MS = 5_000;
+// A long list keeps server and page busy for a while: 10,000 runs are asked for every 10 seconds.
+const MS_A_RUN = 1;
 
 export class RunsFeed {
   runs: readonly RunSummary[] | null = null;
@@ -38,6 +40,12 @@ export class RunsFeed {
     void this.fetch();
   }
 
+  /** The run was deleted: it goes at once, and not with the next answer. */
+  drop(run: string): void {
+    this.runs = this.runs?.filter(({ id }) => id !== run) ?? null;
+    this.tell();
+  }
+
   close(): void {
     this.closed = true;
     this.cancel?.();
@@ -53,7 +61,11 @@ export class RunsFeed {
   private gather(): void {
     if (this.gathering) return;
     this.gathering = true;
-    this.schedule(GATHERED_MS);
+    this.schedule(this.atLeast(GATHERED_MS));
+  }
+
+  private atLeast(milliseconds: number): number {
+    return Math.max(milliseconds, MS_A_RUN * (this.runs?.length ?? 0));
   }
 
   private schedule(milliseconds: number): void {
@@ -69,7 +81,7 @@ export class RunsFeed {
     } catch (error) {
       this.error = error as Error;
     }
-    if (!this.gathering) this.schedule(REPEATED_MS);
+    if (!this.gathering) this.schedule(this.atLeast(REPEATED_MS));
     this.tell();
   }
 

@@ -4,9 +4,13 @@ import { render } from "svelte/server";
 import { expect, it } from "vitest";
 import { aChannel, aFinding, aRow, aRunSummary, aSchema } from "../../tests/builders";
 import { RunState } from "../lib/run-state";
+import { choiceOf } from "../lib/runs-list";
+import Chosen from "./Chosen.svelte";
 import CodeBlock from "./CodeBlock.svelte";
 import FindingCard from "./FindingCard.svelte";
+import NoneFits from "./NoneFits.svelte";
 import Prose from "./Prose.svelte";
+import RunsFilter from "./RunsFilter.svelte";
 import RunsTable from "./RunsTable.svelte";
 import Strip from "./Strip.svelte";
 import VerdictBadge from "./VerdictBadge.svelte";
@@ -32,6 +36,17 @@ const finding = aFinding({
   alternatives: [{ name: HOSTILE, reason: HOSTILE }],
   evidence: { [HOSTILE]: { value: 1, limit: 0, unit: HOSTILE, reference: 0 } },
 });
+
+const run = aRunSummary({
+  id: HOSTILE,
+  project: HOSTILE,
+  tags: [HOSTILE],
+  verdicts: { [HOSTILE]: 1 },
+  findings_open: 1,
+});
+const choice = choiceOf((name) => (name === "sort" ? null : HOSTILE));
+const choose = (): void => undefined;
+const picked = new Set([HOSTILE]);
 
 it.each([
   ["prose", () => render(Prose, { props: { text: HOSTILE } })],
@@ -73,11 +88,11 @@ it.each([
   ],
   [
     "the list of runs",
-    () => {
-      const run = { id: HOSTILE, project: HOSTILE, tags: [HOSTILE], verdicts: { [HOSTILE]: 1 } };
-      return render(RunsTable, { props: { runs: [aRunSummary({ ...run, findings_open: 1 })] } });
-    },
+    () => render(RunsTable, { props: { runs: [run], choice, choose, picked, pick: choose } }),
   ],
+  ["the menus of the list", () => render(RunsFilter, { props: { runs: [run], choice, choose } })],
+  ["an empty list", () => render(NoneFits, { props: { choice, clear: choose } })],
+  ["runs that are chosen", () => render(Chosen, { props: { runs: [run], clear: choose, remove: choose } })],
 ])("%s shows markup as text", (_, rendered) => {
   const { body } = rendered();
   expect(body).not.toMatch(MARKUP);
