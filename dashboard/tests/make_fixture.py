@@ -6,13 +6,13 @@ From the repository's root, after a change of the wire format:
 """
 
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
 
 from gainstage import wire
 from gainstage.finding import Evidence, Finding
+from gainstage_server.views import framed
 
 HERE = Path(__file__).parent
 COLUMNS = ("pre_db", "bias_db", "saturation_rate")
@@ -68,29 +68,40 @@ def messages() -> dict[str, bytes]:
         "frame": wire.encode(frame, {"layers": VALUES, "odd": np.ones(3, np.float32)}),
         "finding": wire.encode(finding),
         "heatmap": heatmap(),
+        "units": units(),
     }
 
 
 def heatmap() -> bytes:
-    """The answer of the heatmap endpoint: a message's form with a header of its own."""
-    header = wire._encoder.encode(  # pyright: ignore[reportPrivateUsage]
-        {
-            "type": "heatmap",
-            "run": "run-1",
-            "statistic": "pre_db",
-            "rows": ["r0", "r1"],
-            "steps": [10, 20, 30],
-            "downsampled": True,
-            "present": [True, False],
-            "blocks": [
-                {"name": name, "shape": [2, 3], "offset": 24 * index}
-                for index, name in enumerate(("min", "max", "last"))
-            ],
-        }
+    """The answer of the heatmap endpoint."""
+    header = {
+        "type": "heatmap",
+        "run": "run-1",
+        "statistic": "pre_db",
+        "rows": ["r0", "r1"],
+        "steps": [10, 20, 30],
+        "downsampled": True,
+        "present": [True, False],
+    }
+    bands = {"min": 0, "max": 10, "last": 5}
+    return framed(
+        header, {name: np.arange(first, first + 6.0).reshape(2, 3) for name, first in bands.items()}
     )
-    start = wire.PREFIX.pack(wire.MAGIC, wire.VERSION, len(header)) + header
-    blocks = (struct.pack("<6f", *range(base, base + 6)) for base in (0, 10, 5))
-    return start + bytes(-len(start) % wire.ALIGNMENT) + b"".join(blocks)
+
+
+def units() -> bytes:
+    """The answer of the units endpoint."""
+    header = {
+        "type": "units",
+        "run": "run-1",
+        "row": "r0",
+        "layer": "head/dense",
+        "units": 5,
+        "groups": 3,
+        "steps": [10, 20],
+        "downsampled": False,
+    }
+    return framed(header, {"pinned": np.array([[0, 0.25], [0.5, np.nan], [1, 1]])})
 
 
 if __name__ == "__main__":

@@ -93,6 +93,22 @@ describe("changes", () => {
   });
 });
 
+it("reads the units of a layer in the steps that were asked for", async () => {
+  const { api, asked } = asking(() => new Response(recorded("units")));
+  const map = await api.units("run-1", "head/dense", 400, { from: 10, to: 20 });
+  const { pathname, search } = new URL(asked[0]!.url);
+  expect(pathname + search).toBe(
+    "/api/v1/runs/run-1/units?layer=head%2Fdense&points=400&from=10&to=20",
+  );
+  expect([map.units, map.groups, map.steps, map.downsampled]).toEqual([5, 3, [10, 20], false]);
+  expect([...map.pinned]).toEqual([0, 0.25, 0.5, NaN, 1, 1]);
+});
+
+it("takes no other answer for the units of a layer", async () => {
+  const { api } = asking(() => new Response(recorded("heatmap")));
+  await expect(api.units("run-1", "r0", 400)).rejects.toThrow("Received: heatmap.");
+});
+
 describe("what goes wrong", () => {
   it("is said in the server's words", async () => {
     const { api } = asking(() => Response.json({ detail: "No run 'x'." }, { status: 404 }));

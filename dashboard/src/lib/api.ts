@@ -36,6 +36,17 @@ export interface Heat extends History {
   rows: string[];
 }
 
+/** The units of one layer over steps, as many of them in a group as it takes. */
+export interface UnitMap {
+  /** How many the layer has; 0 where it has no map. */
+  units: number;
+  groups: number;
+  steps: number[];
+  downsampled: boolean;
+  /** [groups, steps]: the share of a group's values that pass no gradient; NaN where absent. */
+  pinned: Float32Array;
+}
+
 export class Api {
   constructor(
     private readonly session: Session,
@@ -150,6 +161,26 @@ export class Api {
       downsampled: message.downsampled,
       exists: (cell) => message.present[Math.floor(cell / columns)] === true,
     };
+  }
+
+  async units(
+    run: string,
+    layer: string,
+    points: number,
+    window: Window = null,
+  ): Promise<UnitMap> {
+    const query = new URLSearchParams({ layer, points: String(points), ...stepsOf(window) });
+    const response = await this.request(
+      `/runs/${encodeURIComponent(run)}/units?${query}`,
+      "application/x-gainstage",
+    );
+    const { message, blocks } = decode(await response.arrayBuffer());
+    const pinned = blocks.get("pinned")?.values;
+    if (message.type !== "units" || !pinned) {
+      throw new WireError(`Expected units with a block "pinned". Received: ${message.type}.`);
+    }
+    const { units, groups, steps, downsampled } = message;
+    return { units, groups, steps, downsampled, pinned };
   }
 
   private async json<T>(path: string): Promise<T> {

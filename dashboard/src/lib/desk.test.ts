@@ -41,6 +41,16 @@ describe("a desk from the feed's schema", () => {
     expect(desk.value(1, "pre_db")).toBe(2);
   });
 
+  it("takes no unit map for statistics, whatever its columns are called", () => {
+    const schema = aSchema(TWO, ["pre_db"]);
+    schema.blocks = { units: aSchema(TWO, ["unit_00", "pre_db"]).blocks["layers"]!, ...schema.blocks };
+    const desk = Desk.ofSchema(schema);
+    const values = Float32Array.of(0.1, 0.2, 0.3, 0.4);
+    desk.take(new Map([...block(1, 2), ["units", { values }]]));
+    expect(desk.statistics).toEqual(["pre_db"]);
+    expect([desk.value(1, "pre_db"), desk.value(1, "unit_00")]).toEqual([2, null]);
+  });
+
   it("shows no value where a block is shorter than its schema says", () => {
     const desk = Desk.ofSchema(aSchema(TWO, ["pre_db"]));
     desk.take(block(1));

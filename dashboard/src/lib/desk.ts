@@ -3,7 +3,7 @@
 import { type Band, bandsOf } from "./bands";
 import { isBroken } from "./meter";
 import { type JsonNumber, numberOf } from "./number";
-import { type Block, maskOf, type Schema } from "./wire";
+import { type Block, maskOf, type Schema, UNIT_MAPS } from "./wire";
 
 /** What is shown of a layer whatever its numbers are. */
 export interface Channel {
@@ -64,7 +64,8 @@ export class Desk {
 
   /** What the live feed announced; the numbers come with its frames. */
   static ofSchema(schema: Schema): Desk {
-    const banks = Object.entries(schema.blocks).map(([name, block]) => ({
+    const blocks = Object.entries(schema.blocks).filter(([name]) => !UNIT_MAPS.has(name));
+    const banks = blocks.map(([name, block]) => ({
       name,
       columns: block.columns.map(({ id }) => id),
       exists: maskOf(block, schema.rows.length),
@@ -92,7 +93,7 @@ export class Desk {
 
   /** The blocks of a frame take the place of those before; what was not sampled stays. */
   take(blocks: Blocks): void {
-    for (const [name, block] of blocks) this.latest.set(name, block);
+    for (const [name, block] of blocks) if (!UNIT_MAPS.has(name)) this.latest.set(name, block);
   }
 
   /** A channel's newest value; null where it has none, NaN where it was NaN. */

@@ -177,6 +177,7 @@ export class RunState {
         this.trials += 1;
         return "nothing";
       case "heatmap":
+      case "units":
         return "nothing";
     }
   }

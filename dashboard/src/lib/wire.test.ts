@@ -99,6 +99,13 @@ describe("what this release's trainer writes", () => {
     expect(message).toMatchObject({ finding: { levels: { pre: 37.5, bias: -Infinity } } });
   });
 
+  it("reads the answer of the units endpoint", () => {
+    const { message, blocks } = decode(recorded("units"));
+    expect(message).toMatchObject({ layer: "head/dense", units: 5, groups: 3, steps: [10, 20] });
+    expect(blocks.get("pinned")!.shape).toEqual([3, 2]);
+    expect([...blocks.get("pinned")!.values]).toEqual([0, 0.25, 0.5, NaN, 1, 1]);
+  });
+
   it("reads the answer of the heatmap endpoint", () => {
     const { message, blocks } = decode(recorded("heatmap"));
     expect(message).toMatchObject({ rows: ["r0", "r1"], steps: [10, 20, 30], downsampled: true });

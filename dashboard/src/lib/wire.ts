@@ -18,6 +18,9 @@ export const VERSION = 1;
 const ALIGNMENT = 8;
 const PREFIX_BYTES = 8;
 
+/** Blocks whose columns are units of a row: whatever reads statistics leaves these out. */
+export const UNIT_MAPS: ReadonlySet<string> = new Set(["units"]);
+
 /** A message that cannot be read; its text says what was expected and what came. */
 export class WireError extends Error {
   override name = "WireError";
@@ -144,6 +147,18 @@ export interface HeatmapAnswer {
   present: boolean[];
 }
 
+/** The answer of the units endpoint; its block `pinned` is [groups, steps]. */
+export interface UnitsAnswer {
+  type: "units";
+  run: string;
+  row: string;
+  layer: string;
+  units: number;
+  groups: number;
+  steps: number[];
+  downsampled: boolean;
+}
+
 export type Message =
   | RunStart
   | Schema
@@ -153,7 +168,8 @@ export type Message =
   | RunEnd
   | FindingChanged
   | RunDeleted
-  | HeatmapAnswer;
+  | HeatmapAnswer
+  | UnitsAnswer;
 
 const TYPES: ReadonlySet<string> = new Set<Message["type"]>([
   "run_start",
@@ -165,6 +181,7 @@ const TYPES: ReadonlySet<string> = new Set<Message["type"]>([
   "finding",
   "run_deleted",
   "heatmap",
+  "units",
 ]);
 
 export interface Decoded {
@@ -230,8 +247,8 @@ export function decode(data: ArrayBuffer): Decoded {
     );
   }
   const blocks = new Map<string, Block>();
-  // A schema's `blocks` describe the columns of later frames; only these two carry numbers.
-  if (header.type === "frame" || header.type === "heatmap") {
+  // A schema's `blocks` describe the columns of later frames; only these carry numbers.
+  if (header.type === "frame" || header.type === "heatmap" || header.type === "units") {
     const start = padded(end);
     for (const place of header.blocks ?? []) {
       blocks.set(place.name, mapBlock(data, start, place));
