@@ -113,6 +113,15 @@ it("fetches every history anew for other steps, and once", async () => {
   expect(server.taken()).toEqual(["heatmap pre_db"]);
 });
 
+it("asks once for what a view says again and again", async () => {
+  const { server, feed } = await follow();
+  server.taken();
+  for (let time = 0; time < 3; time++) feed.showSeries("lines", { layer: "r0", statistics: ["pre_db"] });
+  feed.showSeries("lines", { layer: "r0", statistics: ["pre_db", "gain_db"] });
+  await settled();
+  expect(server.taken()).toEqual(["series r0", "series r0"]);
+});
+
 it("says why a run cannot be shown", async () => {
   const server = new FakeApi();
   server.error = new Error("No run 'run-1'.");

@@ -2,7 +2,7 @@
 
 import type { Api } from "./api";
 import { type Connection, type Edges, Live } from "./live";
-import { RunState, type Selection, type Stale, type Window } from "./run-state";
+import { isSame, RunState, type Selection, type Stale, type Window } from "./run-state";
 
 const HEAT_POINTS = 600;
 const SERIES_POINTS = 600;
@@ -65,8 +65,14 @@ export class RunFeed {
     void this.attempt(this.fetchHeat());
   }
 
-  /** @param panel What shows the selection; it shows one at a time. */
+  /**
+   * Views say again and again what they show; it is asked for once.
+   *
+   * @param panel What shows the selection; it shows one at a time.
+   */
   showSeries(panel: string, selection: Selection): void {
+    const now = this.selections.get(panel);
+    if (now !== undefined && isSame(now, selection)) return;
     this.selections.set(panel, selection);
     void this.attempt(this.fetchSeries(panel));
   }

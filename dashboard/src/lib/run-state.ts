@@ -18,6 +18,10 @@ export interface Selection {
   statistics: readonly string[];
 }
 
+export function isSame(left: Selection, right: Selection): boolean {
+  return left.layer === right.layer && left.statistics.join() === right.statistics.join();
+}
+
 /** The steps that are shown, both ends included; null: all of them, and those to come. */
 export type Window = { from: number; to: number } | null;
 
@@ -41,6 +45,8 @@ const CHIEF = 0;
 export class RunState {
   detail: RunDetail | null = null;
   desk = Desk.empty;
+  /** What the layers are configured with, in their order; the feed tells it of none. */
+  layers: LayersAnswer | null = null;
   step: number | null = null;
   epoch: number | null = null;
   logs: Record<string, number | null> = {};
@@ -75,6 +81,7 @@ export class RunState {
   }
 
   setLayers(answer: LayersAnswer): void {
+    this.layers = answer;
     this.judged = new Map(answer.rows.map(({ id, verdict }) => [id, verdict]));
     this.headrooms = new Map(answer.rows.map(({ id, headroom_db }) => [id, headroom_db]));
     // The feed's frames are laid out by its own schema, and its numbers are newer.
@@ -115,8 +122,7 @@ export class RunState {
   /** The history that a panel shows; null before it is there, or where it is of something else. */
   seriesOf(panel: string, selection: Selection): Rollup | null {
     const track = this.tracks.get(panel);
-    if (track === undefined || track.selection.layer !== selection.layer) return null;
-    return track.selection.statistics.join() === selection.statistics.join() ? track.rollup : null;
+    return track !== undefined && isSame(track.selection, selection) ? track.rollup : null;
   }
 
   /** Samples stored, as the server said, and those that came since. */

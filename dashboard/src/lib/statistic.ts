@@ -7,6 +7,19 @@ export function isShare(id: string): boolean {
   return id.endsWith("_rate") || id.endsWith("_units");
 }
 
+// What a gradient or an update is may be off by orders of magnitude, and that is what one looks for.
+const MAGNITUDES: ReadonlySet<string> = new Set([
+  "gradient_rms",
+  "gradient_ratio",
+  "penalty_ratio",
+  "update_ratio",
+]);
+
+/** Whether a statistic is read by its order of magnitude, on a logarithmic scale. */
+export function isMagnitude(id: string): boolean {
+  return MAGNITUDES.has(id);
+}
+
 export function formatStatistic(id: string, unit: string, value: number | null): string {
   if (unit === "dB" || id.endsWith("_db")) return formatDb(value);
   if (isShare(id)) return formatShare(value);

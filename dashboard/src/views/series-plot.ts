@@ -2,7 +2,7 @@
 
 import type uPlot from "uplot";
 import { formatCount } from "../lib/number";
-import { formatStatistic, isShare, lineColours } from "../lib/statistic";
+import { formatStatistic, isMagnitude, isShare, lineColours } from "../lib/statistic";
 import { colour } from "./theme.svelte";
 
 export interface Mark {
@@ -22,14 +22,14 @@ interface Drawn {
 
 function scaleName([id, unit]: Line): string {
   if (unit === "dB" || id.endsWith("_db")) return "dB";
-  return isShare(id) ? "share" : "value";
+  if (isShare(id)) return "share";
+  return isMagnitude(id) ? "magnitude" : "value";
 }
 
 export function optionsOf(
   lines: readonly Line[],
   mark: Mark,
   banded: boolean,
-  point: (column: number | null) => void,
   drawn?: readonly Drawn[],
 ): uPlot.Options {
   const scales = [...new Set(lines.map(scaleName))];
@@ -39,10 +39,11 @@ export function optionsOf(
     width: 1,
     height: 1,
     legend: { show: false },
-    cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
     scales: {
       x: { time: false },
       share: { range: [0, 1] },
+      // 0 has no place on it, and lies on the lower edge.
+      magnitude: { distr: 3, range: (_, low, high) => decades(low, high), clamp: (_, value, low) => (value > 0 ? value : low) },
       dB: { range: (_, low, high) => levelRange(low, high, mark.headroom) },
     },
     axes: [stepAxis(), ...scales.map((scale, index) => valueAxis(scale, lines, index))],
@@ -53,15 +54,22 @@ export function optionsOf(
       ),
     ],
     bands: banded ? colours.map(bandOf) : [],
-    hooks: {
-      draw: [(plot) => drawMarks(plot, mark)],
-      setCursor: [(plot) => point(plot.cursor.idx ?? null)],
-    },
+    hooks: { draw: [(plot) => drawMarks(plot, mark)] },
   };
 }
 
+// Of a magnitude that was never anything but 0.
+const NO_DECADES: uPlot.Range.MinMax = [1e-3, 1];
+
+/** Whole powers of ten. */
+function decades(low: number | null, high: number | null): uPlot.Range.MinMax {
+  if (low === null || high === null || !(low > 0)) return NO_DECADES;
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  return [10 ** from, 10 ** Math.max(to, from + 1)];
+}
+
 /** Room at both ends, below for the words at an onset, and the headroom in sight. */
-function levelRange(
+export function levelRange(
   low: number | null,
   high: number | null,
   headroom: number | null,
@@ -71,7 +79,7 @@ function levelRange(
   return [Math.min(...ends) - 10, Math.max(...ends) + 5];
 }
 
-function axis(): uPlot.Axis {
+export function axis(): uPlot.Axis {
   return {
     font: `12px ${colour("mono")}`,
     stroke: colour("faint"),
@@ -80,7 +88,7 @@ function axis(): uPlot.Axis {
   };
 }
 
-function stepAxis(): uPlot.Axis {
+export function stepAxis(): uPlot.Axis {
   // Steps are whole.
   const label = (tick: number): string => (Number.isInteger(tick) ? formatCount(tick) : "");
   return { ...axis(), size: 36, values: (_, ticks) => ticks.map(label) };
@@ -95,9 +103,23 @@ function valueAxis(scale: string, lines: readonly Line[], index: number): uPlot.
     side: first ? 3 : 1,
     size: 74,
     // Two grids over one another could not be read.
-    grid: first ? { stroke: colour("line"), width: 1 } : { show: false },
-    values: (_, ticks) => ticks.map((tick) => formatStatistic(id, unit, tick).replace(".0", "")),
+    grid: first ? gridOf(scale) : { show: false },
+    values: (_, ticks) => ticks.map((tick) => written(id, unit, tick)),
   };
+}
+
+function gridOf(scale: string): uPlot.Axis.Grid {
+  const grid = { stroke: colour("line"), width: 1 };
+  return scale === "magnitude" ? { ...grid, filter: wholeDecades } : grid;
+}
+
+function wholeDecades(_: uPlot, ticks: number[]): (number | null)[] {
+  return ticks.map((tick) => (Math.abs(Math.log10(tick) % 1) < 1e-6 ? tick : null));
+}
+
+/** Of a logarithmic axis most ticks have no words. */
+function written(id: string, unit: string, tick: number | null): string {
+  return tick === null ? "" : formatStatistic(id, unit, tick).replace(/\.0(?!\d)/, "");
 }
 
 /** The ends of the band, which are not drawn themselves, and the line. */
@@ -119,7 +141,7 @@ function bandOf(stroke: string, index: number): uPlot.Band {
   return { series: [high, high - 1], fill: `${stroke}30` };
 }
 
-function drawMarks(plot: uPlot, { headroom, onsets }: Mark): void {
+export function drawMarks(plot: uPlot, { headroom, onsets }: Mark): void {
   const { ctx: context, bbox } = plot;
   const ratio = window.devicePixelRatio;
   const right = bbox.left + bbox.width;
@@ -148,7 +170,7 @@ function drawMarks(plot: uPlot, { headroom, onsets }: Mark): void {
 }
 
 /** Words on the desk's own ground, so that no line runs through them. */
-function tag(
+export function tag(
   context: CanvasRenderingContext2D,
   text: string,
   ink: string,
