@@ -1,6 +1,7 @@
 /** The HTTP API: one function for each question that the dashboard asks, and for each change. */
 
 import type {
+  Activations,
   Finding,
   LayersAnswer,
   Mark,
@@ -96,6 +97,10 @@ export class Api {
 
   async statistics(): Promise<Statistic[]> {
     return (await this.json<{ statistics: Statistic[] }>("/statistics")).statistics;
+  }
+
+  activations(): Promise<Activations> {
+    return this.json("/activations");
   }
 
   /** The history of some statistics of one layer, its lanes in the order of `statistics`. */

@@ -18,3 +18,5 @@ export type Mark = Schemas["MarkModel"];
 export type Rule = Schemas["RuleModel"];
 export type Trial = Schemas["TrialModel"];
 export type Contestant = Schemas["ContestantModel"];
+export type Training = Schemas["TrainingModel"];
+export type Activations = Schemas["Activations"];
