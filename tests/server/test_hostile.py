@@ -253,8 +253,8 @@ def test_no_message_makes_the_server_fail_or_changes_what_is_stored(
     check()
 
     # Were all of one kind, the check would say little.
-    assert counters.messages["stored"] > counted["stored"] + 10
-    assert counters.messages["refused"] > counted["refused"] + 10
+    assert counters.messages["stored"] > counted["stored"] + 3
+    assert counters.messages["refused"] > counted["refused"] + 3
 
 
 @bounded

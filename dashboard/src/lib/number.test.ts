@@ -6,6 +6,7 @@ import {
   formatNumber,
   formatShare,
   formatTime,
+  machineTime,
   numberOf,
   speak,
 } from "./number";
@@ -101,5 +102,6 @@ describe("in the reader's language", () => {
     const noon = Date.UTC(2026, 10, 26, 12) / 1_000;
     speak("de-DE");
     expect(formatTime(noon)).toMatch(/^26\.11\.2026, \d\d:00$/);
+    expect(machineTime(noon)).toBe("2026-11-26T12:00:00.000Z");
   });
 });

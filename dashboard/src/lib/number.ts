@@ -87,6 +87,11 @@ export function formatTime(seconds: number): string {
   return formats.time.format(1_000 * seconds);
 }
 
+/** The same for machines, as `<time datetime>` takes it. */
+export function machineTime(seconds: number): string {
+  return new Date(1_000 * seconds).toISOString();
+}
+
 const AGES: readonly (readonly [seconds: number, unit: string])[] = [
   [86_400, "d"],
   [3_600, "h"],
