@@ -7,7 +7,7 @@ from gainstage import wire
 
 # What may not be dropped is small and rare; a viewer behind by this much is not reading at all.
 MAX_WAITING = 10_000
-# Four of the largest messages; at 1,000 layers, all the frames that are kept take a tenth of it.
+# Four of the largest messages; at 1,000 layers, all the frames that are kept take a seventh of it.
 MAX_WAITING_BYTES = 64 * 2**20
 
 
