@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
 from gainstage.outcome import Trial
+from gainstage.statistics import BY_ID
 
 
 @contextmanager
@@ -48,30 +49,43 @@ def remedy(what: str, url: str, run: str, folder: Path) -> None:
 
 
 class HandMade:
-    """A run of one layer, made message by message: what Keras itself would not name or do.
+    """A run made message by message: what Keras itself would not name or do.
 
     `start` holds fields of its first message.
     """
 
-    def __init__(self, connection: ClientConnection, run: str, layer: str, **start: object) -> None:
+    def __init__(
+        self,
+        connection: ClientConnection,
+        run: str,
+        rows: Sequence[wire.Row],
+        columns: Sequence[str],
+        **start: object,
+    ) -> None:
         self._connection = connection
+        self._shape = len(rows), len(columns)
         self._identity = {"run": run, "attempt": "a1", "time": time.time()}
         self._seq = 0
-        column = wire.Column("nonfinite_rate", 1)
+        described = tuple(wire.Column(column, BY_ID[column].version) for column in columns)
+        mask = np.packbits(np.ones(self._shape, bool), bitorder="little").tobytes()
         self._send(
             wire.RunStart(**self._next() | {"project": "e2e"} | start),
             wire.Schema(
                 **self._next(),
-                rows=(wire.Row(id="row0", path=layer, kind="Dense"),),
-                blocks={"layers": wire.BlockSchema((column,), mask=b"\x01")},
+                rows=tuple(rows),
+                blocks={"layers": wire.BlockSchema(described, mask=mask)},
                 training=wire.Training(backend="tensorflow", keras="3.15.0"),
             ),
         )
 
     def sample(self, step: int, *, nonfinite: float) -> None:
-        values = np.full((1, 1), nonfinite, np.float32)
+        self.frame(step, [nonfinite])
+
+    def frame(self, step: int, values: Sequence[float]) -> None:
+        """All rows have the same values, in the order of the columns."""
+        block = np.broadcast_to(np.asarray(values, np.float32), self._shape)
         frame = wire.Frame(**self._next(), schema=1, step=step)
-        self._send(frame, blocks={"layers": values})
+        self._send(frame, blocks={"layers": np.ascontiguousarray(block)})
 
     def trial(self, trial: Trial) -> None:
         said = {name: getattr(trial, name) for name in ("layer", "contestants", "seeds", "steps")}
@@ -96,9 +110,18 @@ class HandMade:
 
 @contextmanager
 def hand_made(
-    server: str, run: str, layer: str = "model/dense", *, token: str = "", **start: object
+    server: str,
+    run: str,
+    layer: str = "model/dense",
+    *,
+    token: str = "",
+    rows: Sequence[wire.Row] = (),
+    columns: Sequence[str] = ("nonfinite_rate",),
+    **start: object,
 ) -> Iterator[HandMade]:
+    """A run of `rows`, or of one dense layer named `layer`."""
+    rows = rows or (wire.Row(id="row0", path=layer, kind="Dense"),)
     url = server.replace("http", "ws", 1) + "/api/v1/ingest"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with connect(url, compression=None, additional_headers=headers) as connection:
-        yield HandMade(connection, run, layer, **start)
+        yield HandMade(connection, run, rows, columns, **start)
