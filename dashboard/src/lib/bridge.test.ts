@@ -1,10 +1,11 @@
 import { expect, it } from "vitest";
-import { bridge, channelsAt, type Reading } from "./bridge";
+import { bridge, channelsAt } from "./bridge";
+import type { Reading } from "./meter";
 
 const INKS = { lit: 1, over: 2, broken: 3 };
 
 function reading(level: number | null, given: Partial<Reading> = {}): Reading {
-  return { level, headroom: null, broken: false, ...given };
+  return { level, peak: null, headroom: null, broken: false, clipped: false, ...given };
 }
 
 function painted(readings: readonly Reading[], width: number, height: number): number[][] {

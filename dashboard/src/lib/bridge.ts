@@ -1,14 +1,6 @@
 /** The meter bridge: all channels as meters of a pixel or more, painted at once. */
 
-import { height as heightOf } from "./meter";
-
-/** One channel as the bridge shows it. */
-export interface Reading {
-  level: number | null;
-  headroom: number | null;
-  /** Whether there is NaN or infinity in it. */
-  broken: boolean;
-}
+import { height as heightOf, type Reading } from "./meter";
 
 /** Pixels as `pixel` of colormap.ts makes them. */
 export interface Inks {

@@ -34,6 +34,7 @@ type Blocks = ReadonlyMap<string, Pick<Block, "values">>;
 export class Desk {
   private readonly places = new Map<string, { bank: Bank; column: number }>();
   private readonly byId: ReadonlyMap<string, number>;
+  private readonly lists = new Map<number, readonly string[]>();
   private latest = new Map<string, Pick<Block, "values">>();
 
   readonly paths: readonly string[];
@@ -120,8 +121,14 @@ export class Desk {
     );
   }
 
-  statisticsOf(channel: number): string[] {
-    return [...this.places.keys()].filter((id) => this.has(channel, id));
+  /** The statistics that a channel has; the same list whenever it is asked for. */
+  statisticsOf(channel: number): readonly string[] {
+    let found = this.lists.get(channel);
+    if (found === undefined) {
+      found = [...this.places.keys()].filter((id) => this.has(channel, id));
+      this.lists.set(channel, found);
+    }
+    return found;
   }
 
   private has(channel: number, statistic: string): boolean {

@@ -4,6 +4,7 @@ import type { Heat } from "./api";
 import type { Finding, LayersAnswer, RunDetail } from "./contract";
 import { Desk } from "./desk";
 import { isOpen, placed } from "./finding";
+import { levelOf, type Reading } from "./meter";
 import { numberOf } from "./number";
 import { Peaks } from "./peaks";
 import { type History, Rollup } from "./rollup";
@@ -132,6 +133,18 @@ export class RunState {
 
   headroomOf(id: string): number | null {
     return this.headrooms.get(id) ?? null;
+  }
+
+  /** What the meter of a channel shows. */
+  readingOf(channel: number): Reading {
+    const { signal, level } = levelOf(this.desk, channel);
+    return {
+      level,
+      peak: this.peaks.peak(channel),
+      headroom: signal === "pre" ? this.headroomOf(this.desk.channels[channel]?.id ?? "") : null,
+      broken: this.desk.isBroken(channel),
+      clipped: this.peaks.isClipped(channel),
+    };
   }
 
   /** Whether a channel's level stands above what its activation passes on. */

@@ -19,21 +19,14 @@ function strip(...values: number[]): string {
   return render(Strip, { props }).body;
 }
 
-const LIT = /class="fill(?! \w*(input|gain|coherence))[^"]*" style="height/;
-
-it("a layer that works has a lit meter and a healthy badge", () => {
-  const body = strip(6, 4, 0);
-  expect(body).toMatch(LIT);
-  expect(body).toContain("healthy");
+it("a layer that works has a healthy badge", () => {
+  expect(strip(6, 4, 0)).toContain("healthy");
 });
 
 it.each([
-  ["NaN", [NaN, NaN, 1], "NaN"],
-  ["infinite", [Infinity, Infinity, 0.5], "∞"],
-  ["NaN in part, whatever the level of the rest", [6, 4, 0.01], "NaN"],
-])("a layer that is %s has neither", (_, values, sign) => {
-  const body = strip(...values);
-  expect(body).not.toMatch(LIT);
-  expect(body).not.toContain("healthy");
-  expect(body).toMatch(new RegExp(`class="broken[^"]*">${sign}<`));
+  ["NaN", [NaN, NaN, 1]],
+  ["infinite", [Infinity, Infinity, 0.5]],
+  ["NaN in part, whatever the level of the rest", [6, 4, 0.01]],
+])("a layer that is %s has none", (_, values) => {
+  expect(strip(...values)).not.toContain("healthy");
 });
