@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { curve, extents } from "./curve";
+import { extents, outline } from "./arrow";
 
 function across(...points: number[]): string {
-  return curve(Float64Array.from(points), true);
+  return outline(Float64Array.from(points), true);
 }
 
 describe("an arrow", () => {
@@ -12,7 +12,7 @@ describe("an arrow", () => {
 
   it("begins and ends along the flow where its ends are not in line", () => {
     expect(across(0, 0, 40, 20)).toBe("M0 0C20 0 20 20 40 20");
-    expect(curve(Float64Array.of(0, 0, 40, 20), false)).toBe("M0 0C0 10 40 10 40 20");
+    expect(outline(Float64Array.of(0, 0, 40, 20), false)).toBe("M0 0C0 10 40 10 40 20");
   });
 
   it("turns round corners", () => {

@@ -8,7 +8,7 @@ const CORNER = 10;
  *
  * @param points x and y, one after the other.
  */
-export function curve(points: Float64Array, across: boolean): string {
+export function outline(points: Float64Array, across: boolean): string {
   let [x, y] = [points[0]!, points[1]!];
   let path = `M${x} ${y}`;
   for (let at = 2; at < points.length; at += 2) {
