@@ -1,10 +1,10 @@
 /** The boxes and frames of a graph while they are being laid out, frame by frame. */
 
 import { type Arranged, type Contents, type Point, type Size, sizesOf } from "./arrange";
+import { TITLE } from "./box";
 import type { Sections } from "./sections";
 import { wrapped } from "./wrap";
 
-export const TITLE = 30;
 const PADDING = 16;
 const POINT: Size = { width: 0, height: 0 };
 // As much wider than high as a screen is.

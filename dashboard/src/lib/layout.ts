@@ -7,10 +7,10 @@
  */
 
 import type { Size } from "./arrange";
+import { BOX } from "./box";
 import { Frame, Item, type Piece } from "./frame";
 import { Sections } from "./sections";
 
-export const BOX: Size = { width: 184, height: 50 };
 // The way from one layer to the next is the straight one, where a shortcut runs beside it.
 const NEXT = 3;
 

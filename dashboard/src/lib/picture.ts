@@ -1,10 +1,11 @@
 /** A graph as it is drawn, and how it is looked at when a block of it is folded or unfolded. */
 
-import type { Block } from "./blocks";
 import type { Size } from "./arrange";
+import type { Block } from "./blocks";
+import { BOX } from "./box";
 import { type Camera, MARGIN, type Rectangle, rectangleOf, revealed } from "./camera";
 import type { Graph } from "./graph";
-import { BOX, type Layout } from "./layout";
+import type { Layout } from "./layout";
 
 export interface Picture {
   blocks: readonly Block[];

@@ -1,7 +1,7 @@
 /** Where the keyboard goes from a box of a graph: along the arrows, and to what stands beside. */
 
+import { BOX } from "./box";
 import type { Graph } from "./graph";
-import { BOX } from "./layout";
 
 export type Direction = "on" | "back" | "before" | "after";
 
