@@ -24,11 +24,18 @@ export interface Block {
   row: number;
 }
 
-// A word that such names are counted by, with its number, at the beginning of a name or after what
-// the model itself is called: `block2a`, `XBlock_1`, `convnext_tiny_stage_0`; or, without a number,
-// what stands before and after all that is counted.
-const HABIT =
-  /^(?:(?:conv|pool)\d+|(?:[a-z][a-z\d]*_)*?[a-z]*(?:block|stage|stack|layer|unit|cell|group)_?\d+[a-z]?|expanded_conv(?:_\d+)?|stem|top)(?=_|$)/i;
+// What such names begin with; each stands at the beginning of a name, and "_" or nothing after it.
+const HABITS: readonly string[] = [
+  // conv2_block1_1_conv, pool3_bn
+  "(?:conv|pool)\\d+",
+  // block2a_dwconv, stage_0, XBlock_1; also after what the model is called: convnext_tiny_stage_0
+  "(?:[a-z][a-z\\d]*_)*?[a-z]*(?:block|stage|stack|layer|unit|cell|group)_?\\d+[a-z]?",
+  // MobileNet's, whose first has no number
+  "expanded_conv(?:_\\d+)?",
+  // what stands before and after all that is counted
+  "stem|top",
+];
+const HABIT = new RegExp(`^(?:${HABITS.join("|")})(?=_|$)`, "i");
 
 // So many layers between two of one block were left to name themselves: `re_lu_3`, `add_15`.
 const MOST_UNNAMED = 3;
@@ -37,7 +44,10 @@ const MOST_UNNAMED = 3;
 export function blocksOf(paths: readonly string[]): Block[] {
   const places = paths.map((_, row) => prefixes(paths, row));
   adopt(paths, places);
-  const common = places.reduce((least, place) => Math.min(least, shared(places[0]!, place)), Infinity);
+  const common = places.reduce(
+    (least, place) => Math.min(least, shared(places[0]!, place)),
+    Infinity,
+  );
   const found: Found[] = [];
   const open: Found[] = [];
   for (let row = 0; row <= paths.length; row++) {
@@ -91,7 +101,7 @@ function prefixes(paths: readonly string[], row: number): string[] {
   }
   const below = `${path}/`;
   if (paths[row - 1]?.startsWith(below) || paths[row + 1]?.startsWith(below)) found.push(path);
-  for (let at = path.lastIndexOf("/") + 1; at < path.length && found.at(-1) !== path; ) {
+  for (let at = path.lastIndexOf("/") + 1; at < path.length && found.at(-1) !== path;) {
     const habit = HABIT.exec(path.slice(at))?.[0];
     if (habit === undefined) break;
     found.push(path.slice(0, at + habit.length));

@@ -10,6 +10,10 @@ export interface Channel {
   id: string;
   path: string;
   kind: string;
+  /** Which call of the layer it is, from 0. */
+  call: number;
+  /** Where the channels stand that feed it. */
+  inputs: readonly number[];
   activation: string | null;
   trainable: boolean;
   parameters: number;
