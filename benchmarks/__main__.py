@@ -2,14 +2,17 @@
 
 import argparse
 
-from benchmarks import diagnosis, ingest, overhead
+from benchmarks import dashboard, diagnosis, ingest, overhead
 
 argparse.ArgumentParser(
     prog="python -m benchmarks",
     description="Every benchmark: "
-    + ", ".join(f"python -m benchmarks.{name}" for name in ("overhead", "diagnosis", "ingest")),
+    + ", ".join(
+        f"python -m benchmarks.{name}" for name in ("overhead", "diagnosis", "ingest", "dashboard")
+    ),
 ).parse_args()
 overhead.main([])
 overhead.main(["--memory"])
 diagnosis.main([])
 ingest.main([])
+dashboard.main([])

@@ -1,15 +1,14 @@
 """Whether the memory of the training process grows with the steps that were watched."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from benchmarks.machine import resident_mib
 from gainstage import LayerMonitor
 
 EVERY = 10
@@ -41,16 +40,6 @@ class Growth:
         kept = slice(max(0, len(steps) // 5 - 1), None)
         slope = np.polyfit(np.array(steps[kept]) / EVERY / 1_000, mib[kept], 1)[0]
         return cls(list(steps), list(mib), mib[-1] - mib[kept][0], float(slope))
-
-
-def resident_mib() -> float:
-    """Resident memory of this process."""
-    if find_spec("psutil") is not None:
-        import psutil
-
-        return psutil.Process().memory_info().rss / 2**20
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 class Marks(keras.callbacks.Callback):

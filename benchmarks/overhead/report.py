@@ -1,14 +1,14 @@
 """The figures as people read them."""
 
 import math
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 
+from benchmarks.grid import grid, number
+from benchmarks.machine import cores, cpu
 from benchmarks.overhead.claims import Verdict
 from benchmarks.overhead.figures import Interval
 from benchmarks.overhead.measure import Cost, Costs
@@ -28,33 +28,10 @@ class Machine:
     @classmethod
     def this(cls) -> "Machine":
         """This one, with the Keras of this process."""
-        return cls(
-            _cpu(), _cores(), platform.platform(), keras.__version__, keras.backend.backend()
-        )
+        return cls(cpu(), cores(), platform.platform(), keras.__version__, keras.backend.backend())
 
     def __str__(self) -> str:
         return f"{self.cpu}, {self.cores} cores, {self.system}; Keras {self.keras}, {self.backend}"
-
-
-def _cpu() -> str:
-    listed = Path("/proc/cpuinfo")
-    if listed.exists():
-        for line in listed.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def number(value: float, digits: int) -> str:
-    """A dash where there is none."""
-    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
 def bounded(interval: Interval, digits: int, factor: float = 1.0) -> str:
@@ -98,18 +75,6 @@ HEADINGS = (
     "start-up, s",
     "epoch end, ms",
 )
-
-
-def grid(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they must be, the first flush left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
 
 
 def table(name: str, costs: Costs) -> str:

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.dashboard`."""
+
+from benchmarks.dashboard import main
+
+main()

@@ -1,0 +1,33 @@
+"""Where a benchmark runs."""
+
+import os
+import platform
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def cpu() -> str:
+    """What it is called."""
+    listed = Path("/proc/cpuinfo")
+    if listed.exists():
+        for line in listed.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def resident_mib(process: int | None = None) -> float:
+    """Resident memory of a process, by its id, or of this one."""
+    if find_spec("psutil") is not None:
+        import psutil
+
+        return psutil.Process(process).memory_info().rss / 2**20
+    pages = int(Path(f"/proc/{process or 'self'}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
