@@ -26,7 +26,7 @@ the machine's cores. What is looked at:
     memory     what scripts hold, with the buffers behind typed arrays, after a forced collection,
                and what the page's process holds. It counts as flat if the line through the
                measurements, the first fifth left out, rises by less than 5 % of their mean
-    size       all that a run's page loads, and all there is, by gzip at level 9
+    size       all that a run's page loads, and all there is, compressed by Brotli
 """
 
 import os

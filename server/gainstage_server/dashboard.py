@@ -1,15 +1,17 @@
 """Serves the dashboard as Vite built it."""
 
 from html import escape
+from mimetypes import guess_type
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 STATIC = Path(__file__).parent / "static"
 
 # Vite names these files by a hash of what they hold.
 _FOREVER = "public, max-age=31536000, immutable"
+_PACKED = ".br"  # what Vite writes beside a file, compressed by Brotli
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Gainstage</title>
 <h1>Gainstage</h1>
@@ -28,13 +30,26 @@ def _file(root: Path, path: str) -> Path | None:
         return None
 
 
+def _sent(file: Path, request: Request, kept: str) -> Response:
+    """The file, compressed where the build has it so and the browser takes it."""
+    headers = {"cache-control": kept, "vary": "accept-encoding"}
+    packed = file.with_name(f"{file.name}{_PACKED}")
+    accepted = {
+        name.split(";")[0].strip() for name in request.headers.get("accept-encoding", "").split(",")
+    }
+    if "br" not in accepted or not packed.is_file():
+        return FileResponse(file, headers=headers)
+    media_type, _ = guess_type(file.name)
+    return FileResponse(packed, headers=headers | {"content-encoding": "br"}, media_type=media_type)
+
+
 def dashboard_router(static: Path = STATIC) -> APIRouter:
     """Routes for all paths that are not the interface's."""
     router = APIRouter(include_in_schema=False)
     root = static.resolve()
 
     @router.api_route("/{path:path}", methods=["GET", "HEAD"])
-    def page(path: str) -> Response:
+    def page(path: str, request: Request) -> Response:
         """A file of the dashboard; its paths of runs and layers all mean its one page."""
         if path.split("/", 1)[0] == "api":
             raise HTTPException(
@@ -49,9 +64,7 @@ def dashboard_router(static: Path = STATIC) -> APIRouter:
             raise HTTPException(404, "There is no such file in this build. Load the page again.")
         if file is not None:
             forever = file.parent == root / "assets"
-            return FileResponse(
-                file, headers={"cache-control": _FOREVER if forever else "no-cache"}
-            )
+            return _sent(file, request, _FOREVER if forever else "no-cache")
         if index.is_file():
             return FileResponse(index, headers={"cache-control": "no-cache"})
         return HTMLResponse(_NOT_BUILT)

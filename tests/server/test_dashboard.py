@@ -29,11 +29,11 @@ class Client:
         app.include_router(dashboard_router(static))
         self._transport = httpx.ASGITransport(app)
 
-    def get(self, path: str, method: str = "GET") -> httpx.Response:
+    def get(self, path: str, method: str = "GET", accept: str = "") -> httpx.Response:
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=self._transport) as client:
                 url = httpx.URL("http://x").copy_with(raw_path=path.encode())
-                return await client.request(method, url)
+                return await client.request(method, url, headers={"Accept-Encoding": accept})
 
         return asyncio.run(ask())
 
@@ -51,6 +51,21 @@ def test_files_are_served_and_those_named_by_hash_kept_for_ever(client: Client) 
     assert script.text == "draw()"
     assert "javascript" in script.headers["content-type"]
     assert "immutable" in script.headers["cache-control"]
+
+
+def test_what_the_build_has_compressed_is_sent_so_to_whom_takes_it(
+    static: Path, client: Client
+) -> None:
+    (static / "assets" / "app-3f2a.js.br").write_bytes(b"packed")
+
+    packed = client.get("/assets/app-3f2a.js", "HEAD", accept="gzip, br;q=0.9")
+    plain = client.get("/assets/app-3f2a.js", accept="gzip")
+
+    assert packed.headers["content-encoding"] == "br"
+    assert packed.headers["content-length"] == str(len(b"packed"))
+    assert "javascript" in packed.headers["content-type"]
+    assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+    assert plain.text == "draw()"
 
 
 def test_a_program_may_ask_whether_the_page_is_there(client: Client) -> None:

@@ -1,7 +1,7 @@
 /** How a layer is, or several of them that are shown as one. */
 
 import type { Finding } from "./contract";
-import { isOpen, placed } from "./finding";
+import { isActive, placed } from "./finding";
 import type { RunState } from "./run-state";
 import { type Look, lookOf } from "./verdict";
 
@@ -16,7 +16,7 @@ export function openFindings(run: RunState): Map<string, Finding> {
   const found = new Map<string, Finding>();
   // They are in the order in which they matter.
   for (const finding of run.findings) {
-    if (isOpen(finding) && !found.has(finding.row)) found.set(finding.row, finding);
+    if (isActive(finding) && !found.has(finding.row)) found.set(finding.row, finding);
   }
   return found;
 }
