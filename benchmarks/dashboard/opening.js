@@ -49,21 +49,21 @@ window.page = (() => {
 
   const longest = () => tasks.reduce((most, { duration }) => Math.max(most, duration), 0);
 
-  /** Frames drawn, steps shown, and the steps that went by, in so many seconds. */
+  /** Frames drawn, steps that the counter told, and how many went by, in so many seconds. */
   const rates = (seconds) =>
     new Promise((resolve) => {
       const counter = [...document.querySelectorAll("dt")].find((it) => it.textContent.trim() === "Step");
       const step = () => Number(counter.nextElementSibling.textContent.replace(/\D/g, ""));
       const begun = performance.now();
       const first = step();
-      const shown = new Set();
+      const told = new Set();
       let drawn = 0;
       const look = () => {
-        shown.add(step());
+        told.add(step());
         drawn += 1;
         const passed = (performance.now() - begun) / 1000;
         if (passed < seconds) requestAnimationFrame(look);
-        else resolve({ seconds: passed, drawn, shown: shown.size - 1, steps: step() - first });
+        else resolve({ seconds: passed, drawn, told: told.size - 1, steps: step() - first });
       };
       requestAnimationFrame(look);
     });

@@ -58,8 +58,8 @@ def watched(found: Watched) -> str:
         for name, work in found.views.items()
     ]
     rates = (
-        f"a second: {found.rates.taken:.1f} frames taken over, {found.rates.shown:.1f} shown, "
-        f"{found.rates.drawn:.1f} calls of requestAnimationFrame"
+        f"a second: {found.rates.taken:.1f} frames taken over, {found.rates.drawn:.1f} calls of "
+        f"requestAnimationFrame, {found.rates.told:.1f} changes of the step counter"
     )
     memory = [
         ("MiB", "first", "last", "in a minute", "growth, %"),
