@@ -14,7 +14,7 @@ def picture(server: Server, trained: str, page: Page) -> Locator:
     """The heatmap of a trained run, which takes the pointer and the keyboard."""
     open_run(page, server, trained)
     frame = page.get_by_test_id("heatmap-frame")
-    expect(page.get_by_test_id("series").locator("canvas")).to_be_visible()
+    frame.scroll_into_view_if_needed()
     return frame
 
 

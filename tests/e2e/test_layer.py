@@ -38,6 +38,7 @@ def open_layer(page: Page, server: Server, run: str, layer: str, query: str = ""
     page.goto(f"{server.url}/runs/{run}/layers/{quote(layer, safe='')}{query}")
     expect(page.get_by_test_id("layer")).to_have_attribute("data-layer", layer)
     terms = page.get_by_test_id("panel-terms")
+    terms.scroll_into_view_if_needed()
     expect(terms.locator("canvas")).to_be_visible()
     return terms
 
@@ -47,6 +48,7 @@ def pixels(panel: Locator, colour: str, least: int = 1, most: int = 255) -> int:
 
 
 def drag(page: Page, panel: Locator, begin: float, end: float) -> None:
+    panel.scroll_into_view_if_needed()
     over = panel.locator(".u-over")
     over.scroll_into_view_if_needed()
     box = over.bounding_box()
@@ -132,6 +134,7 @@ def test_the_keyboard_reads_the_charts_and_goes_from_layer_to_layer(
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text(re.compile(r"Step 11: Input .*dB, Kernel gain"))).to_be_attached()
     # The cursor is everybody's.
+    page.get_by_test_id("panel-weights").scroll_into_view_if_needed()
     cursor = page.get_by_test_id("panel-weights").locator(".u-cursor-x")
     expect(cursor).not_to_have_class(re.compile("u-off"))
     page.keyboard.press("]")
@@ -198,6 +201,7 @@ def test_the_gates_of_a_recurrent_layer_stand_together(server: Server, page: Pag
     gates = page.get_by_test_id("gate")
     expect(gates).to_have_count(2)
     expect(gates.first).to_contain_text("25\u202f%")
+    gates.first.scroll_into_view_if_needed()
     expect(gates.first.locator("canvas")).to_be_visible()
     gates.get_by_role("link", name="forget").click()
     head = page.get_by_test_id("layer")

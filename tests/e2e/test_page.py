@@ -58,6 +58,7 @@ def test_the_heatmap_shows_the_loud_layer_unlike_the_quiet_one(
     server: Server, trained: str, page: Page
 ) -> None:
     open_run(page, server, trained)
+    page.get_by_test_id("heatmap-frame").scroll_into_view_if_needed()
     page.wait_for_function(
         """() => document.querySelector("[data-testid=heatmap]")?.getContext("2d")
             .getImageData(300, 8, 1, 1).data[3] === 255"""
@@ -75,6 +76,7 @@ def test_the_series_of_the_chosen_layer_are_drawn(server: Server, trained: str, 
     expect(series).to_have_attribute("data-layer", "sequential/hidden")
     page.locator("[data-testid=strip][data-layer='sequential/classes']").click()
     expect(series).to_have_attribute("data-layer", "sequential/classes")
+    series.scroll_into_view_if_needed()
     page.wait_for_function(
         """() => {
             const canvas = document.querySelector("[data-testid=series] canvas");
@@ -121,6 +123,7 @@ def test_a_phone_scrolls_only_up_and_down(
     expect(name.locator("visible=true").first).to_be_visible()
     expect(page.get_by_test_id("connection")).to_have_text("receiving")
     if path != "/":
+        page.get_by_test_id("series").scroll_into_view_if_needed()
         expect(page.get_by_test_id("series").locator("canvas")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
@@ -198,6 +201,7 @@ def test_everyone_can_use_the_page(
     elif path == "/":
         expect(page.locator(f"[data-testid=run-link][href='/runs/{trained}']")).to_be_visible()
     else:
+        page.get_by_test_id("series").scroll_into_view_if_needed()
         expect(page.get_by_test_id("series").locator("canvas")).to_be_visible()
     page.evaluate(AXE.read_text())
     violations = page.evaluate("axe.run()")["violations"]

@@ -7,11 +7,16 @@ const MARGIN = "120px";
 
 export class OnScreen {
   now = $state(false);
+  /** Whether it ever was. */
+  seen = $state(false);
 
   /** Attach it to the element that is watched. */
   readonly watch: Attachment = (element) => {
     const observer = new IntersectionObserver(
-      (entries) => (this.now = entries.at(-1)?.isIntersecting ?? false),
+      (entries) => {
+        this.now = entries.at(-1)?.isIntersecting ?? false;
+        this.seen ||= this.now;
+      },
       { rootMargin: MARGIN },
     );
     observer.observe(element);
