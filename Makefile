@@ -6,7 +6,7 @@ STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
 
-.PHONY: help demo test test-jax test-torch check bench matrix dashboard generate lock clean
+.PHONY: help demo test test-jax test-torch check bench matrix dashboard screenshots generate lock clean
 
 help:
 	@echo "make demo       train a model that goes wrong and watch it in the dashboard"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench      the benchmarks of performance and of diagnosis"
 	@echo "make matrix     every kind of model in every way of training; writes docs/matrix.md"
 	@echo "make dashboard  only build the dashboard"
+	@echo "make screenshots  take the pictures of the dashboard anew; writes docs/pictures"
 	@echo "make generate   write the checked-in files that are made from the code"
 	@echo "make lock       write requirements/*.txt anew; UPGRADE=--upgrade takes newer versions"
 	@echo "make clean      remove everything that these targets made"
@@ -49,6 +50,9 @@ matrix: .venv/.dev-stamp
 	$(BIN)/python -m tests.matrix
 
 dashboard: $(STATIC)/index.html
+
+screenshots: .venv/.dev-stamp $(STATIC)/index.html
+	$(BIN)/python tools/screenshots
 
 # Tests compare these files with what the code says.
 PACKAGE := server/gainstage_server

@@ -134,7 +134,7 @@ def test_the_keyboard_reads_the_charts_and_goes_from_layer_to_layer(
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text(re.compile(r"Step 11: Input .*dB, Kernel gain"))).to_be_attached()
     # The cursor is everybody's.
-    page.get_by_test_id("panel-weights").scroll_into_view_if_needed()
+    page.get_by_test_id("panel-weights").get_by_role("img").scroll_into_view_if_needed()
     cursor = page.get_by_test_id("panel-weights").locator(".u-cursor-x")
     expect(cursor).not_to_have_class(re.compile("u-off"))
     page.keyboard.press("]")
