@@ -68,9 +68,9 @@ class HandMade:
             ),
         )
 
-    def sample(self, step: int, *, nonfinite: float) -> None:
+    def sample(self, step: int, *, nonfinite: float = 0.0, **logs: float) -> None:
         values = np.full((1, 1), nonfinite, np.float32)
-        frame = wire.Frame(**self._next(), schema=1, step=step)
+        frame = wire.Frame(**self._next(), schema=1, step=step, logs=logs)
         self._send(frame, blocks={"layers": values})
 
     def trial(self, trial: Trial) -> None:
