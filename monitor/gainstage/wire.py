@@ -271,6 +271,19 @@ def decode(data: bytes) -> tuple[AnyMessage, dict[str, FloatBlock]]:
     """
     if len(data) > MAX_MESSAGE_BYTES:
         raise WireError(f"A message has at most {MAX_MESSAGE_BYTES} bytes. Received: {len(data)}.")
+    message = decode_header(data)
+    places = message.blocks if isinstance(message, Carrier) else ()
+    end = header_end(data)
+    start = end + len(_padding(end))
+    return message, {place.name: _view(data, start, place) for place in places}
+
+
+def header_end(data: bytes) -> int:
+    """The byte at which the header of a message ends; its prefix is enough to tell.
+
+    Raises:
+        WireError: `data` does not begin as a message that this version can read.
+    """
     if len(data) < PREFIX.size:
         raise WireError(f"A message has at least {PREFIX.size} bytes. Received: {len(data)}.")
     magic, version, header_size = PREFIX.unpack_from(data)
@@ -281,16 +294,22 @@ def decode(data: bytes) -> tuple[AnyMessage, dict[str, FloatBlock]]:
             f"This reads messages of version {VERSION}. Received version {version}: "
             "bring trainer and server to the same release of gainstage."
         )
-    end = PREFIX.size + header_size
+    return PREFIX.size + header_size
+
+
+def decode_header(data: bytes) -> AnyMessage:
+    """The message in `data`, whose blocks may be missing.
+
+    Raises:
+        WireError: `data` does not hold the header of a message that this version can read.
+    """
+    end = header_end(data)
     if end > len(data):
         raise WireError(f"The header ends at byte {end}, the message at byte {len(data)}.")
     try:
-        message = _decoder.decode(memoryview(data)[PREFIX.size : end])
+        return _decoder.decode(memoryview(data)[PREFIX.size : end])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"The header cannot be read: {error}") from error
-    places = message.blocks if isinstance(message, Carrier) else ()
-    start = end + len(_padding(end))
-    return message, {place.name: _view(data, start, place) for place in places}
 
 
 def _view(data: bytes, start: int, place: Block) -> FloatBlock:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gainstage import diagnosis, wire
-from gainstage_server import api, changes, health, ingest, live, metrics, units
+from gainstage_server import api, changes, health, ingest, live, logs, metrics, units
 from gainstage_server.auth import Guard
 from gainstage_server.dashboard import dashboard_router
 from gainstage_server.diagnosis import Fold
@@ -51,7 +51,7 @@ def create_app(settings: Settings, store: Store | None = None, fold: Fold = diag
     )
     app.state.service = service
     app.add_exception_handler(RequestValidationError, _invalid)
-    for part in (api, changes, ingest, live, metrics, health, units):
+    for part in (api, changes, ingest, live, metrics, health, units, logs):
         app.include_router(part.router)
     app.include_router(dashboard_router())
     app.add_middleware(Guard, settings=settings)

@@ -1,6 +1,6 @@
 """A run's past: the frames of all its attempts as one line of steps, downsampled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -13,7 +13,7 @@ from gainstage.units import UNITS
 from gainstage_server.catalogue import stored_layout
 from gainstage_server.layout import Layout
 from gainstage_server.store.interface import Store
-from gainstage_server.store.records import Key, Span
+from gainstage_server.store.records import FrameRecord, Key, Span
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -146,6 +146,23 @@ class _Units:
         return values, np.arange(self._groups) < count
 
 
+class _Logs:
+    """Reads the logs of a frame, which stand in its header."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def read(self, raw: bytes) -> tuple[Floats, Flags]:
+        """What the frame `raw` has under the names that are asked for."""
+        frame = wire.decode_header(raw)
+        logs = frame.logs if isinstance(frame, wire.Frame) else {}
+        values = np.array([logs.get(name, np.nan) for name in self._names])
+        present = np.array([name in logs for name in self._names], bool)
+        # A loss that runs away leaves float32 before it leaves float64.
+        with np.errstate(over="ignore"):
+            return values.astype(np.float32), present
+
+
 class History:
     """Reads the past of one run from the store."""
 
@@ -169,39 +186,53 @@ class History:
 
     def read(self, cells: Sequence[Cell], window: Window) -> Buckets:
         """The values of `cells`, in this order, over the steps of `window`."""
-        return self._read(len(cells), window, partial(_Places, cells))
+        spans = self.spans(window)
+        buckets = self._buckets(len(cells), window, spans)
+        return self._read(buckets, self._store.frames(self._run, spans), partial(_Places, cells))
+
+    def logs(self, names: Sequence[str], window: Window) -> Buckets:
+        """What the training logged under `names`, in this order, over the steps of `window`."""
+        if not names:
+            return Buckets(0, window.points, 0)
+        spans = self.spans(window)
+        reader = _Logs(names)
+        buckets = self._buckets(len(names), window, spans)
+        return self._read(buckets, self._store.headers(self._run, spans), lambda _: reader)
 
     def units(self, row: str, groups: int, window: Window) -> Buckets:
         """The first `groups` columns of the row's unit map, over the steps of `window`.
 
         Frames without it are skipped; most of them are not even read, being too short to hold one.
         """
-        schemas = self._store.schemas(self._run, self.spans(window)) if groups else []
+        spans = self.spans(window)
+        schemas = self._store.schemas(self._run, spans) if groups else []
         layouts = filter(None, map(self._layout, schemas))
         sizes = [layout.masks[UNITS].size for layout in layouts if UNITS in layout.masks]
         if not sizes:
             return Buckets(0, window.points, groups)
-        reader = partial(_Units, row, groups)
-        return self._read(groups, window, reader, least=min(sizes) * FLOAT_BYTES)
+        least = min(sizes) * FLOAT_BYTES
+        buckets = self._buckets(groups, window, spans, least=least)
+        frames = self._store.frames(self._run, spans, least=least)
+        return self._read(buckets, frames, partial(_Units, row, groups))
 
     def _layout(self, schema: Key) -> Layout | None:
         if schema not in self._layouts:
             self._layouts[schema] = stored_layout(self._store, schema)
         return self._layouts[schema]
 
+    def _buckets(
+        self, columns: int, window: Window, spans: Sequence[Span], *, least: int = 0
+    ) -> Buckets:
+        return Buckets(self._store.count(self._run, spans, least=least), window.points, columns)
+
     def _read(
         self,
-        columns: int,
-        window: Window,
+        buckets: Buckets,
+        frames: Iterator[FrameRecord],
         reader: Callable[[Layout | None], _Reader],
-        *,
-        least: int = 0,
     ) -> Buckets:
-        spans = self.spans(window)
-        frames = self._store.count(self._run, spans, least=least)
-        buckets = Buckets(frames, window.points, columns)
         readers: dict[Key, _Reader] = {}
-        for record in self._store.frames(self._run, spans, least=least):
+        for record in frames:
             # A frame that was stored since they were counted comes next time.
             if buckets.full:
                 break

@@ -150,6 +150,16 @@ class Series(Answer):
     series: dict[str, Bands]
 
 
+class Logs(Answer):
+    """What the training logged over steps: the names of the newest frame that logged anything."""
+
+    run: str
+    steps: list[int] = Field(description="Each the last of its bucket.")
+    times: list[float]
+    downsampled: bool
+    series: dict[str, Bands]
+
+
 class Heatmap(Answer):
     """One statistic of all rows over steps; the values are [rows][steps]."""
 

@@ -203,7 +203,6 @@ def _builtins(value: Any) -> Any:
 def series(record: RunRecord, row: wire.Row, statistics: list[str], buckets: Buckets) -> Plain:
     """`models.Series`; the buckets hold one column for each of `statistics`."""
     steps = buckets.steps.tolist()
-    bands = {name: numbers(getattr(buckets, name).T, buckets.present.T) for name in BANDS}
     return {
         "run": record.run,
         "row": row.id,
@@ -213,14 +212,20 @@ def series(record: RunRecord, row: wire.Row, statistics: list[str], buckets: Buc
         "steps": steps,
         "times": buckets.times.tolist(),
         "downsampled": buckets.downsampled,
-        "series": {
-            statistic: {name: bands[name][column] for name in BANDS}
-            for column, statistic in enumerate(statistics)
-        },
+        "series": banded(statistics, buckets),
     }
 
 
 BANDS = ("min", "max", "last")
+
+
+def banded(names: list[str], buckets: Buckets) -> Plain:
+    """Name -> `models.Bands`; the buckets hold one column for each of `names`."""
+    bands = {name: numbers(getattr(buckets, name).T, buckets.present.T) for name in BANDS}
+    return {
+        name: {band: values[column] for band, values in bands.items()}
+        for column, name in enumerate(names)
+    }
 
 
 def heatmap(record: RunRecord, rows: list[str], statistic: str, buckets: Buckets) -> Plain:

@@ -78,13 +78,13 @@ class HandMade:
             ),
         )
 
-    def sample(self, step: int, *, nonfinite: float) -> None:
-        self.frame(step, [nonfinite])
+    def sample(self, step: int, *, nonfinite: float = 0.0, **logs: float) -> None:
+        self.frame(step, [nonfinite], **logs)
 
-    def frame(self, step: int, values: Sequence[float]) -> None:
+    def frame(self, step: int, values: Sequence[float], **logs: float) -> None:
         """All rows have the same values, in the order of the columns."""
         block = np.broadcast_to(np.asarray(values, np.float32), self._shape)
-        frame = wire.Frame(**self._next(), schema=1, step=step)
+        frame = wire.Frame(**self._next(), schema=1, step=step, logs=logs)
         self._send(frame, blocks={"layers": np.ascontiguousarray(block)})
 
     def trial(self, trial: Trial) -> None:

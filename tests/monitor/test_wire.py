@@ -267,6 +267,18 @@ def test_block_that_is_cut_off_is_refused_with_where_it_would_end() -> None:
         wire.decode(data)
 
 
+def test_header_is_read_where_the_blocks_are_cut_off() -> None:
+    frame = wire.Frame(run="r", attempt="a", seq=2, time=0.0, schema=1, step=8, logs={"loss": 0.5})
+    data = wire.encode(frame, {"layers": np.ones((3, 2), np.float32)})
+    end = wire.header_end(data[: wire.PREFIX.size])
+
+    header = wire.decode_header(data[:end])
+
+    assert header == wire.decode(data)[0]
+    with pytest.raises(wire.WireError, match=f"ends at byte {end}"):
+        wire.decode_header(data[: end - 1])
+
+
 def test_block_at_the_very_end_of_the_message_is_read() -> None:
     _, blocks = wire.decode(with_block(offset=8))
 

@@ -47,6 +47,7 @@ ANSWERS = {
     f"{RUN}/series?layer=dense_1&statistic=pre_db&statistic=bias_db": models.Series,
     f"{RUN}/series?layer=row1&statistic=pre_db&from=10&to=20&points=1": models.Series,
     f"{RUN}/heatmap?statistic=pre_db&points=2": models.Heatmap,
+    f"{RUN}/logs": models.Logs,
     f"{RUN}/findings": models.Findings,
     f"{RUN}/trials": models.Trials,
     "/api/v1/rules": models.Rules,
@@ -309,7 +310,7 @@ def test_parameters_out_of_range_are_named_in_one_sentence(canonical: Running, q
 
 
 def test_what_trainers_sent_cannot_be_changed_over_http(canonical: Running) -> None:
-    for path in ("", "/layers", "/series", "/findings", "/trials"):
+    for path in ("", "/layers", "/series", "/logs", "/findings", "/trials"):
         for method in ("POST", "PUT", "PATCH"):
             assert httpx.request(method, canonical.url + RUN + path).status_code == 405
 

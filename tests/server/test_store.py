@@ -3,9 +3,11 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
+from gainstage import wire
 from gainstage.finding import Evidence, Finding
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError
@@ -304,6 +306,27 @@ def test_frames_that_are_too_short_are_neither_counted_nor_read(store: SQLiteSto
 
     assert store.count("run", spans, least=5) == 2
     assert [record.step for record in store.frames("run", spans, least=5)] == [10, 20]
+
+
+def test_headers_of_frames_are_read_without_their_blocks(store: SQLiteStore) -> None:
+    identity = {"run": "run", "attempt": "a1", "time": 0.0, "schema": 1}
+    # One as long as a page of the file or so, and one that takes many.
+    written = {
+        step: wire.encode(
+            wire.Frame(**identity, seq=step, step=step, logs={"loss": 0.5}),
+            {"layers": np.ones((rows, 40), np.float32)},
+        )
+        for step, rows in ((20, 25), (10, 1_000), (30, 1))
+    }
+    add(store, *(frame(step, step, raw=raw) for step, raw in written.items()))
+    validated = wire.encode(wire.Frame(**identity, seq=40, step=15, source="validation"))
+    add(store, frame(40, 15, source="validation", raw=validated))
+
+    headers = list(store.headers("run", [Span("a1", 0, 30)]))
+
+    assert headers == [
+        frame(step, step, raw=written[step][: wire.header_end(written[step])]) for step in (10, 20)
+    ]
 
 
 def test_schemas_of_spans_are_named_once(store: SQLiteStore) -> None:

@@ -296,6 +296,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Logs
+         * @description The loss and whatever else was logged, over steps. Downsampled series keep every spike.
+         *
+         *     A run that never logged anything has no steps here.
+         */
+        get: operations["logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -592,6 +614,27 @@ export interface components {
             training: components["schemas"]["TrainingModel"] | null;
             /** Rows */
             rows: components["schemas"]["LayerRow"][];
+        };
+        /**
+         * Logs
+         * @description What the training logged over steps: the names of the newest frame that logged anything.
+         */
+        Logs: {
+            /** Run */
+            run: string;
+            /**
+             * Steps
+             * @description Each the last of its bucket.
+             */
+            steps: number[];
+            /** Times */
+            times: number[];
+            /** Downsampled */
+            downsampled: boolean;
+            /** Series */
+            series: {
+                [key: string]: components["schemas"]["Bands"];
+            };
         };
         /**
          * MarkModel
@@ -1749,6 +1792,62 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Units"];
                     "application/x-gainstage": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logs: {
+        parameters: {
+            query?: {
+                /** @description First step. */
+                from?: number;
+                /** @description Last step. */
+                to?: number;
+                /** @description Most points of a series. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Logs"];
                 };
             };
             /** @description Unauthorized */

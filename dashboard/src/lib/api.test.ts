@@ -49,6 +49,16 @@ it("lays the lanes of a series out in the order that was asked for", async () =>
   expect(history.downsampled).toBe(true);
 });
 
+it("asks for the logs of some steps and lays them out by their names", async () => {
+  const loss = { min: [1], max: ["Infinity"], last: [2] };
+  const { api, asked } = asking(() =>
+    Response.json({ steps: [30], times: [1], downsampled: true, series: { loss } }),
+  );
+  const history = await api.logs("a/b", ["accuracy", "loss"], 600, { from: 10, to: 30 });
+  expect(asked[0]!.url).toBe("http://server/api/v1/runs/a%2Fb/logs?points=600&from=10&to=30");
+  expect([...history.max]).toEqual([0, Infinity]);
+});
+
 it("reads a heatmap with the lanes that it has", async () => {
   const { api } = asking(() => new Response(recorded("heatmap")));
   const heat = await api.heatmap("run-1", "pre_db", 600);

@@ -4,6 +4,7 @@ import type {
   Activations,
   Finding,
   LayersAnswer,
+  LogsAnswer,
   Mark,
   Rule,
   RunDetail,
@@ -12,7 +13,7 @@ import type {
   Statistic,
   Trial,
 } from "./contract";
-import { numberOf } from "./number";
+import { historyOf } from "./history";
 import type { History } from "./rollup";
 import type { Window } from "./run-state";
 import type { Session } from "./session";
@@ -116,28 +117,18 @@ export class Api {
     const answer = await this.json<SeriesAnswer>(
       `/runs/${encodeURIComponent(run)}/series?${query}`,
     );
-    const columns = answer.steps.length;
-    const present = new Uint8Array(statistics.length * columns);
-    const lane = (field: "min" | "max" | "last"): Float32Array => {
-      const values = new Float32Array(statistics.length * columns);
-      statistics.forEach((id, index) => {
-        answer.series[id]?.[field].forEach((written, column) => {
-          const value = numberOf(written);
-          if (value === null) return;
-          values[index * columns + column] = value;
-          present[index * columns + column] = 1;
-        });
-      });
-      return values;
-    };
-    return {
-      steps: answer.steps,
-      min: lane("min"),
-      max: lane("max"),
-      last: lane("last"),
-      downsampled: answer.downsampled,
-      exists: (cell) => present[cell] === 1,
-    };
+    return historyOf(answer, statistics);
+  }
+
+  /** The history of what the training logged, its lanes in the order of `names`. */
+  async logs(
+    run: string,
+    names: readonly string[],
+    points: number,
+    window: Window = null,
+  ): Promise<History> {
+    const query = new URLSearchParams({ points: String(points), ...stepsOf(window) });
+    return historyOf(await this.json<LogsAnswer>(`/runs/${encodeURIComponent(run)}/logs?${query}`), names);
   }
 
   async heatmap(

@@ -10,7 +10,7 @@ import type { History } from "./rollup";
 class FakeApi {
   readonly asked: string[] = [];
   runs = new Map([
-    ["a", aRun({ id: "a", status: "ended" })],
+    ["a", aRun({ id: "a", status: "ended", logs: { loss: 0.5 } })],
     ["b", aRun({ id: "b", status: "live" })],
   ]);
   late: Promise<void> | null = null;
@@ -37,6 +37,9 @@ class FakeApi {
     const answer = { steps: [10], min: values, max: values, last: values };
     return { ...answer, downsampled: false, exists: () => true } satisfies History;
   };
+
+  logs = (run: string, names: string[], points: number, window: unknown) =>
+    this.series(run, "logs", names, points, window);
 
   taken(): string[] {
     return this.asked.splice(0);
@@ -68,6 +71,18 @@ it("asks for the series of the runs that have the row and the statistic", async 
   await settled();
   expect(server.taken()).toEqual(['series a r0 gain_db {"from":1,"to":5}']);
   expect([...feed.series.keys()]).toEqual(["a"]);
+});
+
+it("asks for a log of the runs that logged it", async () => {
+  const { server, feed } = await compare("a", "b");
+  server.taken();
+  feed.show(null, "loss", null);
+  await settled();
+  expect(server.taken()).toEqual(["series a logs loss null"]);
+  expect([...feed.series.keys()]).toEqual(["a"]);
+  feed.show(null, "constructor", null);
+  await settled();
+  expect(server.taken()).toEqual([]);
 });
 
 it("asks for what is shown as soon as a run is known", async () => {

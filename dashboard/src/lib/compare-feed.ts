@@ -3,6 +3,7 @@
 import { type Api, ApiError } from "./api";
 import { presentIn, type Side } from "./compare";
 import type { Edges } from "./live";
+import { logOf } from "./logs";
 import { Rollup } from "./rollup";
 import type { Window } from "./run-state";
 
@@ -10,9 +11,9 @@ const POINTS = 600;
 // A comparison is looked at, not watched: what goes on is asked for now and then.
 const REPEATED_MS = 10_000;
 
-/** What is drawn over steps. */
+/** What is drawn over steps: a statistic of a layer; null is no layer: a log of the training. */
 interface Shown {
-  layer: string;
+  layer: string | null;
   statistic: string;
   window: Window;
 }
@@ -51,7 +52,7 @@ export class CompareFeed {
     return this.sides.every(({ detail, error }) => detail !== null || error !== null);
   }
 
-  show(layer: string, statistic: string, window: Window): void {
+  show(layer: string | null, statistic: string, window: Window): void {
     const sameRow = this.shown?.layer === layer && this.shown.statistic === statistic;
     this.shown = { layer, statistic, window };
     // Another stretch of the same lines is drawn over the last one until it is there.
@@ -83,10 +84,12 @@ export class CompareFeed {
 
   private async fetchSeries(run: string): Promise<void> {
     const shown = this.shown;
-    const row = this.side(run).layers?.rows.find(({ id }) => id === shown?.layer);
-    if (shown === null || row === undefined || !presentIn(row).includes(shown.statistic)) return;
+    if (shown === null || !has(this.side(run), shown)) return;
     const { layer, statistic, window } = shown;
-    const history = await this.api.series(run, layer, [statistic], POINTS, window);
+    const history =
+      layer === null
+        ? await this.api.logs(run, [statistic], POINTS, window)
+        : await this.api.series(run, layer, [statistic], POINTS, window);
     // Something else may have been chosen meanwhile.
     if (shown !== this.shown) return;
     this.series = new Map([...this.series, [run, Rollup.from(history, 1)]]);
@@ -108,6 +111,12 @@ export class CompareFeed {
   private put(run: string, change: Partial<Side>): void {
     this.sides = this.sides.map((side) => (side.run === run ? { ...side, ...change } : side));
   }
+}
+
+function has({ detail, layers }: Side, { layer, statistic }: Shown): boolean {
+  if (layer === null) return detail !== null && logOf(detail.logs, statistic) !== null;
+  const row = layers?.rows.find(({ id }) => id === layer);
+  return row !== undefined && presentIn(row).includes(statistic);
 }
 
 /** A run that is over stays as it is, and one that is not there is not asked for again. */

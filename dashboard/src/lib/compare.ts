@@ -1,6 +1,7 @@
 /** Runs side by side: rows that they share, how far these lie apart, what was set otherwise. */
 
 import type { LayerRow, LayersAnswer, RunDetail } from "./contract";
+import { lossFirst } from "./logs";
 import { numberOf } from "./number";
 import { isMade, isMap, written } from "./written";
 
@@ -156,8 +157,7 @@ function entries(set: Readonly<Record<string, unknown>>, above = ""): [string, s
 
 /** The logs of all runs, the loss first. */
 export function logsOf(sides: readonly Side[]): string[] {
-  const names = [...new Set(sides.flatMap(({ detail }) => Object.keys(detail?.logs ?? {})))];
-  return names.sort((left, right) => Number(right === "loss") - Number(left === "loss"));
+  return lossFirst(sides.flatMap(({ detail }) => Object.keys(detail?.logs ?? {})));
 }
 
 /** The column whose step lies nearest; -1 where there is none. */

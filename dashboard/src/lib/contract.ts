@@ -10,6 +10,7 @@ export type RunDetail = Schemas["Run"];
 export type LayersAnswer = Schemas["Layers"];
 export type LayerRow = Schemas["LayerRow"];
 export type SeriesAnswer = Schemas["Series"];
+export type LogsAnswer = Schemas["Logs"];
 export type Finding = Schemas["FindingModel"];
 export type Evidence = Schemas["EvidenceModel"];
 export type Statistic = Schemas["StatisticModel"];

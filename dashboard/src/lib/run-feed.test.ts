@@ -35,6 +35,7 @@ class FakeApi {
   heatmap = (_: string, statistic: string) =>
     this.answer(`heatmap ${statistic}`, this.heats.get(statistic) ?? EMPTY);
   series = (_: string, layer: string) => this.answer(`series ${layer}`, EMPTY);
+  logs = (_: string, names: string[]) => this.answer(`logs ${names}`, EMPTY);
 
   taken(): string[] {
     return this.asked.splice(0);
@@ -111,6 +112,19 @@ it("fetches every history anew for other steps, and once", async () => {
   feed.zoom(null);
   await settled();
   expect(server.taken()).toEqual(["heatmap pre_db"]);
+});
+
+it("fetches the logs of the training only while they are shown", async () => {
+  const { server, feed } = await follow();
+  server.taken();
+  feed.showSeries("training", { layer: null, statistics: ["loss", "accuracy"] });
+  feed.zoom({ from: 10, to: 20 });
+  await settled();
+  expect(server.taken()).toEqual(["logs loss,accuracy", "logs loss,accuracy"]);
+  feed.hideSeries("training");
+  feed.zoom(null);
+  await settled();
+  expect(server.taken()).toEqual([]);
 });
 
 it("asks once for what a view says again and again", async () => {

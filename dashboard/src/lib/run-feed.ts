@@ -172,7 +172,10 @@ export class RunFeed {
     const { window } = this.state;
     if (selection === undefined || selection.layer === "" || selection.statistics.length === 0) return;
     const { layer, statistics } = selection;
-    const history = await this.api.series(this.run, layer, statistics, SERIES_POINTS, window);
+    const history =
+      layer === null
+        ? await this.api.logs(this.run, statistics, SERIES_POINTS, window)
+        : await this.api.series(this.run, layer, statistics, SERIES_POINTS, window);
     if (selection === this.selections.get(panel) && window === this.state.window) {
       this.state.setSeries(panel, selection, history);
     }

@@ -66,6 +66,15 @@ describe("frames", () => {
     expect(state.seriesOf("lines", LINES)!.value("last", 0, 2)).toBe(1);
   });
 
+  it("bring the training's logs on, where one is absent nothing", () => {
+    const state = following();
+    const logs = { layer: null, statistics: ["loss", "constructor"] };
+    state.setSeries("training", logs, history([10, 20], 2));
+    state.receive(aFrame(30, [1, 2], { logs: { loss: NaN, pre_db: 3 } }));
+    const rollup = state.seriesOf("training", logs)!;
+    expect([0, 1].map((lane) => rollup.value("last", lane, 2))).toEqual([NaN, null]);
+  });
+
   it("behind what is shown are not appended to it", () => {
     const state = following();
     state.window = { from: 10, to: 25 };
@@ -204,6 +213,9 @@ it("a panel's history is shown only for what it was asked for", () => {
   const state = following();
   state.setSeries("lines", LINES, history([10, 20], 1));
   expect(state.seriesOf("lines", { layer: "r1", statistics: ["pre_db"] })).toBeNull();
+  // Names are any text: two of them are not the one that they make together.
+  state.setSeries("lines", { layer: null, statistics: ["a", "b"] }, history([10], 2));
+  expect(state.seriesOf("lines", { layer: null, statistics: ["a,b"] })).toBeNull();
   state.dropSeries("lines");
   expect(state.seriesOf("lines", LINES)).toBeNull();
 });

@@ -4,6 +4,7 @@ import type { Heat } from "./api";
 import type { Finding, LayersAnswer, RunDetail } from "./contract";
 import { Desk } from "./desk";
 import { isOpen, placed } from "./finding";
+import { logOf } from "./logs";
 import { levelOf, type Reading } from "./meter";
 import { numberOf } from "./number";
 import { Peaks } from "./peaks";
@@ -13,14 +14,14 @@ import type { Block, Decoded, Frame, Schema, WireFinding } from "./wire";
 /** What has to be fetched again after a message: what it changed cannot be told from it alone. */
 export type Stale = "nothing" | "summary" | "layers" | "everything";
 
-/** Some statistics of one layer that are drawn together. */
+/** Some statistics of one layer that are drawn together; null is no layer: logs of the training. */
 export interface Selection {
-  layer: string;
+  layer: string | null;
   statistics: readonly string[];
 }
 
 export function isSame(left: Selection, right: Selection): boolean {
-  return left.layer === right.layer && left.statistics.join() === right.statistics.join();
+  return left.layer === right.layer && JSON.stringify(left.statistics) === JSON.stringify(right.statistics);
 }
 
 /** The steps that are shown, both ends included; null: all of them, and those to come. */
@@ -34,6 +35,7 @@ interface Track {
 
 interface Sample {
   step: number;
+  logs: Readonly<Record<string, number>>;
   blocks: ReadonlyMap<string, Block>;
 }
 
@@ -225,7 +227,7 @@ export class RunState {
   private receiveFrame(frame: Frame, blocks: ReadonlyMap<string, Block>): Stale {
     const ours = frame.worker === CHIEF && frame.source === "probe";
     if (!ours || frame.attempt !== this.attempt || frame.schema !== this.schema) return "nothing";
-    const sample = { step: frame.step, blocks };
+    const sample = { step: frame.step, logs: frame.logs, blocks };
     this.samples = [...this.samples.slice(1 - REMEMBERED), sample];
     // The feed begins with the newest frame, which the server had counted.
     if (frame.step > (this.detail?.step ?? -1)) this.since += 1;
@@ -255,9 +257,12 @@ export class RunState {
     });
   }
 
-  private extendTrack({ selection, rollup }: Track, { step, blocks }: Sample): void {
+  private extendTrack({ selection, rollup }: Track, { step, logs, blocks }: Sample): void {
     if (!this.isShown(step)) return;
-    const channel = this.desk.find(selection.layer);
-    rollup.append(step, (lane) => this.desk.valueIn(blocks, channel, selection.statistics[lane]!));
+    const { layer, statistics } = selection;
+    const channel = layer === null ? -1 : this.desk.find(layer);
+    const read = (id: string): number | null =>
+      layer === null ? logOf(logs, id) : this.desk.valueIn(blocks, channel, id);
+    rollup.append(step, (lane) => read(statistics[lane]!));
   }
 }

@@ -10,6 +10,8 @@ export interface Mark {
   headroom: number | null;
   /** Steps where findings on this layer began. */
   onsets: readonly number[];
+  /** What stands at them; in a small plot a sentence would hide the line. */
+  word?: string;
 }
 
 type Line = readonly [id: string, unit: string];
@@ -141,11 +143,10 @@ function bandOf(stroke: string, index: number): uPlot.Band {
   return { series: [high, high - 1], fill: `${stroke}30` };
 }
 
-export function drawMarks(plot: uPlot, { headroom, onsets }: Mark): void {
+export function drawMarks(plot: uPlot, { headroom, onsets, word = "▲ finding" }: Mark): void {
   const { ctx: context, bbox } = plot;
   const ratio = window.devicePixelRatio;
   const right = bbox.left + bbox.width;
-  const bottom = bbox.top + bbox.height;
   context.save();
   context.lineWidth = 1.5 * ratio;
   context.font = `${12 * ratio}px ${colour("mono")}`;
@@ -158,15 +159,26 @@ export function drawMarks(plot: uPlot, { headroom, onsets }: Mark): void {
     context.setLineDash([]);
     tag(context, "headroom", "ink", right - 8 * ratio, y, "right");
   }
-  context.strokeStyle = colour("critical");
-  for (const step of onsets) {
-    const x = plot.valToPos(step, "x", true);
-    if (x < bbox.left || x > right) continue;
-    stroke(context, x, bbox.top, x, bottom);
-    // At the bottom, away from the levels that run high just when there is a finding.
-    tag(context, "▲ finding", "critical", x + 8 * ratio, bottom - 12 * ratio, "left");
-  }
+  drawOnsets(plot, onsets, word);
   context.restore();
+}
+
+function drawOnsets(plot: uPlot, onsets: readonly number[], word: string): void {
+  const { ctx: context, bbox } = plot;
+  const ratio = window.devicePixelRatio;
+  const bottom = bbox.top + bbox.height;
+  let free = -Infinity;
+  context.strokeStyle = colour("critical");
+  for (const step of [...onsets].sort((left, right) => left - right)) {
+    const x = plot.valToPos(step, "x", true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    stroke(context, x, bbox.top, x, bottom);
+    // Where many began soon after one another, it stands at the first.
+    if (x < free) continue;
+    // At the bottom, away from the levels that run high just when there is a finding.
+    tag(context, word, "critical", x + 8 * ratio, bottom - 12 * ratio, "left");
+    free = x + 16 * ratio + context.measureText(word).width;
+  }
 }
 
 /** Words on the desk's own ground, so that no line runs through them. */

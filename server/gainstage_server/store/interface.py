@@ -159,3 +159,7 @@ class Store(Protocol):
         Those of fewer than `least` bytes are left out, without being read.
         """
         ...
+
+    def headers(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+        """The same frames, of whose bytes only the header is read: `raw` ends with it."""
+        ...

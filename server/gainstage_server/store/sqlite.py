@@ -1,14 +1,16 @@
 """The store in one SQLite file: write-ahead log, every commit on the disk, one writer."""
 
 import shutil
+import sqlite3
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
     Executable,
@@ -17,12 +19,14 @@ from sqlalchemy import (
     event,
     func,
     inspect,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
+from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store, StoreError, Transaction
@@ -168,6 +172,15 @@ def _in_span(run: str, span: Span, least: int = 0) -> tuple[Any, ...]:
 
 
 _FRAME_COLUMNS = tuple(tables.frames.c[name] for name in FrameRecord._fields)
+_BY_STEP = (tables.frames.c.step, tables.frames.c.seq)
+_ROWID: ColumnElement[int] = literal_column("frames.rowid")
+
+
+def _header(database: sqlite3.Connection, rowid: int) -> bytes:
+    """The beginning of a frame: unlike substr(), this reads no more of the blob than it needs."""
+    with database.blobopen("frames", "raw", rowid, readonly=True) as blob:
+        prefix = blob.read(wire.PREFIX.size)
+        return prefix + blob.read(wire.header_end(prefix) - len(prefix))
 
 
 class SQLiteStore(Store):
@@ -361,10 +374,18 @@ class SQLiteStore(Store):
 
     @override
     def frames(self, run: str, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
-        frames = tables.frames
         for span in spans:
             yield from self._stream(
-                select(*_FRAME_COLUMNS)
-                .where(*_in_span(run, span, least))
-                .order_by(frames.c.step, frames.c.seq)
+                select(*_FRAME_COLUMNS).where(*_in_span(run, span, least)).order_by(*_BY_STEP)
             )
+
+    @override
+    def headers(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+        columns = (*_FRAME_COLUMNS[:-1], _ROWID)
+        for span in spans:
+            statement = select(*columns).where(*_in_span(run, span)).order_by(*_BY_STEP)
+            with self._reader.begin() as connection:
+                database = cast("sqlite3.Connection", connection.connection.driver_connection)
+                rows = connection.execution_options(yield_per=_FETCH).execute(statement)
+                for *place, rowid in rows:
+                    yield FrameRecord(*place, raw=_header(database, rowid))

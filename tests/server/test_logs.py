@@ -1,0 +1,188 @@
+"""The logs of a training over steps: what the interface answers, and what is read for it."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gainstage import wire
+from gainstage_server import models
+from gainstage_server.history import Buckets, History, Window
+from gainstage_server.store.records import FrameRecord, Span
+from gainstage_server.store.sqlite import SQLiteStore
+
+from .conftest import Running
+from .test_history import Commit, commit
+from .trainer import Trainer, send
+
+__all__ = ["commit"]  # the fixture
+
+LOGS = "/api/v1/runs/canonical/logs"
+
+
+def run_of(*logs: Mapping[str, float]) -> list[bytes]:
+    """A run that logs these, every ten steps."""
+    trainer = Trainer()
+    opening = trainer.opening()
+    return opening + [trainer.frame(10 * index, logs=dict(one)) for index, one in enumerate(logs)]
+
+
+def test_answer_holds_every_log_over_the_steps(server: Running) -> None:
+    send(server.ws, run_of({"loss": 2.0, "accuracy": 0.25}, {"loss": 1.0, "accuracy": 0.5}))
+
+    answer = server.get(LOGS)
+
+    models.Logs.model_validate_json(answer.content, strict=True)
+    assert answer.json() == {
+        "run": "canonical",
+        "steps": [0, 10],
+        "times": [1002.0, 1003.0],
+        "downsampled": False,
+        "series": {
+            "loss": {"min": [2.0, 1.0], "max": [2.0, 1.0], "last": [2.0, 1.0]},
+            "accuracy": {"min": [0.25, 0.5], "max": [0.25, 0.5], "last": [0.25, 0.5]},
+        },
+    }
+
+
+def test_of_many_frames_no_spike_is_lost(server: Running) -> None:
+    send(server.ws, run_of(*({"loss": 9.0 if step == 37 else 0.5} for step in range(90))))
+
+    shown = server.get(f"{LOGS}?points=3").json()
+
+    assert (shown["steps"], shown["downsampled"]) == ([290, 590, 890], True)
+    assert shown["series"]["loss"] == {
+        "min": [0.5, 0.5, 0.5],
+        "max": [0.5, 9.0, 0.5],
+        "last": [0.5, 0.5, 0.5],
+    }
+
+
+def test_window_holds_its_ends(server: Running) -> None:
+    send(server.ws, run_of(*({"loss": 0.5} for _ in range(6))))
+
+    assert server.get(f"{LOGS}?from=20&to=40").json()["steps"] == [20, 30, 40]
+
+
+def test_loss_that_is_not_a_number_is_shown_as_one(server: Running) -> None:
+    send(server.ws, run_of(*({"loss": loss} for loss in (1.0, math.nan, math.inf, 1e300))))
+
+    shown = server.get(LOGS)
+
+    models.Logs.model_validate_json(shown.content, strict=True)
+    assert shown.json()["series"]["loss"]["last"] == [1.0, "NaN", "Infinity", "Infinity"]
+
+
+def test_names_are_those_of_the_newest_frame_that_logged_anything(server: Running) -> None:
+    send(server.ws, run_of({"loss": 2.0}, {"loss": 1.0, "error": 0.5}, {}))
+
+    shown = server.get(LOGS).json()
+
+    assert {name: bands["last"] for name, bands in shown["series"].items()} == {
+        "loss": [2.0, 1.0, None],
+        "error": [None, 0.5, None],
+    }
+
+
+def test_run_that_never_logged_has_no_steps_here(server: Running) -> None:
+    send(server.ws, run_of({}, {}))
+
+    shown = server.get(LOGS).json()
+
+    assert (shown["steps"], shown["series"]) == ([], {})
+
+
+@pytest.mark.parametrize("query", ["?points=0", "?from=-1"])
+def test_query_that_makes_no_sense_is_refused(server: Running, query: str) -> None:
+    send(server.ws, run_of({"loss": 1.0}))
+
+    assert server.get(LOGS + query).status_code == 422
+
+
+def test_unknown_run_is_answered_with_those_that_are_known(server: Running) -> None:
+    send(server.ws, run_of({"loss": 1.0}))
+
+    answer = server.get("/api/v1/runs/other/logs")
+
+    assert (answer.status_code, "canonical" in answer.json()["detail"]) == (404, True)
+
+
+# -- History ---------------------------------------------------------------------------------------
+
+
+def read(store: SQLiteStore, *names: str, **window: int) -> Buckets:
+    return History(store, "canonical").logs(names, Window(**window))
+
+
+def test_run_that_goes_on_from_a_checkpoint_shows_only_what_counts(
+    store: SQLiteStore, commit: Commit
+) -> None:
+    first, second = Trainer(), Trainer(attempt="a2", time=2_000.0)
+    commit(*first.opening(), *(first.frame(step, logs={"loss": 1.0}) for step in (0, 10, 20, 30)))
+    commit(*second.opening(), *(second.frame(step, logs={"loss": 2.0}) for step in (20, 40)))
+
+    buckets = read(store, "loss")
+
+    assert buckets.steps.tolist() == [0, 10, 20, 40]
+    assert buckets.last[:, 0].tolist() == [1.0, 1.0, 2.0, 2.0]
+
+
+def test_validation_frames_and_other_workers_are_left_out(
+    store: SQLiteStore, commit: Commit
+) -> None:
+    chief, other = Trainer(), Trainer(worker=1)
+    commit(*chief.opening(), chief.frame(0), chief.frame(5, source="validation"))
+    commit(*other.opening(), other.frame(10))
+
+    assert read(store, "loss").steps.tolist() == [0]
+
+
+FLOATS = st.floats(width=32)
+
+
+@given(
+    losses=st.lists(st.none() | FLOATS, min_size=1, max_size=30),
+    points=st.integers(1, 40),
+)
+def test_history_of_logs_agrees_with_buckets_of_the_values_themselves(
+    losses: list[float | None], points: int
+) -> None:
+    trainer = Trainer(rows=1)
+    trainer.opening()
+    frames = [
+        trainer.frame(step, logs={} if loss is None else {"other": 0.0, "loss": loss})
+        for step, loss in enumerate(losses)
+    ]
+    expected = Buckets(len(losses), points, 1)
+    for step, loss in enumerate(losses):
+        value = np.float32([math.nan if loss is None else loss])
+        expected.add(step, step / 2, value, np.array([loss is not None]))
+
+    buckets = History(Kept(frames), "canonical").logs(["loss"], Window(points=points))
+
+    for name in ("steps", "min", "max", "last", "present"):
+        np.testing.assert_array_equal(getattr(buckets, name), getattr(expected, name))
+
+
+class Kept:
+    """A store of these frames and no more; what is not asked of it here it does not have."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self._frames = frames
+
+    def extents(self, run: str) -> list[tuple[str, int]]:
+        return [("a1", 0)]
+
+    def count(self, run: str, spans: list[Span], *, least: int = 0) -> int:
+        return len(self._frames)
+
+    def headers(self, run: str, spans: list[Span]) -> Iterator[FrameRecord]:
+        for step, raw in enumerate(self._frames):
+            kept = raw[: wire.header_end(raw)]
+            yield FrameRecord(run, "a1", 0, step, 1, "probe", step, step / 2, kept)
+
+    def message(self, key: object) -> None:
+        return None
