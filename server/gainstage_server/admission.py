@@ -19,6 +19,7 @@ from gainstage_server.store.records import Key, Stream
 ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # Whole numbers above 2**53 cannot be told apart in JavaScript.
 MAX_WHOLE = 2**53
+MAX_TIME = 2**40  # 35,000 years, which every calendar can still write
 MAX_WORKER = 2**16
 MAX_ENTRIES = 256  # of tags, blocks, logs
 MAX_DEPTH = 16
@@ -128,8 +129,12 @@ def _check_identity(message: wire.Message) -> None:
             )
     _whole("worker", message.worker, MAX_WORKER)
     _whole("seq", message.seq)
-    if not math.isfinite(message.time):
-        raise _AdmissionError(f"The time of a message is finite. Received: {message.time}.")
+    # NaN is in no range.
+    if not 0 <= message.time < MAX_TIME:
+        raise _AdmissionError(
+            f"The time of a message is in seconds since 1970, below {MAX_TIME}. "
+            f"Received: {message.time}."
+        )
 
 
 def _check_run_start(gate: _Gate, message: wire.RunStart, blocks: Blocks) -> None:

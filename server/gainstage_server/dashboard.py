@@ -34,13 +34,19 @@ def _sent(file: Path, request: Request, kept: str) -> Response:
     """The file, compressed where the build has it so and the browser takes it."""
     headers = {"cache-control": kept, "vary": "accept-encoding"}
     packed = file.with_name(f"{file.name}{_PACKED}")
-    accepted = {
-        name.split(";")[0].strip() for name in request.headers.get("accept-encoding", "").split(",")
-    }
-    if "br" not in accepted or not packed.is_file():
+    if not packed.is_file() or not _takes_brotli(request.headers.get("accept-encoding", "")):
         return FileResponse(file, headers=headers)
     media_type, _ = guess_type(file.name)
     return FileResponse(packed, headers=headers | {"content-encoding": "br"}, media_type=media_type)
+
+
+def _takes_brotli(accepted: str) -> bool:
+    """Whether an Accept-Encoding names Brotli, and not as what is not wanted."""
+    for name in accepted.split(","):
+        coding, _, quality = name.replace(" ", "").partition(";q=")
+        if coding == "br":
+            return quality.strip("0.") != "" or quality == ""
+    return False
 
 
 def dashboard_router(static: Path = STATIC) -> APIRouter:

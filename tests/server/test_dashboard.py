@@ -60,12 +60,13 @@ def test_what_the_build_has_compressed_is_sent_so_to_whom_takes_it(
 
     packed = client.get("/assets/app-3f2a.js", "HEAD", accept="gzip, br;q=0.9")
     plain = client.get("/assets/app-3f2a.js", accept="gzip")
+    unwanted = client.get("/assets/app-3f2a.js", accept="gzip, br;q=0.0")
 
     assert packed.headers["content-encoding"] == "br"
     assert packed.headers["content-length"] == str(len(b"packed"))
     assert "javascript" in packed.headers["content-type"]
     assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
-    assert plain.text == "draw()"
+    assert plain.text == unwanted.text == "draw()"
 
 
 def test_a_program_may_ask_whether_the_page_is_there(client: Client) -> None:

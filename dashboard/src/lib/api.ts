@@ -193,11 +193,12 @@ export class Api {
 
   /** Status 401: it takes the admin token, which the view that changes something asks for. */
   private async change(method: string, path: string, body?: string): Promise<Response> {
-    const headers: Record<string, string> = bearer(this.session.changing);
+    const sent = this.session.changing;
+    const headers: Record<string, string> = bearer(sent);
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const response = await this.send(path, { method, headers, body: body ?? null });
     if (response.ok) return response;
-    if (response.status === 401) this.session.refuseAdmin();
+    if (response.status === 401) this.session.refuseAdmin(sent);
     throw new ApiError(response.status, await detailOf(response));
   }
 

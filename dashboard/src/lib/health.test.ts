@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { aFinding, aFrame, aRow, aSchema } from "../../tests/builders";
 import type { Finding, LayersAnswer } from "./contract";
-import { healthOf, levelOf, openFindings } from "./health";
+import { healthOf, openFindings } from "./health";
+import { levelOf } from "./meter";
 import { RunState } from "./run-state";
 
 const ROWS = ["r0", "r1", "r2", "r3"].map((id) => aRow({ id, path: `model/${id}` }));
@@ -73,5 +74,5 @@ it("the level is that of the pre-activation, or else of the output", () => {
   schema.blocks["layers"]!.mask[0] = 0b1011; // the second row has no pre-activation
   state.receive({ message: schema, blocks: new Map() });
   state.receive(aFrame(10, [1, 2, 3, 4]));
-  expect([levelOf(state, 0), levelOf(state, 1), levelOf(state, 9)]).toEqual([1, 4, null]);
+  expect([0, 1, 9].map((channel) => levelOf(state.desk, channel).level)).toEqual([1, 4, null]);
 });

@@ -1,13 +1,13 @@
 /** How a layer is, or several of them that are shown as one. */
 
 import type { Finding } from "./contract";
-import { isActive, placed } from "./finding";
+import { isActive, isOpen, placed } from "./finding";
 import type { RunState } from "./run-state";
 import { type Look, lookOf } from "./verdict";
 
 export interface Health extends Look {
   verdict: string;
-  /** How many of the layers have open findings. */
+  /** How many of the layers have open findings that are not muted. */
   findings: number;
 }
 
@@ -16,7 +16,7 @@ export function openFindings(run: RunState): Map<string, Finding> {
   const found = new Map<string, Finding>();
   // They are in the order in which they matter.
   for (const finding of run.findings) {
-    if (isActive(finding) && !found.has(finding.row)) found.set(finding.row, finding);
+    if (isOpen(finding) && !found.has(finding.row)) found.set(finding.row, finding);
   }
   return found;
 }
@@ -37,15 +37,10 @@ export function healthOf(
       isHealthy ||= run.verdictOf(id) === "healthy";
       isBroken ||= run.desk.isBroken(channel);
     } else {
-      findings += 1;
+      if (isActive(finding)) findings += 1;
       if (worst === undefined || placed(finding, worst) < 0) worst = finding;
     }
   }
   const verdict = worst?.verdict ?? (isHealthy && !isBroken ? "healthy" : "");
   return { ...lookOf(verdict, worst?.severity), verdict, findings };
-}
-
-/** The level of a channel's pre-activation, or of its output where it has none. */
-export function levelOf(run: RunState, channel: number): number | null {
-  return run.desk.value(channel, "pre_db") ?? run.desk.value(channel, "output_db");
 }

@@ -103,5 +103,7 @@ describe("in the reader's language", () => {
     speak("de-DE");
     expect(formatTime(noon)).toMatch(/^26\.11\.2026, \d\d:00$/);
     expect(machineTime(noon)).toBe("2026-11-26T12:00:00.000Z");
+    expect([1e300, NaN].map(formatTime)).toEqual(["–", "–"]);
+    expect([1e300, NaN].map(machineTime)).toEqual(["", ""]);
   });
 });

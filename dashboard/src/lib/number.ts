@@ -82,14 +82,17 @@ export function formatCount(value: number | null): string {
   return value === null ? ABSENT : written(formats.count, value);
 }
 
+/** The last second that a `Date` knows. */
+const LAST_SECOND = 8.64e12;
+
 /** A moment in the reader's time zone; `seconds` are Unix time. */
 export function formatTime(seconds: number): string {
-  return formats.time.format(1_000 * seconds);
+  return Math.abs(seconds) <= LAST_SECOND ? formats.time.format(1_000 * seconds) : ABSENT;
 }
 
 /** The same for machines, as `<time datetime>` takes it. */
 export function machineTime(seconds: number): string {
-  return new Date(1_000 * seconds).toISOString();
+  return Math.abs(seconds) <= LAST_SECOND ? new Date(1_000 * seconds).toISOString() : "";
 }
 
 const AGES: readonly (readonly [seconds: number, unit: string])[] = [

@@ -89,8 +89,8 @@ export class RunState {
     this.headrooms = new Map(answer.rows.map(({ id, headroom_db }) => [id, headroom_db]));
     // The feed's frames are laid out by its own schema, and its numbers are newer.
     if (this.schema === null) this.show(Desk.ofLayers(answer.rows));
-    // Headrooms come with this answer, and with them what is over them.
-    this.peaks.take(this.desk, (channel) => this.isOver(channel));
+    // Headrooms come with this answer, and with the first one what is over them; no sample came.
+    if (this.samples.length === 0) this.peaks.take(this.desk, (channel) => this.isOver(channel));
   }
 
   private show(desk: Desk): void {

@@ -54,7 +54,9 @@ describe("the admin token", () => {
     session.enter("eyes");
     session.watch(watcher);
     session.enterAdmin("guess");
-    session.refuseAdmin();
+    session.refuseAdmin("another");
+    expect(session.changing).toBe("guess");
+    session.refuseAdmin("guess");
     expect([session.changing, session.refused]).toEqual(["eyes", false]);
     expect(watcher).not.toHaveBeenCalled();
   });

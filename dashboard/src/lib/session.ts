@@ -48,8 +48,13 @@ export class Session {
     this.keep.setItem(ADMIN_KEY, token);
   }
 
-  /** Reading goes on with the token that it has. */
-  refuseAdmin(): void {
+  /**
+   * Reading goes on with the token that it has.
+   *
+   * @param sent What the server refused; another one may have been entered meanwhile.
+   */
+  refuseAdmin(sent: string | null): void {
+    if (sent !== this.keep.getItem(ADMIN_KEY)) return;
     this.keep.removeItem(ADMIN_KEY);
   }
 

@@ -41,3 +41,8 @@ it.each([
 ])("counts what is pinned at the newest step of %j", (pinned, words) => {
   expect(summaryOf({ ...MAP, pinned: Float32Array.from(pinned) })).toBe(words);
 });
+
+it("says that the units were not sampled, rather than that none is pinned", () => {
+  const map = { units: 2, groups: 2, steps: [1, 2], downsampled: false, pinned: Float32Array.of(1, NaN, 0, NaN) };
+  expect(summaryOf(map)).toBe("The units were not sampled at the newest step.");
+});

@@ -51,10 +51,9 @@ const PINNED = 0.99;
 /** How many units are pinned at the newest step, in words. */
 export function summaryOf(map: UnitMap): string {
   const { groups, steps, pinned } = map;
-  const last = steps.length - 1;
-  const count = Array.from({ length: groups }, (_, group) => group).filter(
-    (group) => pinned[group * steps.length + last]! >= PINNED,
-  ).length;
+  const newest = Array.from({ length: groups }, (_, group) => pinned[(group + 1) * steps.length - 1]!);
+  if (newest.every(Number.isNaN)) return "The units were not sampled at the newest step.";
+  const count = newest.filter((share) => share >= PINNED).length;
   const what = map.groups === map.units ? "units" : "groups of units";
   if (count === 0) return `None of the ${groups} ${what} is pinned now.`;
   return `${count} of the ${groups} ${what} ${count === 1 ? "is" : "are"} pinned now.`;
