@@ -8,8 +8,14 @@ export const session = new Session(globalThis.sessionStorage);
 
 export const api = new Api(session, (input, init) => window.fetch(input, init));
 
-/** The table of rules, which does not change while the server runs. */
+// Tables, which do not change while the server runs.
 export const rules = once(() => api.rules());
+export const activations = once(() => api.activations());
+/** The statistics by their ids. */
+export const statistics = once(async () => {
+  const table = await api.statistics();
+  return new Map(table.map((statistic) => [statistic.id, statistic]));
+});
 
 /** Asks but once, and again only after a failure. */
 function once<T>(ask: () => Promise<T>): () => Promise<T> {

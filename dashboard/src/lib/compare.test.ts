@@ -7,7 +7,6 @@ import {
   type Match,
   matched,
   named,
-  nearestColumn,
   pathsOf,
   runsOf,
   settings,
@@ -128,10 +127,4 @@ it("lists the logs of all runs with the loss first", () => {
     detail: aRun({ logs }),
   }));
   expect(logsOf(sides)).toEqual(["loss", "accuracy", "mae"]);
-});
-
-it("reads the column that is nearest to a step", () => {
-  const steps = [0, 10, 20];
-  expect([-5, 4, 6, 99].map((step) => nearestColumn(steps, 3, step))).toEqual([0, 0, 1, 2]);
-  expect(nearestColumn([], 0, 3)).toBe(-1);
 });

@@ -159,15 +159,3 @@ function entries(set: Readonly<Record<string, unknown>>, above = ""): [string, s
 export function logsOf(sides: readonly Side[]): string[] {
   return lossFirst(sides.flatMap(({ detail }) => Object.keys(detail?.logs ?? {})));
 }
-
-/** The column whose step lies nearest; -1 where there is none. */
-export function nearestColumn(steps: ArrayLike<number>, columns: number, step: number): number {
-  let [low, high] = [0, columns];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (steps[middle]! < step) low = middle + 1;
-    else high = middle;
-  }
-  if (low === columns) return columns - 1;
-  return low > 0 && step - steps[low - 1]! < steps[low]! - step ? low - 1 : low;
-}

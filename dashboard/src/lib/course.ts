@@ -1,6 +1,6 @@
 /** Statistics of one layer over the same steps, found by their names. */
 
-import { type Field, nearestColumn, type Rollup } from "./rollup";
+import type { Field, Rollup } from "./rollup";
 
 export class Course {
   private readonly lanes: ReadonlyMap<string, number>;
@@ -60,7 +60,7 @@ export class Course {
 
   /** The column nearest to a step; the newest where no step is pointed at. */
   columnAt(step: number | null): number {
-    return step === null ? this.rollup.columns - 1 : nearestColumn(this.rollup, step);
+    return step === null ? this.rollup.columns - 1 : this.rollup.columnAt(step);
   }
 
   get columns(): number {

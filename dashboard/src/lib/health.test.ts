@@ -59,6 +59,12 @@ describe("several layers shown as one", () => {
     expect(health(state, 0, 2)).toEqual(["healthy", "ok", 0]);
   });
 
+  it("look the same while their findings are muted, which no longer count", () => {
+    const state = running([{ row: "r0", verdict: "dead", mark: { state: "muted", time: 0 } }]);
+    expect(health(state, 0, 2).slice(0, 1)).toEqual(["dead"]);
+    expect(health(state, 0, 2).at(-1)).toBe(0);
+  });
+
   it("count a layer once, whatever number of findings it has", () => {
     const state = running([
       { row: "r0", verdict: "dead" },

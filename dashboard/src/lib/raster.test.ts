@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { COLOURS, NON_FINITE_COLOUR, pixel, PIXELS } from "./colormap";
 import { columnsAt, type Picture, Raster } from "./raster";
-import { nearestColumn, Rollup } from "./rollup";
+import { Rollup } from "./rollup";
 import { linear } from "./scale";
 
 const LOWEST = PIXELS[0]!;
@@ -121,5 +121,5 @@ it("paints only the end of what goes on", () => {
 
 it("finds the nearest column of a step", () => {
   const rollup = lanes([[0, 0, 0]]);
-  expect([-5, 4, 6, 14, 99].map((step) => nearestColumn(rollup, step))).toEqual([0, 0, 1, 1, 2]);
+  expect([-5, 4, 6, 14, 99].map((step) => rollup.columnAt(step))).toEqual([0, 0, 1, 1, 2]);
 });

@@ -2,7 +2,7 @@
 
 import { type Axis, stepAt, xOf } from "./axis";
 import { COLOURS, NON_FINITE_COLOUR, pixel, PIXELS } from "./colormap";
-import { FINITE, type Field, nearestColumn, NON_FINITE, type Rollup, SILENT } from "./rollup";
+import { FINITE, type Field, NON_FINITE, type Rollup, SILENT } from "./rollup";
 import type { Scale } from "./scale";
 
 const NON_FINITE_PIXEL = pixel(NON_FINITE_COLOUR);
@@ -44,8 +44,8 @@ export function columnsAt(rollup: Rollup, { axis, width }: Picture, x: number): 
   const { firstStep, lastStep, columns } = rollup;
   const beyond = reach(rollup);
   if (left > lastStep + beyond || right < firstStep - beyond) return [0, 0];
-  const from = nearestColumn(rollup, left);
-  const to = nearestColumn(rollup, right);
+  const from = rollup.columnAt(left);
+  const to = rollup.columnAt(right);
   // The pixel of the last step shows it, though those before it may lie there as well.
   if (right >= lastStep) return [from, columns];
   return [from, Math.max(to, from + 1)];

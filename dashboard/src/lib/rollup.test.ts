@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Field, type History, Rollup } from "./rollup";
+import { nearestColumn, Rollup, type Field, type History } from "./rollup";
 
 const FIELDS: readonly Field[] = ["min", "max", "last"];
 
@@ -118,4 +118,10 @@ describe("a history of the server's", () => {
     rollup.append(10, () => 1);
     expect(columns(rollup, "last")).toEqual([1]);
   });
+});
+
+it("reads the column that is nearest to a step", () => {
+  const steps = [0, 10, 20];
+  expect([-5, 4, 6, 99].map((step) => nearestColumn(steps, 3, step))).toEqual([0, 0, 1, 2]);
+  expect(nearestColumn([], 0, 3)).toBe(-1);
 });

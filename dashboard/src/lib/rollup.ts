@@ -30,16 +30,16 @@ function kindOf(value: number): number {
   return value === -Infinity ? SILENT : NON_FINITE;
 }
 
-/** The column whose step lies nearest to `step`. */
-export function nearestColumn(rollup: Rollup, step: number): number {
-  let [low, high] = [0, rollup.columns - 1];
+/** Of so many columns the one whose step lies nearest to `step`; -1 where there is none. */
+export function nearestColumn(steps: ArrayLike<number>, columns: number, step: number): number {
+  let [low, high] = [0, columns];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (rollup.steps[middle]! < step) low = middle + 1;
+    if (steps[middle]! < step) low = middle + 1;
     else high = middle;
   }
-  if (low > 0 && step - rollup.steps[low - 1]! < rollup.steps[low]! - step) return low - 1;
-  return low;
+  if (low === columns) return columns - 1;
+  return low > 0 && step - steps[low - 1]! < steps[low]! - step ? low - 1 : low;
 }
 
 export class Rollup {
@@ -106,6 +106,10 @@ export class Rollup {
     const kind = this.kinds[cell] ?? 0;
     if (kind === 0) return null;
     return kind & FINITE ? this[field][cell]! : this.last[cell]!;
+  }
+
+  columnAt(step: number): number {
+    return nearestColumn(this.steps, this.columns, step);
   }
 
   get firstStep(): number {
