@@ -52,14 +52,24 @@ it("a newer graph ends the work on the one before, which is not answered", () =>
   expect([threads[0]!.isAlive, done]).toEqual([false, ["second"]]);
 });
 
-it("a thread that fails says that there is no layout, and the next graph has one", () => {
+it("a graph that is too large has no layout, and the next one has", () => {
   const { threads, layouter } = opened();
   const done: unknown[] = [];
-  layouter.layOut(PLAN, (layout) => done.push(layout));
-  threads[0]!.onerror?.({} as ErrorEvent);
-  layouter.layOut(PLAN, (layout) => done.push(layout));
+  layouter.layOut(PLAN, (outcome) => done.push(outcome));
+  threads[0]!.answers(null);
+  layouter.layOut(PLAN, (outcome) => done.push(outcome));
   threads[0]!.answers(LAYOUT);
-  expect(done).toEqual([null, LAYOUT]);
+  expect(done).toEqual(["too large", LAYOUT]);
+});
+
+it("asks again after an error, in another thread", () => {
+  const { threads, layouter } = opened();
+  const done: unknown[] = [];
+  layouter.layOut(PLAN, (outcome) => done.push(outcome));
+  threads[0]!.onerror?.({} as ErrorEvent);
+  layouter.layOut(PLAN, (outcome) => done.push(outcome));
+  threads[1]!.answers(LAYOUT);
+  expect([threads[0]!.isAlive, done]).toEqual([false, ["failed", LAYOUT]]);
 });
 
 it("nothing goes on once it is closed", () => {

@@ -10,28 +10,30 @@ export interface Thread {
   terminate(): void;
 }
 
+/** "too large": no layout is possible; "failed": the thread did not get as far as to try. */
+export type Outcome = Layout | "too large" | "failed";
+
 export class Layouter {
   private thread: Thread | null = null;
   private isBusy = false;
 
   constructor(private readonly open: () => Thread) {}
 
-  /**
-   * Lays out `plan`; what was asked for before is not answered any more.
-   *
-   * @param done Gets the layout, or null where the graph is too large for any.
-   */
-  layOut(plan: Plan, done: (layout: Layout | null) => void): void {
+  /** Lays out `plan`; what was asked for before is not answered any more. */
+  layOut(plan: Plan, done: (outcome: Outcome) => void): void {
     // A thread cannot be interrupted otherwise.
     if (this.isBusy) this.close();
     const thread = (this.thread ??= this.open());
     this.isBusy = true;
-    const answer = (layout: Layout | null): void => {
+    thread.onmessage = ({ data }) => {
       this.isBusy = false;
-      done(layout);
+      done(data ?? "too large");
     };
-    thread.onmessage = ({ data }) => answer(data);
-    thread.onerror = () => answer(null);
+    thread.onerror = () => {
+      // A thread that could not be loaded never answers: the next graph gets another one.
+      this.close();
+      done("failed");
+    };
     thread.postMessage(plan);
   }
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { aFinding, aRun } from "../../tests/builders";
 import { FakeEdges, settled } from "../../tests/fakes";
-import { recorded } from "../../tests/recorded";
+import { contract, recorded } from "../../tests/recorded";
 import type { Api, Heat } from "./api";
 import type { Finding } from "./contract";
 import { RunFeed } from "./run-feed";
@@ -142,6 +142,14 @@ it("says why a run cannot be shown", async () => {
   const feed = new RunFeed("run-1", server as unknown as Api, new FakeEdges());
   await settled();
   expect([feed.loaded, feed.error?.message]).toEqual([false, "No run 'run-1'."]);
+});
+
+it("says that the run was deleted, and asks for nothing more of it", async () => {
+  const { server, edges, feed } = await follow();
+  server.taken();
+  edges.socket.brings(contract("run_deleted"));
+  await edges.pass(60_000);
+  expect([feed.deleted, feed.error, edges.socket.closed, server.taken()]).toEqual([true, null, true, []]);
 });
 
 it("asks for nothing once it is closed", async () => {

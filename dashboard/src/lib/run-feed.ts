@@ -17,6 +17,8 @@ export class RunFeed {
   /** Why there is nothing to show; once something is shown, an error no longer takes it away. */
   error: Error | null = null;
   loaded = false;
+  /** Whether the run was deleted since: nothing more comes of it. */
+  deleted = false;
   private readonly watchers = new Set<() => void>();
   private readonly live: Live;
   private closed = false;
@@ -33,7 +35,9 @@ export class RunFeed {
   ) {
     this.live = new Live(run, edges, {
       message: (decoded) => {
-        this.refetch(this.state.receive(decoded));
+        const stale = this.state.receive(decoded);
+        if (stale === "gone") this.leave();
+        else this.refetch(stale);
         this.tell();
       },
       connection: (connection) => {
@@ -88,6 +92,11 @@ export class RunFeed {
     if (window?.from === now?.from && window?.to === now?.to) return;
     this.state.window = window;
     void this.attempt(Promise.all(this.fetchHistories()).then(() => undefined));
+  }
+
+  private leave(): void {
+    this.deleted = true;
+    this.close();
   }
 
   private tell(): void {

@@ -180,7 +180,8 @@ export class RunState {
     return counts;
   }
 
-  receive({ message, blocks }: Decoded): Stale {
+  /** @returns What has to be fetched again; "gone": there is nothing left to fetch. */
+  receive({ message, blocks }: Decoded): Stale | "gone" {
     switch (message.type) {
       case "schema":
         return this.receiveSchema(message);
@@ -190,6 +191,7 @@ export class RunState {
         this.receiveFinding(message.finding);
         return "layers";
       case "run_deleted":
+        return "gone";
       case "run_start":
       case "run_end":
       case "notice":
