@@ -140,6 +140,7 @@ BAD = {
     "a negative worker": lambda trainer: [Trainer(worker=-1).run_start()],
     "a huge seq": bad_start(seq=2**63),
     "a time that is none": bad_start(time=float("nan")),
+    "a time that no calendar knows": bad_start(time=1e300),
     "a long project": bad_start(project=LONG),
     "a long tag": bad_start(tags=(LONG,)),
     "too many tags": bad_start(tags=MANY),
