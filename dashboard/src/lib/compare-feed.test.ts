@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { aLayerRow, aRun } from "../../tests/builders";
 import { FakeEdges, settled } from "../../tests/fakes";
 import { type Api, ApiError } from "./api";
+import { isMissing } from "./compare";
 import { CompareFeed } from "./compare-feed";
 import type { LayersAnswer, RunDetail } from "./contract";
 import type { History } from "./rollup";
@@ -122,13 +123,51 @@ it("says what failed, and is whole again with the server", async () => {
   server.error = new Error("The server cannot be reached.");
   feed.show("r0", "pre_db", null);
   await settled();
-  expect([feed.sides[0]!.error?.message, feed.series.size]).toEqual([
+  expect([feed.failed.get("a")?.message, feed.sides[0]!.error, feed.series.size]).toEqual([
     "The server cannot be reached.",
+    null,
     0,
   ]);
   server.error = null;
   await edges.pass(10_000);
-  expect([feed.sides[0]!.error, feed.series.size]).toEqual([null, 1]);
+  expect([feed.failed.size, feed.series.size]).toEqual([0, 1]);
+});
+
+it("keeps and refreshes a run whose layer is not there", async () => {
+  const { server, edges, feed } = await compare("b");
+  server.error = new ApiError(404, "There is no layer 'r0'.");
+  feed.show("r0", "pre_db", null);
+  await settled();
+  server.taken();
+  await edges.pass(10_000);
+  expect(feed.sides[0]!.error).toBe(null);
+  expect(server.taken()).toEqual(["run b", "series b r0 pre_db null"]);
+});
+
+it("goes on asking for a run that was there", async () => {
+  const { server, edges, feed } = await compare("b");
+  server.runs.delete("b");
+  await edges.pass(10_000);
+  expect(isMissing(feed.sides[0]!)).toBe(false);
+  server.taken();
+  await edges.pass(10_000);
+  expect(server.taken()).toEqual(["run b"]);
+});
+
+it("does not ask for a run that it still waits for", async () => {
+  const { server, edges, feed } = await compare("b");
+  let arrive = (): void => undefined;
+  server.late = new Promise((resolve) => (arrive = resolve));
+  feed.show("r0", "pre_db", null);
+  server.runs.set("b", aRun({ id: "b", status: "live", step: 99 }));
+  await edges.pass(10_000);
+  server.taken();
+  await edges.pass(20_000);
+  expect(server.taken()).toEqual([]);
+  arrive();
+  await settled();
+  await edges.pass(10_000);
+  expect(server.taken()).toEqual(["run b"]);
 });
 
 it("asks for nothing once it is closed", async () => {

@@ -1,10 +1,10 @@
 /** Fetches the runs that are compared, each by itself: one that is not there takes none away. */
 
-import { type Api, ApiError } from "./api";
-import { presentIn, type Side } from "./compare";
+import type { Api } from "./api";
+import { isMissing, presentIn, type Side } from "./compare";
 import type { Edges } from "./live";
 import { logOf } from "./logs";
-import { Rollup } from "./rollup";
+import { type History, Rollup } from "./rollup";
 import type { Window } from "./run-state";
 
 const POINTS = 600;
@@ -22,6 +22,10 @@ export class CompareFeed {
   sides: readonly Side[];
   /** Run -> the history of what is shown, where the run has it. */
   series: ReadonlyMap<string, Rollup> = new Map();
+  /** Run -> why the history of what is shown is not there, or not brought up to date. */
+  failed: ReadonlyMap<string, Error> = new Map();
+  /** The runs that are being asked for. */
+  private readonly asking = new Set<string>();
   private readonly watchers = new Set<() => void>();
   private shown: Shown | null = null;
   private closed = false;
@@ -57,42 +61,52 @@ export class CompareFeed {
     this.shown = { layer, statistic, window };
     // Another stretch of the same lines is drawn over the last one until it is there.
     if (!sameRow) this.series = new Map();
+    this.failed = new Map();
     for (const { run } of this.sides) void this.attempt(run, this.fetchSeries(run));
   }
 
   private repeat(): void {
     this.cancel = this.edges.after(REPEATED_MS, () => {
-      for (const side of this.sides) if (mayChange(side)) void this.fetch(side.run);
+      for (const side of this.sides) {
+        if (mayChange(side) || this.failed.has(side.run)) void this.fetch(side.run);
+      }
       this.repeat();
     });
   }
 
-  private fetch(run: string): Promise<void> {
-    return this.attempt(run, this.fetchSide(run));
+  private async fetch(run: string): Promise<void> {
+    if (this.asking.has(run)) return;
+    this.asking.add(run);
+    await this.attempt(run, this.fetchSide(run));
+    this.asking.delete(run);
   }
 
   private async fetchSide(run: string): Promise<void> {
     const before = this.side(run);
     const detail = await this.api.run(run);
     const grown = detail.step !== before.detail?.step || before.layers === null;
-    // What failed may have been the lines.
-    const stale = grown || before.error !== null;
     const layers = grown ? await this.api.layers(run) : before.layers;
     this.put(run, { detail, layers, error: null });
-    if (stale) await this.fetchSeries(run);
+    if (grown || this.failed.has(run)) await this.fetchSeries(run);
   }
 
   private async fetchSeries(run: string): Promise<void> {
     const shown = this.shown;
     if (shown === null || !has(this.side(run), shown)) return;
-    const { layer, statistic, window } = shown;
-    const history =
-      layer === null
-        ? await this.api.logs(run, [statistic], POINTS, window)
-        : await this.api.series(run, layer, [statistic], POINTS, window);
+    const answer = await this.ask(run, shown).catch((error: unknown) => error as Error);
     // Something else may have been chosen meanwhile.
     if (shown !== this.shown) return;
-    this.series = new Map([...this.series, [run, Rollup.from(history, 1)]]);
+    const failed = new Map(this.failed);
+    failed.delete(run);
+    if (answer instanceof Error) failed.set(run, answer);
+    else this.series = new Map([...this.series, [run, Rollup.from(answer, 1)]]);
+    this.failed = failed;
+  }
+
+  private ask(run: string, { layer, statistic, window }: Shown): Promise<History> {
+    return layer === null
+      ? this.api.logs(run, [statistic], POINTS, window)
+      : this.api.series(run, layer, [statistic], POINTS, window);
   }
 
   private async attempt(run: string, work: Promise<void>): Promise<void> {
@@ -120,7 +134,6 @@ function has({ detail, layers }: Side, { layer, statistic }: Shown): boolean {
 }
 
 /** A run that is over stays as it is, and one that is not there is not asked for again. */
-function mayChange({ detail, error }: Side): boolean {
-  if (error !== null) return !(error instanceof ApiError && error.status === 404);
-  return detail?.status !== "ended";
+function mayChange(side: Side): boolean {
+  return side.error !== null ? !isMissing(side) : side.detail?.status !== "ended";
 }

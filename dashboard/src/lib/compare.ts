@@ -1,5 +1,6 @@
 /** Runs side by side: rows that they share, how far these lie apart, what was set otherwise. */
 
+import { ApiError } from "./api";
 import type { LayerRow, LayersAnswer, RunDetail } from "./contract";
 import { lossFirst } from "./logs";
 import { numberOf } from "./number";
@@ -32,6 +33,11 @@ export interface Side {
   layers: LayersAnswer | null;
   /** Why it is not known, or no longer brought up to date. */
   error: Error | null;
+}
+
+/** Whether there is no such run: one that was shown was there. */
+export function isMissing({ detail, error }: Side): boolean {
+  return detail === null && error instanceof ApiError && error.status === 404;
 }
 
 /** A row under its id, in each run; null where the run has none. */
