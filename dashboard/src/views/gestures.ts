@@ -44,6 +44,8 @@ export function gestures(element: SVGElement, { pan, zoom }: Moves): () => void 
       pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     },
     pointermove: (event) => {
+      // Let go of outside, where nobody told us.
+      if (event.buttons === 0) pointers.delete(event.pointerId);
       if (!pointers.has(event.pointerId)) return;
       const [from, apart] = [middle(), spread()];
       pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
@@ -70,6 +72,7 @@ export function gestures(element: SVGElement, { pan, zoom }: Moves): () => void 
   // What ends a drag is no click.
   const click = (event: Event): void => {
     if (moved > STILL) event.stopPropagation();
+    moved = 0; // the next one may come without a pointer, from a screen reader
   };
   for (const [name, listener] of Object.entries(listeners)) {
     element.addEventListener(name, listener as EventListener, { passive: false });
