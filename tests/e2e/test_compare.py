@@ -26,6 +26,7 @@ def compared(server: Server, trained: str, tmp_path_factory: pytest.TempPathFact
 def open_comparison(page: Page, server: Server, path: str, *, runs: int = 2) -> None:
     page.goto(server.url + path)
     expect(page.get_by_test_id("compared-series")).to_have_attribute("data-runs", str(runs))
+    page.get_by_test_id("compared-series").get_by_role("img").scroll_into_view_if_needed()
     expect(page.get_by_test_id("compared-series").locator("canvas")).to_be_visible()
 
 

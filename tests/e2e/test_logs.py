@@ -23,6 +23,7 @@ def unfold(page: Page, server: Server, run: str) -> Locator:
     open_run(page, server, run)
     panel = page.get_by_test_id("training")
     panel.get_by_role("heading", name="Training").click()
+    panel.get_by_test_id("log").first.scroll_into_view_if_needed()
     expect(panel.get_by_test_id("log").first.locator("canvas")).to_be_visible()
     return panel
 
@@ -33,10 +34,12 @@ def test_logs_are_asked_for_only_where_they_are_shown(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     open_run(page, server, trained)
+    page.get_by_test_id("series").get_by_role("img").scroll_into_view_if_needed()
     expect(page.get_by_test_id("series").locator("canvas")).to_be_visible()
     assert not any("/logs" in url for url in asked)
 
     page.get_by_test_id("training").get_by_role("heading", name="Training").click()
+    page.get_by_test_id("log").first.scroll_into_view_if_needed()
     expect(page.get_by_test_id("log").first.locator("canvas")).to_be_visible()
     assert [url for url in asked if "/logs" in url] == [
         f"{server.url}/api/v1/runs/{trained}/logs?points=600"
@@ -81,6 +84,7 @@ def test_what_is_unfolded_and_zoomed_to_is_kept_in_the_address(
     again = context.new_page()
     again.goto(page.url)
     copy = again.get_by_test_id("training")
+    copy.get_by_test_id("log").first.scroll_into_view_if_needed()
     expect(copy.locator("canvas").first).to_be_visible()
     expect(again.get_by_test_id("show-all")).to_be_visible()
     copy.get_by_role("heading", name="Training").click()
