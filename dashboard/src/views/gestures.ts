@@ -44,6 +44,8 @@ export function gestures(element: SVGElement, { pan, zoom }: Moves): () => void 
       pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     },
     pointermove: (event) => {
+      // It was let go of outside, where nothing said so.
+      if (event.buttons === 0) pointers.delete(event.pointerId);
       if (!pointers.has(event.pointerId)) return;
       const [from, apart] = [middle(), spread()];
       pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
@@ -67,9 +69,10 @@ export function gestures(element: SVGElement, { pan, zoom }: Moves): () => void 
       if (event.touches.length > 1 && event.cancelable) event.preventDefault();
     },
   };
-  // What ends a drag is no click.
+  // What ends a drag is no click; one that no press came before, as of a screen reader, is.
   const click = (event: Event): void => {
     if (moved > STILL) event.stopPropagation();
+    moved = 0;
   };
   for (const [name, listener] of Object.entries(listeners)) {
     element.addEventListener(name, listener as EventListener, { passive: false });
