@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatStatistic, isShare, lineColours, MOST_SERIES, PRESETS, telling } from "./statistic";
+import { formatStatistic, isShare, lineColours, linesOf, MOST_SERIES, PRESETS, telling } from "./statistic";
 
 function plain(text: string): string {
   return text.replaceAll("\u202f", " ");
@@ -55,4 +55,13 @@ describe("colours of lines", () => {
       expect(new Set(lineColours(statistics)).size).toBe(statistics.length);
     }
   });
+});
+
+it.each([
+  [null, null],
+  ["", []],
+  ["pre_db,,gain_db,pre_db", ["pre_db", "gain_db"]],
+  ["a,b,c,d,e,f,g,h", ["a", "b", "c", "d", "e", "f", "g"]],
+])("of lines named as %j in the address draws %j", (text, lines) => {
+  expect(linesOf(text)).toEqual(lines);
 });

@@ -57,6 +57,12 @@ export function telling(verdict: string | undefined, known: readonly string[]): 
 /** More lines than this cannot be told apart by colour. */
 export const MOST_SERIES = 7;
 
+/** The statistics that the address names, each once; null where it leaves the choice to the page. */
+export function linesOf(text: string | null): string[] | null {
+  if (text === null) return null;
+  return [...new Set(text.split(",").filter((id) => id !== ""))].slice(0, MOST_SERIES);
+}
+
 /** A term of the level has its colour in the finding, on the console and as a line. */
 const OWN_LINE: ReadonlyMap<string, number> = new Map([
   ["input_db", 1],

@@ -44,7 +44,7 @@ export function gestures(element: SVGElement, { pan, zoom }: Moves): () => void 
       pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     },
     pointermove: (event) => {
-      // Let go of outside, where nobody told us.
+      // It was let go of outside, where nothing said so.
       if (event.buttons === 0) pointers.delete(event.pointerId);
       if (!pointers.has(event.pointerId)) return;
       const [from, apart] = [middle(), spread()];
@@ -69,10 +69,10 @@ export function gestures(element: SVGElement, { pan, zoom }: Moves): () => void 
       if (event.touches.length > 1 && event.cancelable) event.preventDefault();
     },
   };
-  // What ends a drag is no click.
+  // What ends a drag is no click; one that no press came before, as of a screen reader, is.
   const click = (event: Event): void => {
     if (moved > STILL) event.stopPropagation();
-    moved = 0; // the next one may come without a pointer, from a screen reader
+    moved = 0;
   };
   for (const [name, listener] of Object.entries(listeners)) {
     element.addEventListener(name, listener as EventListener, { passive: false });

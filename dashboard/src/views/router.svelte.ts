@@ -5,9 +5,14 @@ import { type Route, routeOf } from "../lib/route";
 class Router {
   private path = $state(location.pathname);
   private query = $state(location.search);
+  /** How many pages were gone to, and which of them had its heading focused. */
+  private pages = $state(0);
+  private headed = 0;
+  /** What had the focus on the page that was left. */
+  private from: Element | null = null;
 
   constructor() {
-    window.addEventListener("popstate", () => this.read());
+    window.addEventListener("popstate", () => this.turn());
   }
 
   get route(): Route {
@@ -29,7 +34,7 @@ class Router {
 
   go(path: string): void {
     history.pushState(null, "", path);
-    this.read();
+    this.turn();
     window.scrollTo(0, 0);
   }
 
@@ -57,6 +62,23 @@ class Router {
     event.preventDefault();
     this.go(anchor.pathname + anchor.search);
   };
+
+  /**
+   * Attached to the main heading of a page, which has the focus once the page was gone to: a screen
+   * reader then says where it is. Somebody who went on meanwhile is not taken back.
+   */
+  heading = (element: HTMLElement): void => {
+    if (this.pages === this.headed) return;
+    this.headed = this.pages;
+    const { activeElement: now, body } = document;
+    if (now === null || now === body || now === this.from) element.focus({ preventScroll: true });
+  };
+
+  private turn(): void {
+    this.from = document.activeElement;
+    this.pages += 1;
+    this.read();
+  }
 
   private read(): void {
     this.path = location.pathname;
