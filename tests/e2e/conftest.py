@@ -15,6 +15,7 @@ from gainstage_server.dashboard import STATIC
 from .trainers import training
 
 PATIENCE = 60.0
+AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 # Root has no sandbox; the rest keeps Chromium from talking to anybody but the page's server.
 ARGUMENTS = [
     "--no-sandbox",
@@ -76,6 +77,16 @@ def browser(chromium: str) -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield launched
         launched.close()
+
+
+def violations(page: Page) -> list[tuple[str, str]]:
+    """What axe-core finds that keeps people from using the page: rule and the first element.
+
+    `make dashboard` installs axe-core with what else builds the page.
+    """
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found]
 
 
 @dataclass

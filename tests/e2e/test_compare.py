@@ -1,17 +1,15 @@
 """Runs side by side in a real browser: a real `fit` and the same model patched."""
 
-from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .conftest import Server
+from .conftest import Server, violations
 from .trainers import hand_made, remedy
 
 expect.set_options(timeout=30_000)
 
-AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 PHONE = {"width": 375, "height": 667}
 PATCHED = "patched"
 
@@ -181,11 +179,7 @@ def test_a_phone_scrolls_only_up_and_down(server: Server, compared: str, page: P
 def test_everyone_can_use_the_page(
     server: Server, compared: str, page: Page, scheme: Literal["dark", "light"]
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("needs axe-core, which `make dashboard` installs")
     page.emulate_media(color_scheme=scheme)
     open_comparison(page, server, compared)
     page.get_by_text("Show as a table").click()
-    page.evaluate(AXE.read_text())
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []

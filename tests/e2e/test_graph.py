@@ -10,12 +10,11 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import Server
+from .conftest import Server, violations
 from .trainers import hand_made
 
 expect.set_options(timeout=30_000)
 
-AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 PHONE = {"width": 375, "height": 667}
 
 
@@ -312,13 +311,9 @@ def test_a_phone_shows_the_graph_from_top_to_bottom_without_scrolling_sideways(
 def test_everyone_can_use_the_graph(
     server: Server, nested: str, page: Page, scheme: Literal["dark", "light"], query: str
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("needs axe-core, which `make dashboard` installs")
     page.emulate_media(color_scheme=scheme)
     graph = open_graph(page, server, nested, query)
     graph.focus()
     page.get_by_text("Show as a list").click()
     expect(page.get_by_role("region", name="Layers of the graph")).to_be_visible()
-    page.evaluate(AXE.read_text())
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []

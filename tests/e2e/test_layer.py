@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from gainstage import wire
 
-from .conftest import Server
-from .test_page import AXE, PHONE
+from .conftest import Server, violations
+from .test_page import PHONE
 from .trainers import hand_made
 
 HIDDEN = "sequential/hidden"
@@ -229,13 +229,9 @@ def test_the_page_of_a_layer_fits_on_a_phone(server: Server, trained: str, page:
 def test_everyone_can_use_the_page_of_a_layer(
     server: Server, trained: str, page: Page, scheme: Literal["dark", "light"]
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("needs axe-core, which `make dashboard` installs")
     page.emulate_media(color_scheme=scheme)
     terms = open_layer(page, server, trained, HIDDEN)
     expect(page.get_by_test_id("curve")).to_be_visible()
     terms.get_by_text("Show as a table").click()
     expect(terms.get_by_role("columnheader", name="Coherence")).to_be_visible()
-    page.evaluate(AXE.read_text())
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []

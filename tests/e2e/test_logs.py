@@ -1,20 +1,18 @@
 """The logs of a training in a real browser: a real `fit`, its loss beside its finding."""
 
 import re
-from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from .conftest import Server
+from .conftest import Server, violations
 from .test_desk import drag
 from .test_page import open_run
 from .trainers import hand_made
 
 expect.set_options(timeout=30_000)
 
-AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 PHONE = {"width": 375, "height": 667}
 
 
@@ -155,11 +153,7 @@ def test_a_phone_scrolls_only_up_and_down(server: Server, trained: str, page: Pa
 def test_everyone_can_use_the_page(
     server: Server, trained: str, page: Page, scheme: Literal["dark", "light"]
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("needs axe-core, which `make dashboard` installs")
     page.emulate_media(color_scheme=scheme)
     panel = unfold(page, server, trained)
     panel.get_by_text("Show as a table").click()
-    page.evaluate(AXE.read_text())
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []

@@ -7,12 +7,11 @@ from typing import Literal
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from .conftest import Server, serving
+from .conftest import Server, serving, violations
 from .trainers import hand_made
 
 expect.set_options(timeout=30_000)
 
-AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 PHONE = {"width": 375, "height": 667}
 # One project for each test, so that they do not see each other's runs.
 SPEECH = {"deep": ("adam",), "wide": ("adam", "seed-1"), "narrow": ()}
@@ -247,13 +246,9 @@ def test_a_phone_scrolls_only_up_and_down(listed: Server, page: Page, state: str
 def test_everyone_can_use_the_list(
     listed: Server, page: Page, state: str, scheme: Literal["dark", "light"]
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("needs axe-core, which `make dashboard` installs")
     page.emulate_media(color_scheme=scheme)
     show(page, listed, state)
-    page.evaluate(AXE.read_text())
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []
 
 
 def show(page: Page, server: Server, state: str) -> None:

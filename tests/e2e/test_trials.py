@@ -1,6 +1,5 @@
 """The page of a run's trials in a real browser, with a real trial and with ones made by hand."""
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -9,12 +8,11 @@ from playwright.sync_api import Page, expect
 
 from gainstage.outcome import Contestant, Trial
 
-from .conftest import Server
+from .conftest import Server, violations
 from .trainers import hand_made, remedy
 
 expect.set_options(timeout=30_000)
 
-AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 PHONE = {"width": 375, "height": 667}
 
 
@@ -116,12 +114,8 @@ def test_a_phone_scrolls_only_up_and_down(server: Server, tried: str, page: Page
 def test_everyone_can_use_the_page(
     server: Server, tried: str, page: Page, scheme: Literal["dark", "light"]
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("needs axe-core, which `make dashboard` installs")
     page.emulate_media(color_scheme=scheme)
     open_trials(page, server, tried)
     page.get_by_text("that did worse").click()
     expect(page.get_by_test_id("course")).to_have_count(3)
-    page.evaluate(AXE.read_text())
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []
