@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -53,21 +53,26 @@ class Writer:
         self._committer = committer
         self._counters = counters
         self._publish = publish
-        self._waiting: deque[Item] = deque()
+        self._waiting: OrderedDict[Sender, deque[bytes]] = OrderedDict()
+        self._waiting_messages = 0
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        # Whoever waits for room takes it in turn: a fast sender queues behind all others each time.
+        self._door = asyncio.Lock()
         self._stopping = False
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "gainstage-writer")
 
     async def submit(self, sender: Sender, data: bytes) -> None:
         """Have `data` stored; waits while too much is waiting already."""
-        await self._room.wait()
+        async with self._door:
+            await self._room.wait()
         if self._stopping:
             return
-        self._waiting.append((sender, data))
+        self._waiting.setdefault(sender, deque()).append(data)
+        self._waiting_messages += 1
         self._waiting_bytes += len(data)
         if self._full:
             self._room.clear()
@@ -100,13 +105,18 @@ class Writer:
 
     @property
     def _full(self) -> bool:
-        return len(self._waiting) > WAITING_MESSAGES or self._waiting_bytes > WAITING_BYTES
+        return self._waiting_messages >= WAITING_MESSAGES or self._waiting_bytes >= WAITING_BYTES
 
     def _take(self) -> list[Item]:
+        """The next batch: one message of each sender in turn, those of one sender in order."""
         batch: list[Item] = []
         size = 0
         while self._waiting and len(batch) < BATCH_MESSAGES and size < BATCH_BYTES:
-            sender, data = self._waiting.popleft()
+            sender, messages = self._waiting.popitem(last=False)
+            data = messages.popleft()
+            if messages:
+                self._waiting[sender] = messages
+            self._waiting_messages -= 1
             size += len(data)
             # After a failure an acknowledgement would cover the messages that were lost.
             if not sender.failed:

@@ -88,7 +88,7 @@ def test_what_waits_is_committed_together_and_answered_to_whom_it_belongs() -> N
 
     bench.run(scenario)
 
-    assert bench.committer.batches == [[b"1", b"2", b"3", b"4"]]
+    assert bench.committer.batches == [[b"1", b"3", b"2", b"4"]]
     assert (seqs(one), seqs(two)) == ([1, 2, 4], [3])
     assert len(bench.published) == 1
 
@@ -157,6 +157,64 @@ def test_above_the_limit_senders_wait_until_there_is_room(
 
     assert waited == [True]
     assert len(seqs(one)) == 20
+
+
+def flooded_before(bench: Bench, last: bytes) -> int:
+    """How many messages `7` were committed before the last message `last`."""
+    order = [data for batch in bench.committer.batches for data in batch]
+    return order[: len(order) - order[::-1].index(last)].count(b"7")
+
+
+def test_who_sends_little_does_not_wait_for_all_that_a_fast_sender_has_waiting() -> None:
+    bench, fast, slow = Bench(), Sender(), Sender()
+
+    async def scenario(bench: Bench) -> None:
+        await submit(bench, fast, *[b"7"] * 2_000)
+        await submit(bench, slow, b"1", b"2", b"3")
+
+    bench.run(scenario)
+
+    assert flooded_before(bench, b"3") == 3
+    assert (len(seqs(fast)), seqs(slow)) == (2_000, [1, 2, 3])
+
+
+def test_one_fast_sender_does_not_starve_200_others_of_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inbox = 50
+    monkeypatch.setattr(writer_module, "WAITING_MESSAGES", inbox)
+    bench, fast = Bench(), Sender()
+    others = [Sender() for _ in range(200)]
+
+    async def scenario(bench: Bench) -> None:
+        bench.committer.gate.clear()
+        flood = asyncio.create_task(submit(bench, fast, *[b"7"] * 4_000))
+        await asyncio.sleep(0.01)  # the inbox is full of the flood
+        rest = [asyncio.create_task(submit(bench, one, *[b"1"] * 5)) for one in others]
+        await asyncio.sleep(0.01)  # all others stand at the door
+        bench.committer.gate.set()
+        await asyncio.gather(flood, *rest)
+
+    bench.run(scenario)
+
+    # The first batch, what waited behind it, and then one in each turn of 201.
+    assert flooded_before(bench, b"1") <= 2 * inbox + 10
+    assert [len(seqs(one)) for one in others] == [5] * 200
+
+
+def test_the_inbox_never_holds_more_than_its_limit_however_many_wait_at_the_door(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer_module, "WAITING_MESSAGES", 8)
+    bench = Bench()
+
+    async def scenario(bench: Bench) -> None:
+        await asyncio.gather(*(submit(bench, Sender(), *[b"7"] * 3) for _ in range(100)))
+
+    bench.run(scenario)
+
+    assert max(map(len, bench.committer.batches)) <= 8
+    assert sum(map(len, bench.committer.batches)) == 300
 
 
 def test_during_a_pause_nothing_is_committed_and_before_it_everything_is_published() -> None:
