@@ -2,17 +2,18 @@
 
 import argparse
 
-from benchmarks import dashboard, diagnosis, ingest, overhead
+from benchmarks import dashboard, delivery, diagnosis, overhead
 
 argparse.ArgumentParser(
     prog="python -m benchmarks",
     description="Every benchmark: "
     + ", ".join(
-        f"python -m benchmarks.{name}" for name in ("overhead", "diagnosis", "ingest", "dashboard")
+        f"python -m benchmarks.{name}"
+        for name in ("overhead", "diagnosis", "delivery", "dashboard")
     ),
 ).parse_args()
 overhead.main([])
 overhead.main(["--memory"])
 diagnosis.main([])
-ingest.main([])
+delivery.main([])
 dashboard.main([])

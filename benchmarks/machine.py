@@ -1,5 +1,7 @@
 """Where a benchmark runs."""
 
+import contextlib
+import math
 import os
 import platform
 from importlib.util import find_spec
@@ -31,3 +33,17 @@ def resident_mib(process: int | None = None) -> float:
         return psutil.Process(process).memory_info().rss / 2**20
     pages = int(Path(f"/proc/{process or 'self'}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def children_cpu_seconds() -> float:
+    """Of all cores, by the processes that this one has started and that run; NaN if unknown."""
+    listed = Path("/proc/self/stat")
+    if not listed.exists():
+        return math.nan
+    ticks = 0
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            fields = process.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid():
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from benchmarks import ingest, overhead
+from benchmarks import overhead
 from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
 from benchmarks.overhead.fits import Block, Watch
 from benchmarks.overhead.workloads import workloads
@@ -201,9 +201,3 @@ def test_memory_of_a_watched_training_is_printed(capsys: pytest.CaptureFixture[s
     found = printed(capsys)
     assert list(found["memory"]) == ["no-op", "gainstage"]
     assert [claim["about"] for claim in found["claims"]] == ["memory"]
-
-
-def test_ingest_is_measured_against_a_real_server(capsys: pytest.CaptureFixture[str]) -> None:
-    ingest.main(["--seconds", "0.5", "--trainers", "1", "--rows", "10", "--json"])
-
-    assert printed(capsys)["rows"] == 10

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from benchmarks import dashboard
 from benchmarks.dashboard import claims, command, memory, tensorboard, trace
-from benchmarks.dashboard.network import Network
+from benchmarks.network import Network
 
 from gainstage import wire
 from gainstage.diagnosis import fold

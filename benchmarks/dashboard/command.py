@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from benchmarks.dashboard import claims, live, opening, report, size, tensorboard
 from benchmarks.dashboard.chromium import browser, machine
 from benchmarks.dashboard.feed import PER_SECOND, Live, Trainer
-from benchmarks.dashboard.network import EVERY, Network
+from benchmarks.network import EVERY, Network
 from gainstage.served import served
 from gainstage.statistics import STATISTICS
 

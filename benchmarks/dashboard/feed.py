@@ -7,8 +7,9 @@ from typing import Self
 
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.dashboard.network import Network
-from benchmarks.ingest import WINDOW, acknowledged
+from benchmarks.delivery.ingest import acknowledged
+from benchmarks.network import Network
+from gainstage.uplink import WINDOW
 
 PER_SECOND = 10
 

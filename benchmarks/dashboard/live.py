@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, FloatRect, Page
 
 from benchmarks.dashboard import memory
 from benchmarks.dashboard.chromium import HEIGHT, WIDTH, fresh_page
-from benchmarks.dashboard.network import EVERY
 from benchmarks.dashboard.opening import SCRIPT, open_run
 from benchmarks.dashboard.trace import Traced, Work
+from benchmarks.network import EVERY
 
 # Until what a change of the view brings about is over.
 SETTLE_MS = 1_000

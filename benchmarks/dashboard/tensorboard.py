@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 from playwright.sync_api import Browser
 
 from benchmarks.dashboard.chromium import fresh_page
-from benchmarks.dashboard.network import EVERY, Network
 from benchmarks.dashboard.opening import HERE, PROBE, Times
+from benchmarks.network import EVERY, Network
 
 SCRIPT = PROBE + (HERE / "tensorboard.js").read_text()
 # Of each layer; all would be 58 times as many records.

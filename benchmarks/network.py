@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +38,14 @@ class Network:
 
     Levels drift slowly, each in its own time, under the noise of a sample. The same frame of the
     same network has the same values at each call.
+
+    Attributes:
+        statistics: Block -> the statistics that are sent of it.
     """
 
     run: str
     layers: int
+    statistics: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: BLOCKS)
 
     @property
     def troubled(self) -> int:
@@ -71,6 +75,7 @@ class Network:
                 fan_in=float(WIDTH),
                 activation="tanh",
                 fused=True,
+                arguments={"units": WIDTH, "activation": "tanh"},
             )
             for layer in range(self.layers)
         )
@@ -78,7 +83,7 @@ class Network:
             **identity,
             seq=1,
             rows=rows,
-            blocks={name: self._block(ids) for name, ids in BLOCKS.items()},
+            blocks={name: self._block(ids) for name, ids in self.statistics.items()},
             training=wire.Training(
                 backend="tensorflow", keras="3.15.1", optimizer="SGD", learning_rate=0.01
             ),
@@ -106,7 +111,7 @@ class Network:
         )
         blocks = {
             name: np.stack([values[id] for id in ids], axis=1).astype(np.float32)
-            for name, ids in BLOCKS.items()
+            for name, ids in self.statistics.items()
         }
         return wire.encode(header, blocks)
 

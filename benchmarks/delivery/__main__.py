@@ -1,0 +1,5 @@
+"""`python -m benchmarks.delivery`."""
+
+from benchmarks.delivery import main
+
+main()

@@ -1,0 +1,155 @@
+"""How soon a viewer has what was sampled, while many runs go on."""
+
+import contextlib
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from benchmarks.delivery.trainer import PATIENCE, Trainer
+from benchmarks.machine import children_cpu_seconds
+from gainstage import wire
+
+PER_SECOND = 1.0  # frames of each run
+SCRAPE_SECONDS = 2.0
+VIEWERS = 20
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """Milliseconds from a frame's making to a viewer's having it.
+
+    Attributes:
+        frames: That viewers have received.
+        runs: That were live, each with a spool and an uplink of its own.
+        scrape_ms: The longest answer of /metrics.
+        server_cores: That the server used, on average.
+    """
+
+    frames: int
+    runs: int
+    viewers: int
+    scrapes: int
+    scrape_ms: float
+    median_ms: float
+    p99_ms: float
+    worst_ms: float
+    server_cores: float
+
+
+class Viewer:
+    """A WebSocket as a browser opens it, which notes how old each frame is."""
+
+    def __init__(self, url: str, run: str) -> None:
+        self._left = contextlib.ExitStack()
+        address = f"{url.replace('http', 'ws', 1)}/api/v1/live"
+        self._connection = self._left.enter_context(connect(address, max_size=None))
+        self._connection.send(json.dumps({"type": "subscribe", "run": run}))
+        self.ages: list[float] = []
+        self._seen = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            for data in self._connection:
+                now = time.time()
+                message = wire.decode_header(data if isinstance(data, bytes) else data.encode())
+                if isinstance(message, wire.Frame):
+                    self.ages.append(now - message.time)
+                    self._seen.set()
+        except ConnectionClosed:
+            pass
+
+    def wait(self) -> None:
+        """Until a frame has come.
+
+        Raises:
+            RuntimeError: None comes.
+        """
+        if not self._seen.wait(PATIENCE):
+            raise RuntimeError(f"A viewer received no frame within {PATIENCE:.0f} s.")
+
+    def close(self) -> None:
+        """Leave."""
+        self._left.close()
+        self._thread.join()
+
+
+class Scraper:
+    """Reads /metrics again and again."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/metrics"
+        self.seconds: list[float] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            begun = time.monotonic()
+            with urllib.request.urlopen(self._url) as answer:
+                answer.read()
+            self.seconds.append(time.monotonic() - begun)
+            ended = self._ended.wait(SCRAPE_SECONDS)
+
+    def close(self) -> None:
+        """Stop; there was at least one scrape."""
+        self._ended.set()
+        self._thread.join()
+
+
+def measure(url: str, folder: Path, *, runs: int, layers: int, seconds: float) -> Viewed:
+    """What viewers have in `seconds` of `runs`, whose spools lie in `folder`."""
+    names = [f"live-{place}" for place in range(runs)]
+    with contextlib.ExitStack() as stack:
+        trainers = [
+            stack.enter_context(contextlib.closing(Trainer(folder, url, name, layers)))
+            for name in names
+        ]
+        for trainer in trainers:
+            trainer.wait()
+        # Spread over the runs.
+        viewers = [
+            stack.enter_context(contextlib.closing(Viewer(url, name)))
+            for name in names[:: max(1, runs // VIEWERS)]
+        ]
+        for viewer, trainer in zip(viewers, trainers[:: max(1, runs // VIEWERS)], strict=True):
+            trainer.sample()
+            viewer.wait()
+        scraper = stack.enter_context(contextlib.closing(Scraper(url)))
+        cpu, begun = children_cpu_seconds(), time.monotonic()
+        _sample_all(trainers, seconds)
+        for trainer in trainers:
+            trainer.wait()
+        cores = (children_cpu_seconds() - cpu) / (time.monotonic() - begun)
+    ages = 1e3 * np.array([age for viewer in viewers for age in viewer.ages[1:]])
+    return Viewed(
+        frames=ages.size,
+        runs=runs,
+        viewers=len(viewers),
+        scrapes=len(scraper.seconds),
+        scrape_ms=1e3 * max(scraper.seconds),
+        median_ms=float(np.median(ages)),
+        p99_ms=float(np.percentile(ages, 99)),
+        worst_ms=float(ages.max()),
+        server_cores=cores,
+    )
+
+
+def _sample_all(trainers: Sequence[Trainer], seconds: float) -> None:
+    """PER_SECOND frames of each, evenly spread."""
+    begun = time.monotonic()
+    for count in range(max(1, int(seconds * PER_SECOND)) * len(trainers)):
+        due = begun + count / (PER_SECOND * len(trainers))
+        time.sleep(max(0.0, due - time.monotonic()))
+        trainers[count % len(trainers)].sample()

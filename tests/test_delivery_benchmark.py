@@ -1,0 +1,111 @@
+"""The benchmark of delivery in its short form, and that what it looks for can be found."""
+
+import json
+import sqlite3
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from benchmarks import delivery
+from benchmarks.delivery import claims, frames, ingest
+from benchmarks.delivery.ingest import Ingest
+from benchmarks.delivery.live import Viewed
+from benchmarks.delivery.trainer import Handed
+
+from gainstage import diagnosis, wire
+
+STORED = Ingest(
+    frames=60_000,
+    bytes=160_400,
+    per_second=1_000.0,
+    batch=64.0,
+    server_ms=1.0,
+    sender_ms=0.2,
+    raw_per_second=2_000.0,
+)
+VIEWED = Viewed(
+    frames=1_200,
+    runs=100,
+    viewers=20,
+    scrapes=30,
+    scrape_ms=50.0,
+    median_ms=20.0,
+    p99_ms=249.0,
+    worst_ms=300.0,
+    server_cores=0.5,
+)
+HANDED = Handed(frames=1_200, median_ms=0.9, p99_ms=9.0, worst_ms=20.0)
+
+
+def outcomes(
+    stored: Ingest = STORED, viewed: Viewed = VIEWED, seconds: float = 60.0, layers: int = 1_000
+) -> list[str]:
+    found = claims.judge(stored, viewed, HANDED, layers=layers, seconds=seconds)
+    return [verdict.outcome for verdict in found]
+
+
+def test_delivery_is_measured_against_a_real_server(capsys: pytest.CaptureFixture[str]) -> None:
+    delivery.main(["--short", "--json"])
+
+    found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (found["layers"], found["statistics"]) == (50, 40)
+    stored = found["ingest"]
+    assert stored["frames"] > 1
+    assert stored["share"] == stored["per_second"] / stored["raw_per_second"]
+    assert 1 <= stored["batch"] < 1_000
+    assert stored["server_ms"] > 0
+    viewed = found["viewer"]
+    assert (viewed["runs"], viewed["viewers"], viewed["frames"]) == (4, 4, 4)
+    assert 0 < viewed["median_ms"] <= viewed["p99_ms"] <= viewed["worst_ms"] < 60_000
+    assert viewed["scrapes"] >= 1
+    assert 0 < found["training"]["median_ms"] < 1_000
+    assert {claim["outcome"] for claim in found["claims"]} == {"not claimed"}
+
+
+def test_claims_are_held_against_what_was_measured() -> None:
+    slow = replace(STORED, per_second=999.0, raw_per_second=1_999.0)
+
+    assert outcomes() == ["holds"] * 4
+    assert outcomes(slow, replace(VIEWED, p99_ms=250.0)) == [
+        *("does not hold", "does not hold", "does not hold", "holds")
+    ]
+
+
+def test_little_is_claimed_of_small_frames_short_times_and_few_runs() -> None:
+    assert outcomes(seconds=59.0) == outcomes(layers=999) == ["not claimed"] * 4
+    assert outcomes(viewed=replace(VIEWED, runs=99))[2] == "not claimed"
+
+
+def test_frames_are_those_of_the_network_and_keep_the_diagnosis_busy() -> None:
+    messages = frames.Messages("a", 160)
+    schema, _ = wire.decode(messages.opening()[1])
+    assert isinstance(schema, wire.Schema)
+    state = diagnosis.begin(schema)
+    before = time.time()
+
+    for seq in range(2, 2 + 2 * len(frames.FRAMES)):
+        frame, blocks = wire.decode(messages.next())
+        assert isinstance(frame, wire.Frame)
+        assert (frame.run, frame.seq) == ("a", seq)
+        assert frame.time >= before
+        columns = np.concatenate([blocks[name] for name in frames.STATISTICS], axis=1)
+        np.testing.assert_array_equal(columns, frames.values(160, seq - 2))
+        state, _ = diagnosis.advance(state, frame, blocks)
+
+    assert frames.COUNT == 40
+    assert "activity" in {finding.verdict for finding in state.findings if finding.open}
+
+
+def test_frame_that_was_acknowledged_and_not_stored_is_found_out(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    with sqlite3.connect(store) as database:
+        database.execute("CREATE TABLE frames (raw BLOB)")
+        database.execute("INSERT INTO frames VALUES (x'00')")
+    database.close()
+
+    ingest.check(store, acknowledged=1)
+    with pytest.raises(RuntimeError, match="2 frames were acknowledged, 1 are stored"):
+        ingest.check(store, acknowledged=2)
