@@ -4,7 +4,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from gainstage import wire
-from gainstage_server.admission import Admitted
+from gainstage_server.admission import MAX_ENTRIES, Admitted
 from gainstage_server.store.records import AttemptRecord, RunRecord
 
 SATURATION = "saturation_rate"
@@ -75,7 +75,7 @@ def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: f
         run,
         step=message.step,
         epoch=message.epoch,
-        logs=message.logs or run.logs,
+        logs=_logged(run.logs, message.logs),
         last_frame=now,
     )
     column = admitted.layout and admitted.layout.column(admitted.blocks, SATURATION)
@@ -89,6 +89,12 @@ def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: f
         worst_saturation=float(rates.max()) if rates.size else None,
         mean_saturation=float(rates.mean()) if rates.size else None,
     )
+
+
+def _logged(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:
+    """The newest value of each log: not every sample need log the same."""
+    both = before | now
+    return both if len(both) <= MAX_ENTRIES else now
 
 
 def advance_attempt(attempt: AttemptRecord, message: wire.TrainerMessage) -> AttemptRecord:

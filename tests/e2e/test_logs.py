@@ -128,6 +128,16 @@ def test_a_log_named_like_markup_is_text(server: Server, page: Page) -> None:
     assert page.locator("img").count() == 0
 
 
+def test_a_log_may_have_a_name_that_objects_keep_for_themselves(server: Server, page: Page) -> None:
+    with hand_made(server.url, "own-name", "dense") as made:
+        made.sample(10, __proto__=2.0)
+        panel = unfold(page, server, "own-name")
+        log = panel.locator("[data-testid=log][data-name=__proto__]")
+        expect(log).to_contain_text("2")
+        made.sample(20, __proto__=1.5)
+        expect(log).to_contain_text("1.5")
+
+
 def test_runs_are_compared_by_what_they_logged(server: Server, trained: str, page: Page) -> None:
     with hand_made(server.url, "other-logs", "dense") as made:
         made.sample(10, loss=1.0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gainstage import wire
 from gainstage_server import models
+from gainstage_server.admission import MAX_ENTRIES
 from gainstage_server.history import Buckets, History, Window
 from gainstage_server.store.records import FrameRecord, Span
 from gainstage_server.store.sqlite import SQLiteStore
@@ -76,15 +77,23 @@ def test_loss_that_is_not_a_number_is_shown_as_one(server: Running) -> None:
     assert shown.json()["series"]["loss"]["last"] == [1.0, "NaN", "Infinity", "Infinity"]
 
 
-def test_names_are_those_of_the_newest_frame_that_logged_anything(server: Running) -> None:
-    send(server.ws, run_of({"loss": 2.0}, {"loss": 1.0, "error": 0.5}, {}))
+def test_every_log_is_shown_whichever_frame_has_it(server: Running) -> None:
+    send(server.ws, run_of({"loss": 2.0}, {"loss": 1.0, "error": 0.5}, {"loss": 0.5}))
 
     shown = server.get(LOGS).json()
 
     assert {name: bands["last"] for name, bands in shown["series"].items()} == {
-        "loss": [2.0, 1.0, None],
+        "loss": [2.0, 1.0, 0.5],
         "error": [None, 0.5, None],
     }
+    assert server.get("/api/v1/runs/canonical").json()["logs"] == {"loss": 0.5, "error": 0.5}
+
+
+def test_logs_that_are_named_anew_each_time_are_not_gathered_for_ever(server: Running) -> None:
+    names = [f"log-{number}" for number in range(MAX_ENTRIES + 1)]
+    send(server.ws, run_of(*({name: 1.0} for name in names)))
+
+    assert list(server.get(LOGS).json()["series"]) == names[-1:]
 
 
 def test_run_that_never_logged_has_no_steps_here(server: Running) -> None:

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { aFinding, aRun } from "../../tests/builders";
 import { FakeEdges, settled } from "../../tests/fakes";
 import { contract, recorded } from "../../tests/recorded";
-import type { Api, Heat } from "./api";
+import { type Api, ApiError, type Heat } from "./api";
 import type { Finding } from "./contract";
 import { RunFeed } from "./run-feed";
 
@@ -150,6 +150,18 @@ it("says that the run was deleted, and asks for nothing more of it", async () =>
   edges.socket.brings(contract("run_deleted"));
   await edges.pass(60_000);
   expect([feed.deleted, feed.error, edges.socket.closed, server.taken()]).toEqual([true, null, true, []]);
+});
+
+it("says that the run was deleted where it is no longer there after a gap in the feed", async () => {
+  const { server, edges, feed } = await follow();
+  server.error = new ApiError(404, "There is no run 'run-1'.");
+  edges.socket.breaks();
+  await edges.pass(1_000);
+  edges.socket.opens();
+  await settled();
+  server.taken();
+  await edges.pass(60_000);
+  expect([feed.deleted, feed.error, server.taken()]).toEqual([true, null, []]);
 });
 
 it("asks for nothing once it is closed", async () => {

@@ -1,6 +1,6 @@
 /** Follows one run: fetches what it is now, listens to what becomes of it, tells who watches. */
 
-import type { Api } from "./api";
+import { type Api, ApiError } from "./api";
 import { type Connection, type Edges, Live } from "./live";
 import { isSame, RunState, type Selection, type Stale, type Window } from "./run-state";
 
@@ -10,6 +10,7 @@ const SERIES_POINTS = 600;
 const GATHERED_MS = 300;
 // Verdicts of layers that recover without a finding, notices and counts come only by asking.
 const SUMMARY_MS = 10_000;
+const NOT_FOUND = 404;
 
 export class RunFeed {
   readonly state = new RunState();
@@ -36,8 +37,8 @@ export class RunFeed {
     this.live = new Live(run, edges, {
       message: (decoded) => {
         const stale = this.state.receive(decoded);
-        if (stale === "gone") this.leave();
-        else this.refetch(stale);
+        if (stale === "gone") return this.leave();
+        this.refetch(stale);
         this.tell();
       },
       connection: (connection) => {
@@ -97,6 +98,7 @@ export class RunFeed {
   private leave(): void {
     this.deleted = true;
     this.close();
+    this.tell();
   }
 
   private tell(): void {
@@ -149,7 +151,13 @@ export class RunFeed {
   }
 
   private async fetchSummary(): Promise<void> {
-    this.state.setDetail(await this.api.run(this.run));
+    try {
+      this.state.setDetail(await this.api.run(this.run));
+    } catch (error) {
+      // It was there before: it was deleted while the feed was away.
+      if (this.loaded && error instanceof ApiError && error.status === NOT_FOUND) this.leave();
+      throw error;
+    }
   }
 
   private async fetchLayers(): Promise<void> {

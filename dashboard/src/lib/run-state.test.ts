@@ -66,6 +66,13 @@ describe("frames", () => {
     expect(state.seriesOf("lines", LINES)!.value("last", 0, 2)).toBe(1);
   });
 
+  it("leave a log as it was where they bring none of its name", () => {
+    const state = following();
+    state.receive(aFrame(30, [1, 2], { logs: { loss: 0.5, rate: 1 } }));
+    state.receive(aFrame(40, [1, 2], { logs: { loss: 0.4 } }));
+    expect(state.logs).toEqual({ loss: 0.4, rate: 1 });
+  });
+
   it("bring the training's logs on, where one is absent nothing", () => {
     const state = following();
     const logs = { layer: null, statistics: ["loss", "constructor"] };

@@ -236,7 +236,7 @@ export class RunState {
     this.step = frame.step;
     this.epoch = frame.epoch;
     this.costs = frame.costs;
-    if (Object.keys(frame.logs).length > 0) this.logs = frame.logs;
+    this.logs = { ...this.logs, ...frame.logs }; // not every sample need log the same
     this.desk.take(blocks);
     this.peaks.take(this.desk, (channel) => this.isOver(channel));
     this.extendHeat(sample);

@@ -1,6 +1,7 @@
+import { encode } from "@msgpack/msgpack";
 import { describe, expect, it } from "vitest";
 import { contract, recorded } from "../../tests/recorded";
-import { decode, maskOf, type Schema, WireError } from "./wire";
+import { decode, type Frame, maskOf, type Schema, WireError } from "./wire";
 
 function changed(data: ArrayBuffer, change: (view: DataView) => void): ArrayBuffer {
   const copy = data.slice(0);
@@ -34,6 +35,13 @@ describe("messages that every release must read", () => {
     const tiny = Math.fround(1e-38);
     expect([...blocks.get("layers")!.values]).toEqual([0.5, -94.25, NaN, Infinity, tiny, 0]);
     expect([...blocks.get("units")!.values]).toEqual([0, 0.25, 0.5, 0.75, 1]);
+  });
+
+  it("reads a log whose name the decoder refuses", () => {
+    const header = encode({ type: "frame", logs: Object.fromEntries([["__proto__", 2], ["loss", 1]]), blocks: [] });
+    const data = new Uint8Array([0x47, 0x53, 1, 0, header.length, 0, 0, 0, ...header]);
+    const { logs } = decode(data.buffer).message as Frame;
+    expect(Object.entries(logs)).toEqual([["__proto__", 2], ["loss", 1]]);
   });
 
   it("reads a finding whole", () => {

@@ -12,7 +12,7 @@
  * reads them in the machine's byte order, which is little-endian wherever browsers run.
  */
 
-import { decode as decodeHeader } from "@msgpack/msgpack";
+import { decodeHeader } from "./header";
 
 export const VERSION = 1;
 const ALIGNMENT = 8;
