@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from gainstage import wire
 from gainstage.finding import Evidence, Finding
-from gainstage_server.store import tables
+from gainstage_server.store import file, tables
 from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import (
     AttemptRecord,
@@ -110,6 +110,28 @@ def test_deleting_a_run_does_not_write_it_once_more(store: SQLiteStore, tmp_path
 
     assert (tmp_path / "unit.db").stat().st_size > size
     assert (tmp_path / "unit.db-wal").stat().st_size < size / 20
+
+
+def test_log_is_moved_into_the_file_beside_the_commits(store: SQLiteStore, tmp_path: Path) -> None:
+    size = file._MOVED_BYTES
+    add(store, frame(0, raw=bytes(size)))
+    store._log.wait()
+
+    assert (tmp_path / "unit.db").stat().st_size > size
+
+
+def test_log_of_a_store_that_never_rests_begins_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(file, "_LOG_BYTES", 2**20)
+    store = SQLiteStore(tmp_path / "busy.db")
+    store.open()
+    for seq in range(64):
+        add(store, frame(seq, raw=bytes(2**18)))
+
+    size = (tmp_path / "busy.db-wal").stat().st_size
+    store.close()
+    assert size < 2**22
 
 
 def test_every_key_begins_with_the_run() -> None:

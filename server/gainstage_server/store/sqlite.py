@@ -12,11 +12,8 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Executable,
     Table,
-    create_engine,
-    event,
     func,
     inspect,
     literal_column,
@@ -29,6 +26,7 @@ from typing_extensions import override
 from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server.store import tables
+from gainstage_server.store.file import Log, engine
 from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import (
     AttemptRecord,
@@ -42,32 +40,11 @@ from gainstage_server.store.records import (
     Stream,
 )
 
-# Another process may hold the lock for a checkpoint of the log; waiting is better than failing.
-_BUSY_SECONDS = 10
 _FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
 _CHIEF = 0
 
 _encode = msgspec.msgpack.encode
 _finding = msgspec.msgpack.Decoder(Finding)
-
-
-def _engine(path: Path, begin: str) -> Engine:
-    """An engine whose transactions start with `begin`, as sqlite3's own never lock early."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
-
-    def on_connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        # Debian's SQLite writes zeros over what is deleted: to delete a run of 10 GB, 10 GB more.
-        connection.execute("PRAGMA secure_delete=OFF")
-
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    event.listen(engine, "connect", on_connect)
-    event.listen(engine, "begin", on_begin)
-    return engine
 
 
 def _replace(table: Table) -> Executable:
@@ -82,6 +59,7 @@ def _replace(table: Table) -> Executable:
 class _Transaction(Transaction):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.bytes = 0  # of messages
 
     def _put(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
         if records:
@@ -99,7 +77,9 @@ class _Transaction(Transaction):
 
     @override
     def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> set[Key]:
-        return self._add(tables.messages, messages) | self._add(tables.frames, frames)
+        added = self._add(tables.messages, messages) | self._add(tables.frames, frames)
+        self.bytes += sum(len(record.raw) for record in (*messages, *frames))
+        return added
 
     @override
     def put_runs(self, records: Sequence[RunRecord]) -> None:
@@ -188,9 +168,10 @@ class SQLiteStore(Store):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writer = _engine(path, "BEGIN IMMEDIATE")
-        self._reader = _engine(path, "BEGIN")
+        self._writer = engine(path, "BEGIN IMMEDIATE")
+        self._reader = engine(path, "BEGIN")
         self._writing = threading.Lock()
+        self._log = Log(path)
 
     @override
     def open(self) -> None:
@@ -220,6 +201,7 @@ class SQLiteStore(Store):
 
     @override
     def close(self) -> None:
+        self._log.wait()
         self._writer.dispose()
         self._reader.dispose()
 
@@ -227,8 +209,11 @@ class SQLiteStore(Store):
     @contextmanager
     def write(self) -> Generator[Transaction]:
         try:
-            with self._writing, self._writer.begin() as connection:
-                yield _Transaction(connection)
+            with self._writing:
+                with self._writer.begin() as connection:
+                    transaction = _Transaction(connection)
+                    yield transaction
+                self._log.wrote(transaction.bytes)
         except SQLAlchemyError as error:
             raise StoreError(f"Writing to {self._path} failed: {error}") from error
 

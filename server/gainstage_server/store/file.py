@@ -1,0 +1,81 @@
+"""How SQLite writes its file: page by page to a log, and from there into the file."""
+
+import contextlib
+import sqlite3
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+# Another process may hold the lock for a checkpoint of the log; waiting is better than failing.
+_BUSY_SECONDS = 10
+# Of new files. A frame of 1,000 layers fills 10 of these instead of 40 of SQLite's usual ones: it
+# takes half as long to write.
+_PAGE_BYTES = 2**14
+# After so much the log is moved into the file, beside the next commits.
+_MOVED_BYTES = 4 * 2**20
+# What a transaction writes besides messages: pages of tables and indexes.
+_TRANSACTION_BYTES = 8 * _PAGE_BYTES
+# A log begins anew once all of it is moved, which is never the case while commits go on. After so
+# much, one waits for that; hardly anything is left to move by then.
+_LOG_BYTES = 64 * 2**20
+
+
+def engine(path: Path, begin: str) -> Engine:
+    """An engine whose transactions start with `begin`, as sqlite3's own never lock early."""
+    made = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # see `Log`
+        # Debian's SQLite writes zeros over what is deleted: to delete a run of 10 GB, 10 GB more.
+        connection.execute("PRAGMA secure_delete=OFF")
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(made, "connect", on_connect)
+    event.listen(made, "begin", on_begin)
+    return made
+
+
+class Log:
+    """Moves the log of the file at `path` into it, beside the commits."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._bytes = 0  # since it began anew, about
+        self._unmoved = 0
+        self._thread = ThreadPoolExecutor(1, "gainstage-log")
+        self._moving: Future[None] | None = None
+
+    def wrote(self, size: int) -> None:
+        """A transaction with so many bytes of messages was committed."""
+        self._bytes += size + _TRANSACTION_BYTES
+        self._unmoved += size + _TRANSACTION_BYTES
+        if self._bytes >= _LOG_BYTES:
+            self.wait()
+            self._move()
+            self._bytes = self._unmoved = 0
+        elif self._unmoved >= _MOVED_BYTES and (self._moving is None or self._moving.done()):
+            self._moving = self._thread.submit(self._move)
+            self._unmoved = 0
+
+    def wait(self) -> None:
+        """Return when nothing is being moved."""
+        if self._moving is not None:
+            self._moving.result()
+
+    def _move(self) -> None:
+        # What cannot be moved, for want of room or of rights, stays in the log; whether anything
+        # can be written, commits say.
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(self._path)) as database,
+        ):
+            database.execute("PRAGMA synchronous=FULL")
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
