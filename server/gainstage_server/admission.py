@@ -1,31 +1,25 @@
 """What may enter: reads a trainer's message and names the first thing that is wrong with it."""
 
 import math
-import re
-import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from gainstage import wire
 from gainstage.outcome import LOSS
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.layout import Layout
+from gainstage_server.refused import ID, MAX_WHOLE, MAX_WORKER, sender_of
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import Key, Stream
 
-ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# Whole numbers above 2**53 cannot be told apart in JavaScript.
-MAX_WHOLE = 2**53
 MAX_TIME = 2**40  # 35,000 years, which every calendar can still write
-MAX_WORKER = 2**16
 MAX_ENTRIES = 256  # of tags, blocks, logs
 MAX_DEPTH = 16
 MAX_OUTCOMES = 2**16  # of a trial: 16 contestants, 10 seeds, 40 steps and 10 columns
 MAX_TREE = 10_000  # values in a configuration
 MAX_TEXT = 16_384
+MAX_REASON = 1_024  # a message may name what is wrong with it at any length
 
 Blocks = dict[str, wire.FloatBlock]
 
@@ -267,6 +261,8 @@ def _check_run_end(gate: _Gate, message: wire.RunEnd, blocks: Blocks) -> None:
     _whole("thinned", message.thinned)
 
 
+_KNOWN_VERSION = wire.PREFIX.pack(wire.MAGIC, wire.VERSION, 0)[:4]
+
 _CHECKS: Mapping[type[wire.Message], Callable[[_Gate, Any, Blocks], Layout | None]] = {
     wire.RunStart: _check_run_start,
     wire.Schema: _check_schema,
@@ -277,25 +273,13 @@ _CHECKS: Mapping[type[wire.Message], Callable[[_Gate, Any, Blocks], Layout | Non
 }
 
 
-class _Numbered(msgspec.Struct):
-    seq: int
-
-
-_numbered = msgspec.msgpack.Decoder(_Numbered)
-
-
-def _seq_of(data: bytes) -> int | None:
-    """The seq of a message that cannot be read as a whole, so that its trainer can drop it.
+def _refuse(reason: str, data: bytes) -> wire.Refuse:
+    """A refusal that names the seq where it can be read, so that the trainer drops the message.
 
     One of another version has none: its trainer keeps it until the server can read it.
     """
-    try:
-        magic, version, size = wire.PREFIX.unpack_from(data)
-        seq = _numbered.decode(memoryview(data)[wire.PREFIX.size : wire.PREFIX.size + size]).seq
-    except (struct.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    known = magic == wire.MAGIC and version == wire.VERSION and 0 <= seq <= MAX_WHOLE
-    return seq if known else None
+    known = data[: len(_KNOWN_VERSION)] == _KNOWN_VERSION
+    return wire.Refuse(reason=reason[:MAX_REASON], seq=sender_of(data).seq if known else None)
 
 
 def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | wire.Refuse:
@@ -305,23 +289,21 @@ def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | w
     """
     limit = settings.message_bytes
     if len(data) > limit:
-        return wire.Refuse(
-            reason=f"A message has at most {limit} bytes. Received: {len(data)}.",
-            seq=_seq_of(data),
-        )
+        return _refuse(f"A message has at most {limit} bytes. Received: {len(data)}.", data)
     try:
         message, blocks = wire.decode(data)
     # A shape that no array can have overflows in numpy.
     except (ValueError, OverflowError) as error:
-        return wire.Refuse(reason=str(error), seq=_seq_of(data))
+        return _refuse(str(error), data)
     if not isinstance(message, wire.Message):
-        return wire.Refuse(
-            reason=f"A trainer sends {', '.join(kind.__name__ for kind in _CHECKS)}. "
-            f"Received: {type(message).__name__}."
+        return _refuse(
+            f"A trainer sends {', '.join(kind.__name__ for kind in _CHECKS)}. "
+            f"Received: {type(message).__name__}.",
+            data,
         )
     try:
         _check_identity(message)
         layout = _CHECKS[type(message)](_Gate(settings, catalogue), message, blocks)
     except (_AdmissionError, wire.WireError) as error:
-        return wire.Refuse(reason=str(error), seq=_seq_of(data))
+        return _refuse(str(error), data)
     return Admitted(message, blocks, layout, data)

@@ -208,6 +208,35 @@ def trials(record: Named, service: Served) -> Response:
     return answer({"trials": views.trials(found)})
 
 
+@router.get("/refused", response_model=models.Refused)
+def refused(service: Served) -> Response:
+    """What trainers sent and the server could not take: the newest messages, and why."""
+    kept = service.store.refused()
+    return answer(
+        {
+            "messages": list(map(views.refused, kept)),
+            "since_start": service.counters.messages["refused"],
+        }
+    )
+
+
+@router.get(
+    "/refused/{id}",
+    response_class=Response,
+    responses={**PROBLEM, 200: {"content": {"application/octet-stream": {}}}},
+)
+def refused_message(id: int, service: Served) -> Response:
+    """The beginning of a refused message, as it came."""
+    kept = {record.id: record.raw for record in service.store.refused()}
+    if id not in kept:
+        raise unknown("refused message", str(id), [str(known) for known in kept])
+    return Response(
+        kept[id],
+        media_type="application/octet-stream",
+        headers={"content-disposition": f"attachment; filename={id}.gainstage"},
+    )
+
+
 @router.get("/rules", response_model=models.Rules)
 async def rules() -> Response:
     """The rules of the diagnosis, in their order of precedence."""

@@ -13,6 +13,7 @@ from gainstage_server import progress
 from gainstage_server.admission import Admitted, admit
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.diagnosis import Diagnosis, Fold, Sample
+from gainstage_server.refused import Apart
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import (
@@ -68,10 +69,11 @@ class Committer:
         self._catalogue = Catalogue(store)
         self._diagnosis = Diagnosis(store, self._catalogue, fold)
         self._known = known
+        self._apart = Apart()
         self._clock = clock
 
     def commit(self, batch: Sequence[bytes]) -> Committed:
-        """Store what may enter of `batch`.
+        """Store what may enter of `batch`, and keep some of the rest apart.
 
         Raises:
             StoreError: Nothing of the batch is stored.
@@ -80,9 +82,16 @@ class Committer:
         admitted: dict[Key, Admitted] = {}
         try:
             outcomes = [self._admit(data, admitted) for data in batch]
-            if not admitted:
+            refused = [
+                (data, outcome)
+                for data, outcome in zip(batch, outcomes, strict=True)
+                if isinstance(outcome, wire.Refuse)
+            ]
+            kept = self._apart.choose(refused, self._clock())
+            if not admitted and not kept:
                 return Committed(outcomes, (), {}, {})
             with self._store.write() as transaction:
+                transaction.put_refused(kept)
                 committed = self._store_all(transaction, outcomes, admitted)
         except BaseException:
             self._diagnosis.forget([key.stream for key in admitted])

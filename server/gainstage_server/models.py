@@ -80,6 +80,27 @@ class Run(RunSummary):
     attempts: list[AttemptModel]
 
 
+class RefusedModel(Answer):
+    """A message of a trainer that was refused; null is what could not be read of it."""
+
+    id: int
+    time: float = Field(description="Unix time in seconds, by the server's clock.")
+    run: str | None
+    attempt: str | None
+    worker: int | None
+    seq: int | None
+    reason: str
+    size: int = Field(description="Of the message, in bytes.")
+    kept: int = Field(description="How many of them are kept: its first.")
+
+
+class Refused(Answer):
+    """Messages that were refused and are kept apart, newest first."""
+
+    messages: list[RefusedModel]
+    since_start: int = Field(description="Refused since the server started, kept or not.")
+
+
 class TrainingModel(Answer):
     """`wire.Training`."""
 

@@ -19,7 +19,7 @@ from gainstage.outcome import Trial
 from gainstage_server.history import Buckets
 from gainstage_server.layout import Layout
 from gainstage_server.runs import Newest, Runs
-from gainstage_server.store.records import AttemptRecord, Mark, RunRecord
+from gainstage_server.store.records import AttemptRecord, Mark, RefusedRecord, RunRecord
 
 Plain = dict[str, Any]
 Number = float | str | None
@@ -88,6 +88,22 @@ def notices(raw: Iterable[bytes]) -> list[Plain]:
         for notice in found
         if isinstance(notice, wire.Notice)
     ]
+
+
+def refused(record: RefusedRecord) -> Plain:
+    """`models.RefusedModel`."""
+    known = bool(record.run)
+    return {
+        "id": record.id,
+        "time": record.time,
+        "run": record.run if known else None,
+        "attempt": record.attempt if known else None,
+        "worker": record.worker if known else None,
+        "seq": record.seq,
+        "reason": record.reason,
+        "size": record.size,
+        "kept": len(record.raw),
+    }
 
 
 def trials(raw: Iterable[bytes]) -> list[Plain]:

@@ -18,6 +18,7 @@ from gainstage_server.store.records import (
     Key,
     Mark,
     MessageRecord,
+    RefusedRecord,
     RunRecord,
     Span,
     Stream,
@@ -212,6 +213,9 @@ def test_a_run_leaves_every_table_and_the_others_stay(store: SQLiteStore) -> Non
         stream = Stream(name, "a1", 0)
         attempt = AttemptRecord(run=name, attempt="a1", worker=0, started=1.0)
         checkpoint = Checkpoint(**stream._asdict(), seq=1, schema=0, state=b"")
+        refused = RefusedRecord(
+            **stream._asdict(), id=len(name), time=0.0, seq=None, reason="No.", size=0, raw=b""
+        )
         with store.write() as transaction:
             transaction.add([message(1)._replace(run=name)], [frame(2, run=name)])
             transaction.put_runs([run(run=name)])
@@ -219,6 +223,7 @@ def test_a_run_leaves_every_table_and_the_others_stay(store: SQLiteStore) -> Non
             transaction.put_findings(stream, [finding()])
             transaction.put_checkpoint(checkpoint)
             transaction.put_mark(mark(run=name))
+            transaction.put_refused([refused])
 
     def held() -> set[tuple[str, str]]:
         with store._reader.begin() as connection:

@@ -12,6 +12,7 @@ from gainstage_server.store.records import (
     Key,
     Mark,
     MessageRecord,
+    RefusedRecord,
     RunRecord,
     Span,
     Stream,
@@ -55,6 +56,10 @@ class Transaction(Protocol):
 
     def drop_mark(self, run: str, finding: str) -> None:
         """Forget the mark of a finding, if it has one."""
+        ...
+
+    def put_refused(self, records: Sequence[RefusedRecord]) -> None:
+        """Keep these apart, and as many of the older ones as a person may want to look at."""
         ...
 
     def drop_run(self, run: str) -> None:
@@ -127,6 +132,10 @@ class Store(Protocol):
 
     def marks(self) -> list[Mark]:
         """All marks."""
+        ...
+
+    def refused(self) -> list[RefusedRecord]:
+        """What was refused and is kept apart, newest first."""
         ...
 
     def checkpoint(self, stream: Stream) -> Checkpoint | None:

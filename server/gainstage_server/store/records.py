@@ -98,6 +98,20 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     thinned: int = 0  # dropped by the trainer because its spool was full
 
 
+class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was refused; run and attempt are empty where they could not be read."""
+
+    id: int  # microseconds since 1970, or more: no two have the same
+    time: float  # by the server's clock
+    run: str
+    attempt: str
+    worker: int
+    seq: int | None
+    reason: str
+    size: int  # of the message, in bytes
+    raw: bytes  # its beginning
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The diagnosis of a stream after the frame `seq`, whose rows are those of `schema`."""
 

@@ -35,6 +35,7 @@ from gainstage_server.store.records import (
     Key,
     Mark,
     MessageRecord,
+    RefusedRecord,
     RunRecord,
     Span,
     Stream,
@@ -123,6 +124,23 @@ class _Transaction(Transaction):
         self._connection.execute(
             marks.delete().where(marks.c.run == run, marks.c.finding == finding)
         )
+
+    @override
+    def put_refused(self, records: Sequence[RefusedRecord]) -> None:
+        if not records:
+            return
+        self._put(tables.refused, records)
+        newest_first = tables.refused.c.id.desc()
+        counted = select(
+            tables.refused.c.id,
+            func.row_number().over(order_by=newest_first).label("messages"),
+            func.sum(func.length(tables.refused.c.raw)).over(order_by=newest_first).label("bytes"),
+        ).subquery()
+        beyond = (counted.c.messages > tables.REFUSED_MESSAGES) | (
+            counted.c.bytes > tables.REFUSED_BYTES
+        )
+        oldest = select(counted.c.id).where(beyond)
+        self._connection.execute(tables.refused.delete().where(tables.refused.c.id.in_(oldest)))
 
     @override
     def drop_run(self, run: str) -> None:
@@ -288,6 +306,11 @@ class SQLiteStore(Store):
     @override
     def marks(self) -> list[Mark]:
         return [Mark(**row._mapping) for row in self._rows(select(tables.marks))]
+
+    @override
+    def refused(self) -> list[RefusedRecord]:
+        newest_first = select(tables.refused).order_by(tables.refused.c.id.desc())
+        return [RefusedRecord(**row._mapping) for row in self._rows(newest_first)]
 
     @override
     def checkpoint(self, stream: Stream) -> Checkpoint | None:

@@ -133,6 +133,25 @@ marks = Table(
     Column("time", Double, nullable=False),
 )
 
+# Of these the newest are kept; a person looks at a few of them.
+REFUSED_MESSAGES = 256
+REFUSED_BYTES = 4 * 2**20
+
+# The run is empty where a message does not say of which it is.
+refused = Table(
+    "refused",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", Double, nullable=False),
+    Column("attempt", String, nullable=False),
+    Column("worker", Integer, nullable=False),
+    Column("seq", BigInteger),
+    Column("reason", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
 checkpoints = Table(
     "checkpoints",
     metadata,

@@ -1,0 +1,90 @@
+"""Messages that may not be stored, kept apart: whoever wants to know what came can look."""
+
+import re
+import struct
+from collections.abc import Iterable
+
+import msgspec
+
+from gainstage import wire
+from gainstage_server.store.records import RefusedRecord
+
+ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# Whole numbers above 2**53 cannot be told apart in JavaScript.
+MAX_WHOLE = 2**53
+MAX_WORKER = 2**16
+
+# So many are kept of those that come at once, and one more each second: a flood of garbage costs
+# one transaction a second, and takes minutes to push out what was kept before.
+AT_ONCE = 10
+PER_SECOND = 1.0
+# Of each message: its header and a glimpse of its blocks.
+KEPT_BYTES = 64 * 2**10
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """What a message that cannot be read as a whole says of its identity."""
+
+    run: str = ""
+    attempt: str = ""
+    worker: int = 0
+    seq: int | None = None
+
+
+_decoder = msgspec.msgpack.Decoder(Sender)
+
+
+def sender_of(data: bytes) -> Sender:
+    """Who sent `data`, as far as that can be read; what no message may say counts as unread."""
+    try:
+        magic, _, size = wire.PREFIX.unpack_from(data)
+        sender = _decoder.decode(memoryview(data)[wire.PREFIX.size : wire.PREFIX.size + size])
+    except (struct.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Sender()
+    known = (
+        magic == wire.MAGIC
+        and ID.fullmatch(sender.run)
+        and ID.fullmatch(sender.attempt)
+        and 0 <= sender.worker <= MAX_WORKER
+        and (sender.seq is None or 0 <= sender.seq <= MAX_WHOLE)
+    )
+    return sender if known else Sender()
+
+
+class Apart:
+    """Decides which of the refused messages are kept."""
+
+    def __init__(self) -> None:
+        self._allowance = float(AT_ONCE)
+        self._counted = 0.0  # when the allowance was
+        self._last_id = 0
+
+    def choose(
+        self, refusals: Iterable[tuple[bytes, wire.Refuse]], now: float
+    ) -> list[RefusedRecord]:
+        """Those to keep, in order; `now` is the server's clock."""
+        earned = max(0.0, now - self._counted) * PER_SECOND
+        self._allowance = min(AT_ONCE, self._allowance + earned)
+        self._counted = now
+        kept: list[RefusedRecord] = []
+        for data, refusal in refusals:
+            if self._allowance < 1:
+                break
+            self._allowance -= 1
+            kept.append(self._record(data, refusal, now))
+        return kept
+
+    def _record(self, data: bytes, refusal: wire.Refuse, now: float) -> RefusedRecord:
+        self._last_id = max(self._last_id + 1, int(now * 1e6))
+        sender = sender_of(data)
+        return RefusedRecord(
+            id=self._last_id,
+            time=now,
+            run=sender.run,
+            attempt=sender.attempt,
+            worker=sender.worker,
+            seq=sender.seq,
+            reason=refusal.reason,
+            size=len(data),
+            raw=data[:KEPT_BYTES],
+        )
