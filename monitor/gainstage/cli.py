@@ -184,11 +184,16 @@ def sync(
     folder: Annotated[
         Path, typer.Argument(envvar="GAINSTAGE_SPOOL", help="Folder of the spools.")
     ] = SPOOLS,
-    patience: Annotated[float, typer.Option(help="Seconds to wait for the server.")] = 30.0,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds without progress before a spool is left.")
+    ] = 30.0,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Send what trainings left behind in their spools."""
+    """Send what trainings left behind in their spools; exit with 1 where something is left.
+
+    A spool that a training has open is that training's to send, and does not count as left.
+    """
     from gainstage.sync import send_all
 
     # Where nothing was ever kept there is no folder of ours, and nothing to send.
@@ -197,8 +202,19 @@ def sync(
             f"There is no folder {folder}. Expected one where trainings keep their spools, such as "
             f"{SPOOLS}, the default. Give the folder that `spool=` or $GAINSTAGE_SPOOL named."
         )
-    sent, left = send_all(folder, url, token, patience)
-    console.print(f"{sent} spools sent, {left} left in {folder}.")
+    states: list[str] = []
+    with console.status("") as status:
+
+        def tell(run: str, left: int) -> None:
+            status.update(Text(f"{run}: {left} messages left"))
+
+        for outcome in send_all(folder, url, token, patience, tell):
+            states.append(outcome.state)
+            console.print(Text(str(outcome)), soft_wrap=True)
+    sent, used = states.count("sent"), states.count("in use")
+    left = len(states) - sent - used
+    counts = f"{sent} spools sent, {left} left, {used} in use in {folder}."
+    console.print(Text(counts), soft_wrap=True)
     if left:
         raise typer.Exit(1)
 

@@ -16,7 +16,7 @@ from gainstage.measures import Meters
 from gainstage.outcome import Trial
 from gainstage.places import sync_command
 from gainstage.sample import Sample
-from gainstage.spool import SUFFIX, Spool
+from gainstage.spool import SUFFIX, Spool, spool_at
 from gainstage.statistics import BY_ID, GRADIENTS, IDS
 from gainstage.summaries import Bools, Places
 from gainstage.uplink import Uplink
@@ -77,7 +77,7 @@ class Recorder:
         self._uplink: Uplink | None = None
         if url is not None:
             name = f"{identity.run}.{identity.worker}.{self.attempt}{SUFFIX}"
-            self._spool = Spool(folder / name)
+            self._spool = spool_at(folder / name)
             self._uplink = Uplink(self._spool, url, token)
         self._append(
             wire.RunStart(
@@ -193,6 +193,8 @@ class Recorder:
 
     def reminder(self, left: int) -> str:
         """What to tell of messages that are left in the spool, and how they are sent."""
+        if self._spool is not None and self._spool.path is None:
+            return f"{left} messages of run {self.identity.run} waited in memory, and are lost."
         command = sync_command(self._url or "", self._folder)
         return (
             f"{left} messages of run {self.identity.run} wait in {self._folder}. To send them "
@@ -248,9 +250,9 @@ class Recorder:
     ) -> None:
         if self._spool is None or self._uplink is None:
             return
-        self._spool.append(
-            message.seq, wire.encode(message, blocks), frame=isinstance(message, wire.Frame)
-        )
+        frame = isinstance(message, wire.Frame)
+        source = message.source if frame else ""
+        self._spool.append(message.seq, wire.encode(message, blocks), frame=frame, source=source)
         self._uplink.notify()
 
 

@@ -1,117 +1,299 @@
 """The on-disk queue between the training thread and the network.
 
-An SQLite database in write-ahead mode: what was appended survives the death of the process at any
-instruction afterwards (a power cut may take the newest messages, never the queue's consistency).
+What was appended survives the death of the process at any instruction afterwards (a power cut may
+take the newest messages, never the queue's consistency). No method of an open spool raises: what
+cannot be written is counted, and said once.
 """
 
+import logging
 import sqlite3
 import threading
+import time
+from collections import Counter, deque
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+from gainstage.spool_file import PAGE, SpoolError, in_memory, opened
+
+log = logging.getLogger("gainstage")
 
 SUFFIX = ".spool"
 MAX_BYTES = 2**30
+# Where nothing can be written to disk.
+MEMORY_BYTES = 2**26
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS messages (
-    seq INTEGER PRIMARY KEY, frame INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL
-)
-"""
+# Of the bytes on disk, the part that the write-ahead log may take.
+_LOG_SHARE = 1 / 16
+# How much is appended before `settle` has something to do: less would wait for the disk too often.
+_SETTLE_BYTES = 2**22
+# What one read takes into memory, if it is not a single message.
+_READ_BYTES = 2**23
+# Messages that are removed while an append waits (1 ms for 160 kB each), and the pause in which it
+# gets its turn: Python's locks are not fair.
+_REMOVED_AT_ONCE, _PAUSE = 4, 0.0005
 
-# Every second frame, oldest first.
-_THIN = """
+_SEQ_BITS = 48
+
+_PAGES = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count"
+_DROP = "DELETE FROM messages WHERE rank = (SELECT min(rank) FROM messages WHERE rank >= 0)"
+_AFTER = "SELECT seq, body FROM messages WHERE seq > ? ORDER BY seq LIMIT ?"
+_NEWEST = "SELECT seq, body FROM messages ORDER BY seq DESC LIMIT 1"
+_REMOVE = """
 DELETE FROM messages WHERE seq IN (
-    SELECT seq FROM (
-        SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM messages WHERE frame
-    ) WHERE place % 2 = 0
+    SELECT seq FROM messages WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?
 )
 """
 
 
-class SpoolInUseError(RuntimeError):
-    """Another process has the spool open."""
+class _Message(NamedTuple):
+    rank: int
+    seq: int
+    body: bytes
+
+    @property
+    def is_frame(self) -> bool:
+        return self.rank >= 0
 
 
 class Spool:
     """A bounded queue of messages by sequence number; safe to use from several threads.
 
-    When it is full, every second one of the frames that wait is dropped and counted in `thinned`:
-    the run stays visible from its first step to its last at half the density. Messages that are
-    not frames are never dropped.
+    When it is full, frames are dropped and counted in `thinned`: first every second one, oldest
+    first, then every second one of those that are left, and so on. So at any time the frames that
+    wait lie evenly over the run: none is more than twice as far from the next as another, the
+    newest aside. Messages that are not frames are never dropped.
+
+    Appending waits for the operating system, not for the disk: `settle` does that.
 
     Args:
-        path: The file; its folder is made where it does not exist.
-        max_bytes: Bytes of messages that may wait.
+        path: The file; its folder is made where it does not exist. None: in memory.
+        max_bytes: Bytes that the file and its write-ahead log may take on disk together, a message
+            of leeway. Where messages that are not frames take that much alone, no frame waits, and
+            the file grows beyond it.
+        create: Whether to make a spool where there is none.
+
+    Raises:
+        SpoolError: The file cannot be used; see `spool_file.opened`.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self, path: Path | None, *, max_bytes: int = MAX_BYTES, create: bool = True
+    ) -> None:
         self.path = path
-        self.max_bytes = max_bytes
-        self.thinned = 0
-        self._lock = threading.Lock()
-        self._database = sqlite3.connect(
-            path, timeout=0, check_same_thread=False, isolation_level=None
-        )
-        try:
-            # Held until the file is closed or its process is dead: two never send the same spool.
-            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.execute(_TABLE)
-        except sqlite3.OperationalError as error:
-            self._database.close()
-            raise SpoolInUseError(f"{path} is in use by another process: {error}.") from error
-        self._bytes = int(self._one("SELECT coalesce(sum(size), 0) FROM messages"))
+        if path is None:
+            self._appender = self._sender = in_memory()
+        else:
+            self._appender, self._sender = opened(path, create=create)
+        # Always taken in this order where both are: sending, then writing.
+        self._sending = threading.RLock()
+        shared = self._appender is not self._sender
+        self._writing = threading.RLock() if shared else self._sending
+        self._held: deque[_Message] = deque()  # could not be written yet; newer than what could
+        self._frames: Counter[str] = Counter()
+        self._warned: set[str] = set()
+        self._unsettled = 0
+        log_pages = int(max_bytes * _LOG_SHARE) // PAGE
+        self._most_pages = max_bytes // PAGE - log_pages
+        self._room = 0  # pages, of which it is known that they may be taken
+        # Should nobody settle it, such as in a fork, who appends does.
+        self._appender.execute(f"PRAGMA wal_autocheckpoint = {max(1, log_pages)}")
+        self._waiting: int = self._appender.execute("SELECT count(*) FROM messages").fetchone()[0]
+        self._thinned: int = self._appender.execute("SELECT thinned FROM counts").fetchone()[0]
+        self._thinned_in_file = self._thinned
 
-    def append(self, seq: int, body: bytes, *, frame: bool) -> None:
-        """Puts a message at the end of the queue; on disk when this returns."""
-        with self._lock:
-            while frame and self._bytes + len(body) > self.max_bytes and self._thin():
-                pass
-            self._database.execute(
-                "INSERT INTO messages VALUES (?, ?, ?, ?)", (seq, frame, len(body), body)
-            )
-            self._bytes += len(body)
+    @property
+    def thinned(self) -> int:
+        """Frames that were dropped since the spool was made, by all processes that opened it."""
+        return self._thinned
+
+    @property
+    def where(self) -> str:
+        """Where messages wait: a folder, or "memory"."""
+        return "memory" if self.path is None else str(self.path.parent)
+
+    def append(self, seq: int, body: bytes, *, frame: bool, source: str = "") -> None:
+        """Puts a message at the end of the queue; on disk when this returns.
+
+        Args:
+            seq: Larger than that of any message before.
+            body: The message.
+            frame: Whether it may be dropped.
+            source: Frames of one source are thinned among themselves, so that of two that take
+                turns neither is dropped whole.
+        """
+        rank = self._rank(seq, source) if frame else -1 - seq
+        with self._writing:
+            self._held.append(_Message(rank, seq, body))
+            self._write_held()
 
     def after(self, seq: int, limit: int) -> list[tuple[int, bytes]]:
-        """At most `limit` waiting messages behind `seq`, in order."""
-        with self._lock:
-            return self._database.execute(
-                "SELECT seq, body FROM messages WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-            ).fetchall()
+        """The first waiting messages behind `seq`, in order.
+
+        At most `limit`, and no more than 8 MiB if it is more than one.
+        """
+        found: list[tuple[int, bytes]] = []
+        size, all_read = 0, False
+        with self._sending:
+            # Before the file is read: what is written meanwhile is then in both, never in neither.
+            with self._writing:
+                held = [(it.seq, it.body) for it in self._held]
+            with self._told(), closing(self._sender.execute(_AFTER, (seq, limit))) as rows:
+                for row in rows:
+                    if found and size + len(row[1]) > _READ_BYTES:
+                        break
+                    found.append(row)
+                    size += len(row[1])
+                else:
+                    all_read = True
+        if all_read:
+            last = found[-1][0] if found else seq
+            found += [message for message in held if message[0] > last]
+        return found[:limit]
+
+    def newest(self) -> tuple[int, bytes] | None:
+        """The message that was appended last of those that wait."""
+        with self._sending, self._writing:
+            if self._held:
+                return self._held[-1].seq, self._held[-1].body
+            with self._told():
+                return self._sender.execute(_NEWEST).fetchone()
+        return None
 
     def remove_through(self, seq: int) -> None:
         """Drops every message up to `seq`: the server has committed them."""
-        self._delete("seq <= ?", seq)
+        self._remove(0, seq)
 
     def remove(self, seq: int) -> None:
         """Drops one message: the server has refused it."""
-        self._delete("seq = ?", seq)
+        self._remove(seq, seq)
+
+    def settle(self) -> None:
+        """Moves the write-ahead log into the file, if it is long; for the thread that sends.
+
+        This is what waits for the disk. Appending goes on meanwhile, except over a network.
+        """
+        if self._unsettled < _SETTLE_BYTES:
+            return
+        with self._sending, self._told():
+            self._unsettled = 0
+            self._sender.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def __len__(self) -> int:
-        with self._lock:
-            return int(self._one("SELECT count(*) FROM messages"))
+        return self._waiting + len(self._held)
 
     def close(self) -> None:
         """Closes the file, and deletes it where nothing waits in it."""
-        with self._lock:
-            empty = not self._one("SELECT count(*) FROM messages")
-            self._database.close()
-        if empty:
+        with self._sending, self._writing:
+            self._write_held()
+            self._sender.close()
+            self._appender.close()
+        if self.path is None:
+            return
+        if self._held:
+            log.warning(
+                "gainstage: %d messages could not be written to %s, and are lost.",
+                len(self._held),
+                self.path,
+            )
+        if not len(self):
             self.path.unlink(missing_ok=True)
 
-    def _delete(self, where: str, seq: int) -> None:
-        with self._lock:
-            gone = self._one(f"SELECT coalesce(sum(size), 0) FROM messages WHERE {where}", seq)  # noqa: S608
-            self._database.execute(f"DELETE FROM messages WHERE {where}", (seq,))  # noqa: S608
-            self._bytes -= int(gone)
+    def _rank(self, seq: int, source: str) -> int:
+        """How often the number of the frame can be halved, then its age; the first is last."""
+        number = self._frames[source] or 1 << _SEQ_BITS
+        self._frames[source] += 1
+        halvings = (number & -number).bit_length() - 1
+        return halvings << _SEQ_BITS | seq
 
-    def _thin(self) -> bool:
-        before = self._bytes
-        dropped = self._database.execute(_THIN)
-        self.thinned += dropped.rowcount
-        self._bytes = int(self._one("SELECT coalesce(sum(size), 0) FROM messages"))
-        return self._bytes < before
+    def _write_held(self) -> None:
+        """Puts on disk what is not there yet; frames that cannot be are dropped."""
+        while self._held:
+            message = self._held[0]
+            written = False
+            with self._told():
+                self._write(message, disk_full=False)
+                written = True
+            if not written:  # a disk that others have filled is one more bound
+                with self._told():
+                    self._appender.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    self._write(message, disk_full=True)
+                    written = True
+            if not written:
+                break
+            self._held.popleft()
+        kept = [message for message in self._held if not message.is_frame]
+        self._thinned += len(self._held) - len(kept)
+        self._held = deque(kept)
 
-    def _one(self, query: str, *values: int) -> int:
-        return self._database.execute(query, values).fetchone()[0]
+    def _write(self, message: _Message, *, disk_full: bool) -> None:
+        """In one transaction: either all of it happens or nothing."""
+        database, dropped, added = self._appender, 0, 1
+        with database:
+            database.execute("BEGIN IMMEDIATE")
+            while not (fits := self._fits(len(message.body), disk_full=disk_full)):
+                if not database.execute(_DROP).rowcount:
+                    break
+                dropped += 1
+            if fits or not message.is_frame:
+                database.execute("INSERT INTO messages VALUES (?, ?, ?)", message)
+            else:
+                added = 0
+            thinned = self._thinned + dropped + 1 - added
+            if thinned != self._thinned_in_file:
+                database.execute("UPDATE counts SET thinned = ?", (thinned,))
+        self._thinned = self._thinned_in_file = thinned
+        self._waiting += added - dropped
+        self._unsettled += len(message.body)
+
+    def _fits(self, size: int, *, disk_full: bool) -> bool:
+        needed = size // PAGE + 2  # its own pages, and one that is split
+        if self._room < needed or disk_full:
+            pages, free = self._appender.execute(_PAGES).fetchone()
+            # No page is given back to the disk, so those that are free count as taken.
+            self._room = free + (0 if disk_full else self._most_pages - pages)
+        fits = self._room >= needed
+        self._room -= needed if fits else 0
+        return fits
+
+    def _remove(self, first: int, last: int) -> None:
+        with self._sending, self._told():
+            while True:
+                with self._writing:
+                    self._held = deque(it for it in self._held if not first <= it.seq <= last)
+                    gone = self._sender.execute(_REMOVE, (first, last, _REMOVED_AT_ONCE)).rowcount
+                    self._waiting -= gone
+                if gone < _REMOVED_AT_ONCE:
+                    break
+                time.sleep(_PAUSE)
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """An error of the file ends here: it is said once."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            text = f"{type(error).__name__}: {error}"
+            if text not in self._warned:
+                self._warned.add(text)
+                log.warning(
+                    "gainstage: The spool %s fails (%s). What is in it stays there. New frames "
+                    "are dropped and counted until it works again; other messages wait in memory.",
+                    self.path,
+                    text,
+                )
+
+
+def spool_at(path: Path) -> Spool:
+    """A new spool at `path`; where there can be none it is in memory, smaller, and that is said."""
+    try:
+        return Spool(path)
+    except SpoolError as error:
+        log.warning(
+            "gainstage: %s Statistics wait in memory, %d MiB at most, and what no server has got "
+            "when this process ends is lost. Give another folder by `spool=` or $GAINSTAGE_SPOOL.",
+            error,
+            MEMORY_BYTES // 2**20,
+        )
+        return Spool(None, max_bytes=MEMORY_BYTES)

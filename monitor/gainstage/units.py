@@ -21,7 +21,7 @@ COLUMNS = 64
 IDS = tuple(f"unit_{column:02d}" for column in range(COLUMNS))
 VERSION = 1
 # With every fifth sample, maps are a fifth of what frames take. An odd number, because a spool that
-# is full drops every second frame: of those that are left every fifth has a map still.
+# is full keeps every second frame, or fourth, eighth...: of those every fifth has a map still.
 EVERY = 5
 # Up to here a map has 16 kB, and is worth its place in every sample.
 FEW_ROWS = 64

@@ -155,6 +155,7 @@ class Uplink:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self.delivery.spool.settle()
             now = time.monotonic()
             if now < self.delivery.retry_at:
                 self._stop.wait(min(TICK, self.delivery.retry_at - now))
@@ -170,7 +171,7 @@ class Uplink:
                     f"The server at {self._url} refused the connection "
                     f"(HTTP {error.response.status_code}). "
                     "Check `token=` or $GAINSTAGE_TOKEN; statistics wait in "
-                    f"{self.delivery.spool.path}."
+                    f"{self.delivery.spool.where}."
                 )
             except (OSError, WebSocketException, wire.WireError, TimeoutError):
                 if not self._met:
@@ -178,7 +179,7 @@ class Uplink:
                     then = f"To look at them: {command}" if command else "It gets them later."
                     self._warn(
                         f"No server at {self._url}: statistics wait in "
-                        f"{self.delivery.spool.path.parent}. {then}"
+                        f"{self.delivery.spool.where}. {then}"
                     )
             self._tried.set()
             self.delivery.lost(time.monotonic())
@@ -199,6 +200,7 @@ class Uplink:
     def _talk(self, connection: ClientConnection) -> None:
         while not self._stop.is_set():
             self._wake.clear()
+            self.delivery.spool.settle()
             for message in self.delivery.messages_to_send():
                 connection.send(message)
             waiting = self.delivery.waiting_for_answer

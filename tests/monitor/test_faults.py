@@ -84,7 +84,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "the optimizer's step": (callback, "optimizer_step"),
     "the measuring": (Meters, "measure"),
     "the recording": (Recorder, "record"),
-    "the spool's making": (recorder, "Spool"),
+    "the spool's making": (recorder, "spool_at"),
     "the diagnosis": (recorder, "advance"),
     "the clock of steps": (cadence.Cadence, "sampled"),
     "the table at the end": (report, "print_findings"),
@@ -168,7 +168,7 @@ def test_probe_that_fails_once_is_tried_again(
     assert len(complaints(caplog)) == 1
 
 
-def test_full_disk_stops_no_training(
+def test_disk_that_cannot_be_written_stops_no_training_and_no_sampling(
     closed: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -176,21 +176,22 @@ def test_full_disk_stops_no_training(
 ) -> None:
     original, made = Spool.__init__, Making(closed, every=1, spool=tmp_path)
 
-    def on_a_small_disk(self: Spool, *args: Any, **options: Any) -> None:
+    def on_a_disk_that_fails(self: Spool, *args: Any, **options: Any) -> None:
         original(self, *args, **options)
-        self._database.execute("PRAGMA max_page_count = 5")
+        self._appender.execute("PRAGMA query_only = 1")
 
-    monkeypatch.setattr(Spool, "__init__", on_a_small_disk)
+    monkeypatch.setattr(Spool, "__init__", on_a_disk_that_fails)
 
     watched = outcome(SMALL, made)
 
     assert different(alone(SMALL), watched) == []
-    assert [text.partition(". ")[2] for text in complaints(caplog)] == [
-        "OperationalError: database or disk is full"
-    ]
+    assert made.monitor.frames == FRAMES
+    fails, lost = complaints(caplog)
+    assert "fails (OperationalError: attempt to write a readonly database)" in fails
+    assert "3 messages could not be written" in lost  # run_start, schema, run_end
 
 
-def test_folder_that_cannot_be_made_stops_no_training(
+def test_folder_that_cannot_be_made_stops_no_training_and_no_sampling(
     closed: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -199,8 +200,10 @@ def test_folder_that_cannot_be_made_stops_no_training(
     watched = outcome(SMALL, made)
 
     assert different(alone(SMALL), watched) == []
-    assert len(complaints(caplog)) == 1
-    assert str(tmp_path / "file") in complaints(caplog)[0]
+    assert made.monitor.frames == FRAMES
+    (complaint,) = complaints(caplog)
+    assert str(tmp_path / "file") in complaint
+    assert "Statistics wait in memory" in complaint
 
 
 def test_function_of_the_user_that_raises_on_each_finding_stops_no_training_and_no_sampling(

@@ -92,16 +92,16 @@ def test_maps_of_many_rows_are_less_than_a_quarter_of_what_frames_take() -> None
     assert maps / (maps + len(IDS)) < 0.25
 
 
-def test_spool_that_is_full_keeps_maps_as_often_as_before(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "s.spool")
-    for seq in range(100):
-        spool.append(seq, b"m" if units.due(seq, 1_000) else b"-", frame=True)
+def test_spool_that_is_full_keeps_maps_as_often_as_before() -> None:
+    spool = Spool(None, max_bytes=2**20)
+    for seq in range(1_000):
+        body = b"m" if units.due(seq, 1_000) else b"-"
+        spool.append(seq, body.ljust(16_384), frame=True)
 
-    spool.max_bytes = 26
-    spool.append(100, b"-", frame=True)
-
-    kept = b"".join(body for _, body in spool.after(-1, 101))
-    assert kept == b"m----" * 5 + b"-"
+    kept = b"".join(body[:1] for _, body in spool.after(-1, 1_000))
+    spool.close()
+    assert spool.thinned > 900
+    assert abs(kept.count(b"m") - len(kept) / 5) <= 2
 
 
 def test_model_of_which_no_row_has_a_map_sends_no_block(tmp_path: Path) -> None:
