@@ -58,8 +58,10 @@ class Recording:
         """Messages and their blocks, in order."""
         spool = Spool(self.spool)
         try:
-            for _, body in spool.after(-1, 10**9):
-                yield wire.decode(body)
+            position = -1
+            while batch := spool.after(position, 64):
+                yield from (wire.decode(body) for _, body in batch)
+                position = batch[-1][0]
         finally:
             spool.close()
 

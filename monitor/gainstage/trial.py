@@ -179,13 +179,9 @@ def usual_steps(layer: Any, training: wire.Training) -> int:
 def _send(trial: Trial, run: str, goal: Destination) -> None:
     """To the server, or into the spool while there is none."""
     identity = RunIdentity(run, PROJECT, (), {}, BESIDE)
-    try:
-        recorder = Recorder(identity, environment(), **vars(goal))
-        recorder.trial(trial)
-        left = recorder.close("completed")
-    except OSError as error:  # of a spool that cannot be written: the trial is not lost for it
-        log.warning("gainstage: the trial was not sent. %s", error)
-        return
+    recorder = Recorder(identity, environment(), **vars(goal))
+    recorder.trial(trial)
+    left = recorder.close("completed")
     if left:
         log.warning("gainstage: %s", recorder.reminder(left))
 
