@@ -86,7 +86,7 @@ def _nothing(state: State) -> str:
     if not judged.any():
         reasons = sorted({row.unjudged for row in state.layout.rows})
         return f"none can be judged, since each is one of these: {'; '.join(reasons)}"
-    suspected = int(np.count_nonzero(judged & state.held.any(axis=0)))
+    suspected = int(np.count_nonzero(judged & state.suspected))
     if suspected:
         return (
             f"nothing to report yet, but {suspected} with a symptom that is reported if it lasts "

@@ -52,11 +52,11 @@ class Fold(Protocol):
         ...
 
     def dump_state(self, state: Any) -> bytes:
-        """The state as bytes."""
+        """The state as bytes, without the schema."""
         ...
 
-    def load_state(self, data: bytes) -> Any:
-        """The state in `data`; ValueError: it comes from other rules."""
+    def load_state(self, data: bytes, schema: wire.Schema) -> Any:
+        """The state in `data`, of that schema; ValueError: it comes from other rules."""
         ...
 
 
@@ -186,6 +186,12 @@ class Diagnosis:
         judgement.verdicts, judgement.schema = tuple(course.state.verdicts), course.schema
         return judgement
 
+    def _schema(self, stream: Stream, seq: int) -> wire.Schema:
+        layout = self._catalogue.layout(Key(*stream, seq))
+        if layout is None:
+            raise LookupError(f"Schema {seq} of {stream} is not stored.")
+        return layout.schema
+
     def _stored(self, stream: Stream, after: int) -> Iterator[Sample]:
         for record in self._store.frames_after(stream, after):
             message, blocks = wire.decode(record.raw)
@@ -197,8 +203,9 @@ class Diagnosis:
         checkpoint = self._store.checkpoint(stream)
         if checkpoint is None or checkpoint.seq > before:
             return _Course()
+        schema = self._schema(stream, checkpoint.schema)
         try:
-            state = self._fold.load_state(checkpoint.state)
+            state = self._fold.load_state(checkpoint.state, schema)
         except ValueError as error:
             log.info("Diagnosing %s anew from its frames: %s", stream, error)
             return _Course()
@@ -213,12 +220,10 @@ class Diagnosis:
         judgement: Judgement,
     ) -> None:
         if course.schema != frame.schema:
-            layout = self._catalogue.layout(Key(*stream, frame.schema))
-            if layout is None:
-                raise LookupError(f"Schema {frame.schema} of {stream} is not stored.")
+            schema = self._schema(stream, frame.schema)
             if course.state is not None:
                 self._close(judgement, course.state.findings, frame)
-            course.state, course.schema = _call(self._fold.begin, layout.schema), frame.schema
+            course.state, course.schema = _call(self._fold.begin, schema), frame.schema
         course.state, events = _call(self._fold.advance, course.state, frame, blocks)
         course.seq = frame.seq
         course.since_checkpoint += 1

@@ -1,6 +1,7 @@
 """Messages, schemas and frames for the tests, with every field set that does not matter."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -158,6 +159,22 @@ def fold(
         state, new = advance(state, frame, blocks)
         events += new
     return state, events
+
+
+def counted(act: Callable[[], object]) -> int:
+    """How many functions `act` calls, of Python and of C."""
+    calls = 0
+
+    def count(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return calls
 
 
 def same(some: list[Finding], others: list[Finding]) -> bool:

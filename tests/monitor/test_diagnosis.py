@@ -20,7 +20,7 @@ from gainstage.diagnosis import (
 )
 from gainstage.windows import WINDOW
 
-from .builders import CALM, GUILTY, SGD, fold, row, sample, schema
+from .builders import CALM, GUILTY, SGD, counted, fold, row, sample, schema
 
 BY_VERDICT = {rule.verdict: rule for rule in RULES}
 ACTIVITY = BY_VERDICT["activity"]
@@ -360,7 +360,7 @@ def test_schema_without_rows_is_diagnosed_as_nothing() -> None:
     state, events = advance(begin(empty), frame, {"layers": np.zeros((0, 0), np.float32)})
 
     assert (state.verdicts, events) == ([], [])
-    assert load_state(dump_state(state)).verdicts == []
+    assert load_state(dump_state(state), empty).verdicts == []
 
 
 def test_mask_that_contradicts_the_rows_is_an_error_of_the_wire() -> None:
@@ -370,21 +370,41 @@ def test_mask_that_contradicts_the_rows_is_an_error_of_the_wire() -> None:
         begin(wrong)
 
 
-def test_state_of_other_rules_is_refused_with_what_to_do() -> None:
-    saved = msgspec.msgpack.decode(dump_state(begin(schema())))
-    saved["rules_version"] = RULES_VERSION + 1
+def test_sample_costs_no_more_calls_where_there_are_more_layers() -> None:
+    def calls(layers: int) -> int:
+        lines = [CALM] * layers
+        state, _ = fold(
+            begin(schema([row(f"{place}") for place in range(layers)])), *frames(WINDOW, *lines)
+        )
+        frame, blocks = sample(1_000, *lines)
+        return counted(lambda: advance(state, frame, blocks))
+
+    assert calls(100) == calls(10)
+    # Calls, not values, are what a sample of up to 1,000 layers costs.
+    assert calls(10) < 300
+
+
+@pytest.mark.parametrize(
+    "other", [{"rules_version": RULES_VERSION + 1}, {"format": None}], ids=["rules", "format"]
+)
+def test_state_of_other_rules_or_in_another_format_is_refused_with_what_to_do(
+    other: dict[str, int | None],
+) -> None:
+    saved = msgspec.msgpack.decode(dump_state(begin(schema()))) | other
+    # The first format did not tell that it was.
+    told = {name: value for name, value in saved.items() if value is not None}
 
     with pytest.raises(ValueError, match="fold the run's frames again"):
-        load_state(msgspec.msgpack.encode(saved))
+        load_state(msgspec.msgpack.encode(told), schema())
 
 
 def test_state_without_its_memory_would_not_continue_the_same() -> None:
     samples = frames(4, GUILTY["activity"])
     half, _ = fold(begin(schema()), *samples[:2])
     forgetful = msgspec.msgpack.decode(dump_state(half))
-    forgetful["held"] = [[0]] * len(RULES)
+    forgetful["spells"] = {}
 
-    _, events = fold(load_state(msgspec.msgpack.encode(forgetful)), *samples[2:])
+    _, events = fold(load_state(msgspec.msgpack.encode(forgetful), schema()), *samples[2:])
 
     assert events == []
     assert fold(half, *samples[2:])[1] != []

@@ -163,7 +163,7 @@ def test_state_that_was_saved_and_loaded_at_any_point_continues_the_same(
     whole, events = fold(begin(model), *samples)
 
     half, first = fold(begin(model), *samples[:cut])
-    continued, rest = fold(load_state(dump_state(half)), *samples[cut:])
+    continued, rest = fold(load_state(dump_state(half), model), *samples[cut:])
 
     assert same(first + rest, events)
     assert same(continued.findings, whole.findings)

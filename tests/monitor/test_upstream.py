@@ -6,7 +6,7 @@ import pytest
 from gainstage.diagnosis.overload import CLOSING_DB
 from gainstage.diagnosis.rule import Case
 
-from .builders import BY_VERDICT, CALM, GUILTY, HEADROOM, row, symptoms, view
+from .builders import BY_VERDICT, CALM, GUILTY, HEADROOM, counted, row, symptoms, view
 
 # A linear layer that is loud because its weights are, and one that passes it on.
 SENDING = {**CALM, "output_db": 30.0, "gain_db": 30.0, "pre_db": 30.0, "saturation_rate": np.nan}
@@ -65,6 +65,23 @@ def test_layer_before_is_not_blamed_where(before: dict[str, float], fields: dict
     rows = [row("first", activation=None, **fields), row("second", inputs=(0,))]
 
     assert symptoms(view(before, GUILTY["input"], rows=rows)) == [[], ["input"]]
+
+
+def test_rows_that_feed_one_another_in_a_circle_are_not_blamed_by_each_other() -> None:
+    rows = [row("first", inputs=(1,)), row("second", inputs=(0,))]
+    loud = {**GUILTY["input"], "output_db": 30.0}
+
+    assert symptoms(view(loud, loud, rows=rows)) == [["input"], ["input"]]
+
+
+def test_blame_is_sought_over_no_row_twice() -> None:
+    def calls(layers: int) -> int:
+        rows = [row(f"{place}", inputs=(place - 1,) if place else ()) for place in range(layers)]
+        handing_on = {**GUILTY["input"], "output_db": 30.0}
+        seen = view(*[handing_on] * layers, rows=rows)
+        return counted(lambda: BY_VERDICT["input"].symptom(seen))
+
+    assert calls(200) < 2.5 * calls(100)
 
 
 def test_blame_holds_while_the_layer_behind_is_overloaded() -> None:

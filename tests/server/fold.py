@@ -24,5 +24,5 @@ class NoFold:
     def dump_state(self, state: "NoFold") -> bytes:
         return b""
 
-    def load_state(self, data: bytes) -> "NoFold":
+    def load_state(self, data: bytes, schema: wire.Schema) -> "NoFold":
         return self

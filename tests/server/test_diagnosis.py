@@ -38,10 +38,10 @@ class Rules:
     def dump_state(self, state: Any) -> bytes:
         return bytes([self.version]) + diagnosis.dump_state(state)
 
-    def load_state(self, data: Any) -> Any:
+    def load_state(self, data: Any, schema: wire.Schema) -> Any:
         if data[0] != self.version:
             raise ValueError("other rules")
-        return diagnosis.load_state(data[1:])
+        return diagnosis.load_state(data[1:], schema)
 
 
 class Process:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gainstage.diagnosis.rule import Case
 from gainstage.diagnosis.shield import normalisable
 from gainstage.diagnosis.strength import ADAPTIVE
+from gainstage.diagnosis.view import CAUSES
 from gainstage.finding import Alternative
 from gainstage.wire import Row
 
@@ -129,7 +130,7 @@ ADAPTED = " {optimizer} rescales each penalty's gradient, so that it falls less 
 
 def ranked(case: Case, verdict: str) -> tuple[Alternative, ...]:
     """The means other than the remedy of `verdict`, best first."""
-    excess = {name: float(terms[case.position]) for name, terms in case.view.excess.items()}
+    excess = {cause: float(case.view.excess(cause)[case.position]) for cause in CAUSES}
     aligned = case["aligned"]
     differing = 20 * math.log10(aligned) if aligned > 1 else 0.0
     common = 0.0 if math.isnan(aligned) else max(0.0, excess["activity"] - differing)

@@ -19,12 +19,21 @@ LOGITS = (
 )
 
 
-def whole(rows: Sequence[Row], row: Row) -> Row:
-    """The layer that `row` is a part of, or `row`."""
-    if row.arguments:  # a part has none: no need to look through all rows for its layer
-        return row
-    wholes = (one for one in rows if one.kind == row.kind and row.path.startswith(f"{one.path}/"))
-    return next(wholes, row)
+def wholes(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Of each row the layer that it is a part of, or itself."""
+    first: dict[tuple[str, str], int] = {}
+    for place, row in enumerate(rows):
+        first.setdefault((row.kind, row.path), place)
+
+    def whole(place: int) -> int:
+        row = rows[place]
+        if row.arguments:  # a part has none
+            return place
+        names = row.path.split("/")
+        above = ((row.kind, "/".join(names[:depth])) for depth in range(1, len(names)))
+        return min((first[one] for one in above if one in first), default=place)
+
+    return tuple(rows[whole(place)] for place in range(len(rows)))
 
 
 def maker(rows: Sequence[Row], row: Row) -> Row | None:

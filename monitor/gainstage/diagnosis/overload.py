@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gainstage.diagnosis.growth import LOUD_DB, grown
-from gainstage.diagnosis.insides import GATE, whole
+from gainstage.diagnosis.insides import GATE
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.upstream import source_of
 from gainstage.diagnosis.view import (
@@ -20,6 +20,8 @@ from gainstage.diagnosis.view import (
     STUCK_SHARE,
     Bools,
     View,
+    anywhere,
+    once,
 )
 
 # A Gaussian pre-activation whose rms stands at the edge of saturation has 32 % of its values
@@ -46,6 +48,7 @@ THRESHOLD = (
 )
 
 
+@once
 def overloaded(view: View) -> Bools:
     """[rows]: level above the limit, with enough values beyond the edge to mean it."""
     loud = (view.overload_db > 0) & (view["saturation_rate"] > SATURATED_SHARE)
@@ -53,11 +56,12 @@ def overloaded(view: View) -> Bools:
     # Where levels grow to the end through functions that bound one side alone, that is the fault:
     # what is on their other side is passed on, however large it is.
     open_ended = view.layout.open_ended
-    if (loud & open_ended).any() and (open_ended & grown(view, LOUD_DB)).any():
+    if anywhere(loud & open_ended) and anywhere(open_ended & grown(view, LOUD_DB)):
         loud &= ~open_ended
     return loud
 
 
+@once
 def still_overloaded(view: View) -> Bools:
     """[rows]: not yet safely back inside the limit."""
     share = view["saturation_rate"]
@@ -66,6 +70,28 @@ def still_overloaded(view: View) -> Bools:
     edge_db = view["pre_db"] - view.layout.headroom_db
     stuck = view.layout.gates & (edge_db > CLOSING_DB) & (share > CLOSING_STUCK)
     return (view.layout.judged | view.layout.gates) & (loud | stuck)
+
+
+@once
+def _blamed(view: View) -> Bools:
+    return _in_place_of(view, overloaded(view))
+
+
+@once
+def _still_blamed(view: View) -> Bools:
+    return _in_place_of(view, still_overloaded(view))
+
+
+def _in_place_of(view: View, loud: Bools) -> Bools:
+    """[rows]: the `loud` ones, or in the place of those that get too much the rows that send it."""
+    if not anywhere(loud):
+        return loud
+    blamed = loud.copy()
+    for place in np.flatnonzero(loud & view.caused_by("input")).tolist():
+        source = source_of(view, place)
+        blamed[place] = source == place
+        blamed[source] = True
+    return blamed
 
 
 def _references(case: Case) -> dict[str, float]:
@@ -92,12 +118,13 @@ def overload_rule(
     """
 
     def symptom(view: View) -> Bools:
-        return _blamed(view, overloaded(view)) & (view.cause == verdict)
+        blamed = _blamed(view)
+        return blamed & view.caused_by(verdict) if anywhere(blamed) else blamed
 
+    @once
     def holds(view: View) -> Bools:
-        others = np.max(list(view.excess.values()), axis=0)
-        leads = (view.cause == verdict) | (view.excess[verdict] >= others - TAKEOVER_DB)
-        return _blamed(view, still_overloaded(view)) & leads
+        close = view.excess(verdict) >= view.largest_excess - TAKEOVER_DB
+        return _still_blamed(view) & (view.caused_by(verdict) | close)
 
     def limits(case: Case) -> dict[str, float | None]:
         shown: dict[str, float | None] = {"output_db": REFERENCE_DB}
@@ -116,8 +143,7 @@ def overload_rule(
     def prescribed(case: Case) -> Prescription:
         if case.row.state_fan_in is None:
             return prescribe(case)
-        part = whole(case.view.layout.rows, case.row)
-        return Prescription(f"{case.row.path} is a part of {part.path}.{GATE}")
+        return Prescription(f"{case.row.path} is a part of {case.whole.path}.{GATE}")
 
     return Rule(
         verdict=verdict,
@@ -147,13 +173,3 @@ def _symptom_of(case: Case) -> str:
     rows, places = case.view.layout.rows, np.flatnonzero(overloaded(case.view)).tolist()
     behind = (rows[at].path for at in places if source_of(case.view, at) == case.position)
     return f"puts out {case['output_db']:+.0f} dB and overloads {next(behind, 'what is behind it')}"
-
-
-def _blamed(view: View, loud: Bools) -> Bools:
-    """[rows]: the `loud` ones, or in the place of those that get too much the rows that send it."""
-    blamed = loud.copy()
-    for place in np.flatnonzero(loud & (view.cause == "input")).tolist():
-        source = source_of(view, place)
-        blamed[place] = source == place
-        blamed[source] = True
-    return blamed

@@ -34,6 +34,11 @@ class Case:
         return self.view.layout.rows[self.position]
 
     @property
+    def whole(self) -> Row:
+        """The layer that it is a part of, or the layer."""
+        return self.view.layout.wholes[self.position]
+
+    @property
     def training(self) -> Training:
         """How it is trained."""
         return self.view.layout.schema.training

@@ -1,8 +1,9 @@
 """A frame as the rules see it: one array over layers for each statistic and each fixed fact."""
 
-import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.activations import TABLE
 from gainstage.diagnosis.carried import penalties
-from gainstage.diagnosis.insides import whole
+from gainstage.diagnosis.insides import wholes
 from gainstage.statistics import BLOCKS
 
 Bools = npt.NDArray[np.bool_]
@@ -37,10 +38,10 @@ LEARNED = 0.01
 # outweighs that. Once they ask for less than this share of the most that they have asked for, it is
 # that which counts.
 UNSOLVED = 0.2
-# A statistic's place among the columns of a view: those of every block, one block after the other.
-COLUMNS = {id: place for place, id in enumerate(id for ids in BLOCKS.values() for id in ids)}
-# The first of those of other blocks than LAYERS, which every frame has.
-SLOWER = len(BLOCKS[LAYERS])
+# Verdicts on what makes a layer too loud, in the order of the rows of `View.excesses`.
+CAUSES = ("activity", "kernel", "input", "bias")
+
+T = TypeVar("T")
 
 
 class Layout:
@@ -57,15 +58,17 @@ class Layout:
             raise wire.WireError(
                 f"A schema has a block {LAYERS!r}. Received: {', '.join(schema.blocks) or 'none'}."
             )
-        # Of each block: the places of the sent columns that are known, those that they go to, and
-        # [rows, known columns], True where a value exists.
-        self._columns: dict[str, tuple[list[int], list[int], Bools]] = {}
-        for name in BLOCKS.keys() & schema.blocks.keys():
-            block = schema.blocks[name]
-            sent = [at for at, column in enumerate(block.columns) if column.id in COLUMNS]
-            known = [COLUMNS[block.columns[at].id] for at in sent]
-            exists = wire.mask_of(block, len(self.rows))[:, sent]
-            self._columns[name] = (sent, known, exists)
+        # Blocks that not every frame has: what they last held counts until they come again.
+        self.slower = BLOCKS.keys() & schema.blocks.keys() - {LAYERS}
+        # Statistic -> the block that it is sent in, the column there, and the rows without it.
+        self._sent: dict[str, tuple[str, int, npt.NDArray[np.intp]]] = {
+            id: ("", 0, np.zeros(0, np.intp)) for ids in BLOCKS.values() for id in ids
+        }
+        for name in [name for name in BLOCKS if name in schema.blocks]:
+            absent = ~wire.mask_of(schema.blocks[name], len(self.rows))
+            for at, column in enumerate(schema.blocks[name].columns):
+                if column.id in self._sent:
+                    self._sent[column.id] = (name, at, np.flatnonzero(absent[:, at]))
         functions = [TABLE.get(row.activation or "linear") for row in self.rows]
         headrooms = [function.headroom if function else None for function in functions]
         gains = [function.gain if function else 1.0 for function in functions]
@@ -86,26 +89,24 @@ class Layout:
         self.headroom_db: Floats = 20 * np.log10(
             np.array([np.nan if value is None else value for value in headrooms], float)
         )
+        self.limit_db: Floats = np.maximum(self.headroom_db, LEAST_LIMIT_DB)
         # Functions that pass on what is large, however large it is.
         self.open_ended: Bools = np.array(
             [function is not None and function.high is None for function in functions], bool
         )
         self.reference_gain_db: Floats = 20 * np.log10(np.array(gains, float))
+        # Of each row the layer that it is a part of, or itself.
+        self.wholes = wholes(self.rows)
         # Rows of layers that were given a penalty.
-        self.penalised: Bools = np.array(
-            [bool(penalties(whole(self.rows, row))) for row in self.rows], bool
-        )
+        self.penalised: Bools = np.array([bool(penalties(one)) for one in self.wholes], bool)
 
-    def matrix(self, blocks: dict[str, wire.FloatBlock], slower: Floats) -> Floats:
-        """[rows, statistics] in the order of `COLUMNS`; absent values are NaN.
-
-        `slower` is what the blocks last held that not every frame has, from column SLOWER on.
-        """
-        values = np.full((len(self.rows), len(COLUMNS)), np.nan)
-        values[:, SLOWER:] = slower
-        for name, (sent, known, exists) in self._columns.items():
-            if name in blocks:
-                values[:, known] = np.where(exists, blocks[name][:, sent], np.nan)
+    def column(self, blocks: Mapping[str, wire.FloatBlock], statistic: str) -> Floats:
+        """[rows]: what `blocks` hold of a statistic; NaN where it is absent."""
+        block, at, absent = self._sent[statistic]
+        if block not in blocks:
+            return np.full(len(self.rows), np.nan)
+        values = blocks[block][:, at].astype(np.float64)
+        values[absent] = np.nan
         return values
 
 
@@ -115,38 +116,42 @@ class View:
 
     Attributes:
         layout: What holds for all frames of the schema.
-        values: [rows, statistics], of the newest block of each kind.
+        newest: The newest block of each kind.
         samples: Frames of this schema up to and with this one.
         steps: Optimizer steps since the first sample.
-        path: [rows], how far each row's weights have moved in them, in units of their size: the
-            sum of what they moved between samples.
+        since: Optimizer steps since the last sample.
+        path_before: [rows], as `path`, before this frame.
         loss: The training's, as its logs have it; NaN where they have none.
         first_loss: The same at the first sample.
-        asked_before: [rows], rms of the most that the data's gradient had been before this frame; 0
-            where it is not known.
+        asked_before: [rows], as `asked`, before this frame.
         rate: The learning rate; None where it is not known.
         peak_rate: The highest one so far.
         crawled: Optimizer steps since the rate was last above CRAWL of that.
         blocks: The names of the blocks that were sampled this time.
+        known: What has been computed of it, and need not be again.
     """
 
     layout: Layout
-    values: Floats
+    newest: Mapping[str, wire.FloatBlock]
     samples: int
     steps: int
-    path: Floats
-    loss: float = math.nan
-    first_loss: float = math.nan
-    asked_before: Floats = field(default_factory=lambda: np.zeros(0))
-    rate: float | None = None
-    peak_rate: float = 0.0
-    crawled: int = 0
-    blocks: frozenset[str] = frozenset(BLOCKS)
+    since: int
+    path_before: Floats
+    loss: float
+    first_loss: float
+    asked_before: Floats
+    rate: float | None
+    peak_rate: float
+    crawled: int
+    blocks: frozenset[str]
+    known: dict[Any, Any] = field(default_factory=dict)
 
     def __getitem__(self, statistic: str) -> Floats:
-        return self.values[:, COLUMNS[statistic]]
+        if statistic not in self.known:
+            self.known[statistic] = self.layout.column(self.newest, statistic)
+        return self.known[statistic]
 
-    @property
+    @cached_property
     def learned(self) -> bool:
         """Whether hardly any loss is left, where the first is that of somebody who knows nothing.
 
@@ -157,13 +162,31 @@ class View:
         return known and 0 <= self.loss < LEARNED * self.first_loss
 
     @cached_property
+    def path(self) -> Floats:
+        """[rows]: how far weights have moved since the first sample, in units of their size.
+
+        The sum of what they moved between samples. The first of these has no step before it, and
+        its rows no ratio.
+        """
+        if not self.since:
+            return self.path_before
+        return self.path_before + self.since * np.fmax(self["update_ratio"], 0.0)
+
+    @cached_property
+    def penalised(self) -> bool:
+        """Whether penalties ask anything of any row's weights."""
+        return anywhere(self["penalty_ratio"] > 0)
+
+    @cached_property
     def data_gradient(self) -> Floats:
         """[rows]: rms of the data's gradient; NaN where it is not known.
 
         Of all that is asked of the weights, which has the penalties' in it, and the ratio of the
         two, as if they were at right angles.
         """
-        ratio = np.nan_to_num(self["penalty_ratio"], nan=0.0, posinf=np.inf)
+        if not self.penalised:
+            return self["gradient_rms"]
+        ratio = np.fmax(self["penalty_ratio"], 0.0)
         with np.errstate(invalid="ignore"):  # of gradients that have overflowed
             return self["gradient_rms"] / np.sqrt(1 + ratio**2)
 
@@ -176,17 +199,18 @@ class View:
     def penalties_share(self) -> Floats:
         """[rows]: what penalties ask of the weights, relative to what the data do, or have done."""
         of_data = self.data_gradient
+        if not self.penalised:
+            return np.zeros(len(of_data))
         asked = np.where(of_data < UNSOLVED * self.asked, self.asked, of_data)
         with np.errstate(divide="ignore", invalid="ignore"):
             of_penalties = np.sqrt(np.maximum(self["gradient_rms"] ** 2 - of_data**2, 0.0))
-            return np.nan_to_num(of_penalties / asked, posinf=np.inf)
+            return np.fmax(of_penalties / asked, 0.0)
 
     @cached_property
     def limit_db(self) -> Floats:
         """Above this level a row is out of range; NaN where its activation does not saturate."""
         learns = self.layout.gates & ~(self["saturation_rate"] > STUCK_SHARE)
-        margin = np.where(learns, GATE_MARGIN_DB, 0.0)
-        return np.maximum(self.layout.headroom_db, LEAST_LIMIT_DB) + margin
+        return self.layout.limit_db + np.where(learns, GATE_MARGIN_DB, 0.0)
 
     @cached_property
     def overload_db(self) -> Floats:
@@ -194,21 +218,28 @@ class View:
         return self["pre_db"] - self.limit_db
 
     @cached_property
-    def excess(self) -> dict[str, Floats]:
-        """Verdict -> how far its term stands above its reference, in dB, never below 0.
+    def excesses(self) -> Floats:
+        """[causes, rows]: how far each term stands above its reference, in dB, never below 0.
 
         The bias is held against the headroom that it uses up on its own, the others against the
         level that keeps the variance: unit input, variance-preserving gain, no coherence.
         """
-        terms = {
-            "activity": self["coherence_db"],
-            "kernel": self["gain_db"] - self.layout.reference_gain_db,
-            "input": self["input_db"],
-            "bias": np.where(
-                self.signal_db < self["bias_db"], self["bias_db"] - self.limit_db, 0.0
-            ),
-        }
-        return {name: np.maximum(np.nan_to_num(term, nan=0.0), 0.0) for name, term in terms.items()}
+        terms = (
+            self["coherence_db"],
+            self["gain_db"] - self.layout.reference_gain_db,
+            self["input_db"],
+            np.where(self.signal_db < self["bias_db"], self["bias_db"] - self.limit_db, 0.0),
+        )
+        return np.fmin(np.fmax(np.stack(terms), 0.0), np.finfo(np.float64).max)
+
+    def excess(self, cause: str) -> Floats:
+        """[rows]: of one of CAUSES, as in `excesses`."""
+        return self.excesses[CAUSES.index(cause)]
+
+    @cached_property
+    def largest_excess(self) -> Floats:
+        """[rows]: of any cause."""
+        return np.max(self.excesses, axis=0)
 
     @cached_property
     def decomposed(self) -> Bools:
@@ -221,15 +252,36 @@ class View:
         return self["input_db"] + self["gain_db"] + self["coherence_db"]
 
     @cached_property
-    def cause(self) -> npt.NDArray[np.str_]:
-        """The verdict whose term holds the largest share of the excess.
+    def _cause(self) -> npt.NDArray[np.intp]:
+        """[rows]: place among CAUSES of the one whose term holds the largest share of the excess.
 
         Two terms are the cause by themselves. A bias louder than everything else is. So is an
         input that would overload the layer even with variance-preserving, unaligned weights:
         training on it drives the weights along the mean input within a step or two, and what
         coherence it leaves behind is the consequence.
         """
-        names = np.array(list(self.excess))
-        largest = names[np.argmax(np.stack(list(self.excess.values())), axis=0)]
+        largest = np.argmax(self.excesses, axis=0)
         loud = self["input_db"] + self.layout.reference_gain_db > self.limit_db
-        return np.where(self.excess["bias"] > 0, "bias", np.where(loud, "input", largest))
+        by_input = np.where(loud, CAUSES.index("input"), largest)
+        return np.where(self.excess("bias") > 0, CAUSES.index("bias"), by_input)
+
+    def caused_by(self, cause: str) -> Bools:
+        """[rows]: whether one of CAUSES is what makes the row loud, if it is."""
+        return self._cause == CAUSES.index(cause)
+
+
+def anywhere(rows: Bools) -> bool:
+    """Whether any of the rows is; in a fifth of the time that `any` takes of them."""
+    return bool(np.count_nonzero(rows))
+
+
+def once(compute: Callable[[View], T]) -> Callable[[View], T]:
+    """`compute`, which several rules ask, computed once for each view; nobody may change it."""
+
+    @wraps(compute)
+    def computed(view: View) -> T:
+        if compute not in view.known:
+            view.known[compute] = compute(view)
+        return view.known[compute]
+
+    return computed

@@ -32,6 +32,8 @@ RULES: tuple[Rule, ...] = (
     vanishing.RULE,
     untrained.RULE,
 )
+# A verdict's place in the order of precedence.
+PLACES = {rule.verdict: place for place, rule in enumerate(RULES)}
 
 # Changes with any rule, threshold or formula: a checkpoint of another version is folded again.
 RULES_VERSION = 5

@@ -5,7 +5,7 @@ import numpy as np
 from gainstage.diagnosis.rule import Case, Prescription, Rule, effects
 from gainstage.diagnosis.scaling import standardising
 from gainstage.diagnosis.source import layer, replacement
-from gainstage.diagnosis.view import Bools, Floats, View
+from gainstage.diagnosis.view import Bools, Floats, View, anywhere, once
 from gainstage.windows import WINDOW
 
 # Behind inputs that are all positive, a ReLU layer loses about half of its units at once, by the
@@ -29,12 +29,14 @@ SILENT_DB = -40.0
 THROWN_DB = 6.0
 
 
+@once
 def hears(view: View) -> Bools:
     """[rows]: whether what enters differs from example to example."""
     with np.errstate(divide="ignore"):
         return ~(20 * np.log10(view["input_std"]) < SILENT_DB)
 
 
+@once
 def _silent(view: View) -> Bools:
     """[rows]: every value of so many rectifiers is 0 that one sample is enough.
 
@@ -46,15 +48,20 @@ def _silent(view: View) -> Bools:
 
 def _dead(view: View, share: Floats | float) -> Bools:
     constant = (view["dead_units"] > share) & (view.samples >= WINDOW)
-    return view.layout.judged & view.layout.nonlinear & (constant | _silent(view)) & hears(view)
+    dead = view.layout.judged & view.layout.nonlinear & (constant | _silent(view))
+    return dead & hears(view) if anywhere(dead) else dead
 
 
+@once
 def symptom(view: View) -> Bools:
     """[rows]: too many units are constant over a whole window of samples, or all of them are 0."""
+    if not anywhere(holds(view)):
+        return holds(view)
     by_chance = (1 + DEVIATIONS / np.sqrt(view.layout.units)) / 2
     return _dead(view, np.clip(by_chance, DEAD_SHARE, ALL))
 
 
+@once
 def holds(view: View) -> Bools:
     """[rows]: not yet down to half."""
     return _dead(view, CLOSING_SHARE)
@@ -118,7 +125,7 @@ def prescribe(case: Case) -> Prescription:
 
 def _thrown(case: Case) -> bool:
     """Whether steps, and not what it began with, made the layer's weights that large."""
-    grown = float(case.view.excess["kernel"][case.position]) > THROWN_DB
+    grown = float(case.view.excess("kernel")[case.position]) > THROWN_DB
     return grown and "kernel_initializer" not in case.row.arguments
 
 

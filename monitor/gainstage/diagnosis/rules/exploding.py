@@ -5,10 +5,10 @@ import numpy as np
 from gainstage.contractions import TABLE
 from gainstage.diagnosis.blocking import first
 from gainstage.diagnosis.growth import CLOSING_DB, LOUD_DB, grown
-from gainstage.diagnosis.insides import maker, means, whole
+from gainstage.diagnosis.insides import maker, means
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.source import layer, replacement
-from gainstage.diagnosis.view import Bools, Floats, View
+from gainstage.diagnosis.view import Bools, Floats, View, once
 from gainstage.finding import Alternative
 
 # A hundredfold too: healthy networks stayed within a factor of 5 of the last layer's gradient.
@@ -31,6 +31,7 @@ def symptom(view: View) -> Bools:
     return first(view, grown(view, LOUD_DB) | _steep(view, STEEP))
 
 
+@once
 def holds(view: View) -> Bools:
     """[rows]: still beyond either of the closing limits."""
     return grown(view, CLOSING_DB) | _steep(view, CLOSING_STEEP)
@@ -97,7 +98,7 @@ def prescribe(case: Case) -> Prescription:
     )
     if len(large) > 1:
         return Prescription(remedy, alternatives=others)
-    row = whole(rows, rows[large[0]])
+    row = case.view.layout.wholes[large[0]]
     if made_by := maker(rows, row):
         set_there = (
             f" Set it in {made_by.path}, as the `kernel_initializer` of all its projections."

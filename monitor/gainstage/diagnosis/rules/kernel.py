@@ -20,7 +20,7 @@ def prescribe(case: Case) -> Prescription:
 
     Where the layer began from it already, a bound on the weights that they were given instead.
     """
-    excess = float(case.view.excess["kernel"][case.position])
+    excess = float(case.view.excess("kernel")[case.position])
     words, changes = _bounded(case) or _penalised(case, excess)
     # RMSNormalization takes no penalty on its scale: there is nothing to paste.
     moved, code = amended(case, **changes) if changes else ("", "")

@@ -4,7 +4,7 @@ import numpy as np
 
 from gainstage.diagnosis.insides import means
 from gainstage.diagnosis.rule import Case, Prescription, Rule
-from gainstage.diagnosis.view import Bools, View
+from gainstage.diagnosis.view import Bools, View, anywhere, once
 
 
 def symptom(view: View) -> Bools:
@@ -12,13 +12,15 @@ def symptom(view: View) -> Bools:
 
     What lies behind it got the value from it, and is not accused.
     """
-    bad = (view["nonfinite_rate"] > 0) | (view["weight_nonfinite_rate"] > 0)
+    bad = holds(view)
+    if not anywhere(bad):
+        return bad
     first = np.zeros_like(bad)
-    if bad.any():
-        first[np.argmax(bad)] = True
+    first[np.argmax(bad)] = True
     return first
 
 
+@once
 def holds(view: View) -> Bools:
     """[rows]: there is still such a value in the row."""
     return (view["nonfinite_rate"] > 0) | (view["weight_nonfinite_rate"] > 0)

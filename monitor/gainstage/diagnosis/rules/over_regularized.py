@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gainstage.diagnosis.carried import ACTIVITY, Penalty, penalties
-from gainstage.diagnosis.insides import maker, whole
+from gainstage.diagnosis.insides import maker
 from gainstage.diagnosis.overload import still_overloaded
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.rules import vanishing
@@ -17,7 +17,7 @@ from gainstage.diagnosis.strength import (
     amplitude,
     penalty,
 )
-from gainstage.diagnosis.view import UNSOLVED, Bools, Floats, View
+from gainstage.diagnosis.view import UNSOLVED, Bools, Floats, View, anywhere, once
 
 # What penalties ask is then a third of all that is asked of the weights.
 RIVALS = 0.5
@@ -32,16 +32,17 @@ CLOSING_DB = -6.0
 TENTH = 0.1
 
 
+@once
 def pressure(view: View) -> Floats:
     """[rows]: what penalties and decay ask of the weights, relative to what moves them besides."""
-    ratio = view.penalties_share
     decay = view.layout.schema.training.weight_decay * (view.rate or 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_decay = np.nan_to_num(decay / view["update_ratio"], nan=0.0, posinf=np.inf)
     # Until it can have taken a factor e off weights, decay has silenced nothing: it is all that
     # moves a layer which no gradient reaches.
-    decayed = view.layout.trainable & (decay * view.steps >= 1)
-    return np.maximum(ratio, np.where(decayed, of_decay, 0.0))
+    if decay * view.steps < 1:
+        return view.penalties_share
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_decay = np.fmax(decay / view["update_ratio"], 0.0)
+    return np.maximum(view.penalties_share, np.where(view.layout.trainable, of_decay, 0.0))
 
 
 def _spread(view: View) -> Floats:
@@ -60,7 +61,10 @@ def _quiet(view: View, limit_db: float) -> Bools:
 
 
 def _pressed(view: View, quiet_db: float, outweighs: float) -> Bools:
-    silenced = _quiet(view, quiet_db) & (pressure(view) > RIVALS)
+    pressed = pressure(view) > RIVALS
+    if not anywhere(pressed):
+        return pressed
+    silenced = pressed & _quiet(view, quiet_db)
     # Where hardly any gradient of the data arrives, anything outweighs it.
     arrives = ~(view["gradient_ratio"] < vanishing.CLOSING) & (view.asked > 0)
     # What outweighs the data in a layer without a penalty is the fault of one that carries it.
@@ -73,6 +77,7 @@ def symptom(view: View) -> Bools:
     return _pressed(view, QUIET_DB, OUTWEIGHS)
 
 
+@once
 def holds(view: View) -> Bools:
     """[rows]: still pressed, and not yet audible."""
     return _pressed(view, CLOSING_DB, CLOSING_OUTWEIGHS)
@@ -91,7 +96,7 @@ def summary(case: Case) -> str:
     """Which penalty, and what it has done."""
     spread = float(_spread(case.view)[case.position])
     if _asks(case) > RIVALS:
-        carried = penalties(whole(case.view.layout.rows, case.row))
+        carried = penalties(case.whole)
         names = " and ".join(carried) or "penalties of other layers"
         what = f"{names} ask {_asks(case):.1f} times of its weights what the data ask"
     else:
@@ -123,7 +128,7 @@ def _holding(case: Case, argument: str) -> float:
     training, size, steps = case.training, _usual_size(case, argument), HOLDING_STEPS
     if argument != ACTIVITY:
         return penalty(training, excess_db=NEPER_DB, target=size, steps=steps)
-    row, eigenvalue = whole(case.view.layout.rows, case.row), case["input_eigenvalue"]
+    row, eigenvalue = case.whole, case["input_eigenvalue"]
     return activity_penalty(
         row, training, excess_db=NEPER_DB, target=size, eigenvalue=eigenvalue, steps=steps
     )
@@ -138,7 +143,7 @@ def _factor(case: Case, argument: str, carried: Penalty) -> float:
 
 def prescribe(case: Case) -> Prescription:
     """The same penalties, as weak as one has to be that only keeps weights from growing."""
-    training, row = case.training, whole(case.view.layout.rows, case.row)
+    training, row = case.training, case.whole
     if not _asks(case) > RIVALS:
         return Prescription(
             f"Lower `weight_decay` of {training.optimizer} from {training.weight_decay:g} to "

@@ -5,7 +5,7 @@ import numpy as np
 from gainstage.diagnosis.blocking import blocking
 from gainstage.diagnosis.rule import Case, Prescription, Rule
 from gainstage.diagnosis.rules import vanishing
-from gainstage.diagnosis.view import CRAWL, Bools, View
+from gainstage.diagnosis.view import CRAWL, Bools, View, anywhere, once
 from gainstage.windows import WINDOW
 
 # At a millionth of their size a step, weights have moved by a tenth of it in 100,000 steps. Slow
@@ -26,12 +26,12 @@ def _still(view: View, limit: float) -> Bools:
     gets a gradient, it has little to learn: the queries of an attention that looks everywhere
     alike.
     """
-    paused = view.rate == 0 and not _crawls(view)
-    expected = view.layout.trainable & (not paused)
-    expected &= not (blocking(view) | vanishing.symptom(view)).any()
     early = (view.path <= limit * view.steps) | _crawls(view)
     slow = (view["update_ratio"] < limit) & early
-    still = expected & slow & (view.samples >= WINDOW)
+    still = view.layout.trainable & slow & (view.samples >= WINDOW)
+    paused = view.rate == 0 and not _crawls(view)
+    if not anywhere(still) or paused or anywhere(blocking(view) | vanishing.symptom(view)):
+        return np.zeros_like(still)
     gradient = view["gradient_rms"]
     cut_off = np.where(np.isnan(gradient), view["update_ratio"], gradient) == 0
     return still & (cut_off | (still | ~view.layout.trainable).all())
@@ -46,6 +46,7 @@ def symptom(view: View) -> Bools:
     return _still(view, STILL)
 
 
+@once
 def holds(view: View) -> Bools:
     """[rows]: weights that do not move ten times as fast yet."""
     return _still(view, CLOSING)

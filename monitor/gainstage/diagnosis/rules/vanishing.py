@@ -4,7 +4,7 @@ import numpy as np
 
 from gainstage.diagnosis.blocking import first
 from gainstage.diagnosis.rule import Case, Prescription, Rule
-from gainstage.diagnosis.view import Bools, View
+from gainstage.diagnosis.view import Bools, View, anywhere, once
 
 # Three orders of magnitude below the last layer's. In healthy networks of up to 30 layers the
 # ratio stays between 0.05 and 20.
@@ -13,6 +13,7 @@ CLOSING = 1e-2
 SQUASHING = {"sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign"}
 
 
+@once
 def symptom(view: View) -> Bools:
     """[rows]: the first row with a gradient, in order of data flow, where that has vanished.
 
@@ -22,10 +23,12 @@ def symptom(view: View) -> Bools:
     `stop_gradient`: then there is nothing left at once.
     """
     ratio = view["gradient_ratio"]
-    fading = (ratio > 0) & (ratio < VANISHED)
-    return first(view, ~np.isnan(ratio)) & (ratio < VANISHED) & fading.any()
+    gone = ratio < VANISHED
+    fading = gone & (ratio > 0)
+    return first(view, ~np.isnan(ratio)) & gone if anywhere(fading) else fading
 
 
+@once
 def holds(view: View) -> Bools:
     """[rows]: not yet within two orders of magnitude."""
     return view["gradient_ratio"] < CLOSING
