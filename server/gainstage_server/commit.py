@@ -1,7 +1,8 @@
 """Stores a batch of messages in one transaction, with all that follows from them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from gainstage.finding import Finding
 from gainstage_server import progress
 from gainstage_server.admission import Admitted, admit
 from gainstage_server.catalogue import Catalogue
-from gainstage_server.diagnosis import Diagnosis, Fold, Sample
+from gainstage_server.diagnosis import Diagnosis, Fold, Judgement, Sample
 from gainstage_server.refused import Apart
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
@@ -71,6 +72,7 @@ class Committer:
         self._known = known
         self._apart = Apart()
         self._clock = clock
+        self._beside = ThreadPoolExecutor(1, "gainstage-rows")
 
     def commit(self, batch: Sequence[bytes]) -> Committed:
         """Store what may enter of `batch`, and keep some of the rest apart.
@@ -173,33 +175,27 @@ class Committer:
         outcomes: Sequence[Outcome],
         admitted: Mapping[Key, Admitted],
     ) -> Committed:
-        new = transaction.add(
-            [
-                MessageRecord(
-                    *key, str(item.message.__struct_config__.tag), item.message.time, item.raw
-                )
-                for key, item in admitted.items()
-                if not isinstance(item.message, wire.Frame)
-            ],
-            [
-                FrameRecord(*key, frame.schema, frame.source, frame.step, frame.time, item.raw)
-                for key, item in admitted.items()
-                if isinstance(frame := item.message, wire.Frame)
-            ],
-        )
+        new = transaction.new(admitted)
         fresh = [item for key, item in admitted.items() if key in new]
-        now = self._clock()
-        runs = self._advance_runs(fresh, now)
-        for run in {key.run for key in admitted}:
-            known = runs.get(run) or self._known.get(run)
-            if known is not None:
-                runs[run] = replace(known, last_seen=now)
-        findings = self._judge(transaction, fresh, runs)
+        # The rules need no transaction, and SQLite not Python's lock: each has a core.
+        adding = self._beside.submit(transaction.add, *_records(fresh))
+        try:
+            runs = self._advance_runs(fresh, admitted)
+            judgements = self._judge(fresh, runs)
+        finally:
+            wait([adding])
+        adding.result()
+        for judgement in judgements:
+            judgement.store(transaction)
         transaction.put_attempts(self._catalogue.staged_attempts)
         transaction.put_runs(list(runs.values()))
+        findings = {one.stream.run: list(one.findings.values()) for one in judgements}
         return Committed(outcomes, fresh, runs, findings)
 
-    def _advance_runs(self, fresh: Sequence[Admitted], now: float) -> dict[str, RunRecord]:
+    def _advance_runs(
+        self, fresh: Sequence[Admitted], admitted: Iterable[Key]
+    ) -> dict[str, RunRecord]:
+        now = self._clock()
         runs: dict[str, RunRecord] = {}
         for item in fresh:
             message = item.message
@@ -212,28 +208,46 @@ class Committer:
                 raise LookupError(f"{item.key} was admitted, but its attempt has not begun.")
             runs[message.run] = progress.advance_run(run, item, now)
             self._catalogue.stage_attempt(progress.advance_attempt(attempt, message))
+        for run in {key.run for key in admitted}:
+            known = runs.get(run) or self._known.get(run)
+            if known is not None:
+                runs[run] = replace(known, last_seen=now)
         return runs
 
-    def _judge(
-        self, transaction: Transaction, fresh: Sequence[Admitted], runs: dict[str, RunRecord]
-    ) -> dict[str, Sequence[Finding]]:
+    def _judge(self, fresh: Sequence[Admitted], runs: dict[str, RunRecord]) -> Sequence[Judgement]:
         """Diagnose the chief's frames of each run's newest attempt."""
         samples: dict[Stream, list[Sample]] = {}
         for item in fresh:
             frame = item.message
             if isinstance(frame, wire.Frame) and progress.is_newest(runs[frame.run], frame):
                 samples.setdefault(item.key.stream, []).append((frame, item.blocks))
-        findings: dict[str, Sequence[Finding]] = {}
+        judgements: list[Judgement] = []
         for stream, of_stream in samples.items():
             of_stream.sort(key=lambda sample: sample[0].seq)
-            judgement = self._diagnosis.judge(
-                transaction, stream, of_stream, self._known.open_findings(stream.run)
-            )
+            known = self._known.open_findings(stream.run)
+            judgement = self._diagnosis.judge(stream, of_stream, known)
             if judgement is None:
                 continue
-            findings[stream.run] = list(judgement.findings.values())
+            judgements.append(judgement)
             run = runs[stream.run]
             # A newer schema may have come, whose rows are others.
             if judgement.schema == run.schema:
                 runs[stream.run] = replace(run, verdicts=judgement.verdicts)
-        return findings
+        return judgements
+
+
+def _records(
+    fresh: Sequence[Admitted],
+) -> tuple[Sequence[MessageRecord], Sequence[FrameRecord]]:
+    """`fresh` as it is stored: what is no frame, and frames."""
+    messages: list[MessageRecord] = []
+    frames: list[FrameRecord] = []
+    for item in fresh:
+        key, message = item.key, item.message
+        if isinstance(message, wire.Frame):
+            kind = message.schema, message.source, message.step
+            frames.append(FrameRecord(*key, *kind, message.time, item.raw))
+        else:
+            tag = str(message.__struct_config__.tag)
+            messages.append(MessageRecord(*key, tag, message.time, item.raw))
+    return messages, frames

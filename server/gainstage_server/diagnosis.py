@@ -75,11 +75,33 @@ class _Course:
 
 @dataclass
 class Judgement:
-    """What some frames of a stream changed."""
+    """What some frames of a stream changed.
 
+    Attributes:
+        findings: Those that opened, changed or closed, by id.
+        verdicts: Of the rows of `schema`.
+        anew: Whether nothing that was stored of the stream's diagnosis holds any more.
+        checkpoint: To continue from, where one is due.
+        failure: What to tell where the rules failed, and nothing was judged.
+    """
+
+    stream: Stream
     findings: dict[str, Finding] = field(default_factory=dict)
-    verdicts: tuple[str, ...] = ()  # of the rows of `schema`
+    verdicts: tuple[str, ...] = ()
     schema: int = -1
+    anew: bool = False
+    checkpoint: Checkpoint | None = None
+    failure: MessageRecord | None = None
+
+    def store(self, transaction: Transaction) -> None:
+        """Store it with the frames."""
+        if self.anew:
+            transaction.drop_findings(self.stream)
+        transaction.put_findings(self.stream, list(self.findings.values()))
+        if self.checkpoint is not None:
+            transaction.put_checkpoint(self.checkpoint)
+        if self.failure is not None:
+            transaction.add([self.failure], [])
 
 
 class _RulesError(Exception):
@@ -124,27 +146,22 @@ class Diagnosis:
         self._failed: Recent[Stream, bool] = Recent(_COURSES)
 
     def judge(
-        self,
-        transaction: Transaction,
-        stream: Stream,
-        fresh: Sequence[Sample],
-        open_findings: Sequence[Finding],
+        self, stream: Stream, fresh: Sequence[Sample], open_findings: Sequence[Finding]
     ) -> Judgement | None:
-        """Fold the `fresh` frames, in order of `seq`, and store what they change.
+        """What the `fresh` frames, in order of `seq`, change.
 
         `open_findings` are those of the run; the ones that an earlier attempt left open close with
-        the first frame of this one. None: the rules failed on this stream, which is logged once.
+        the first frame of this one. None: the rules have failed on this stream before.
         """
         if self._failed.get(stream):
             return None
         try:
-            return self._judge(transaction, stream, fresh, open_findings)
+            return self._judge(stream, fresh, open_findings)
         except _RulesError as failure:
             log.exception("The rules failed on %s; its frames are stored without them.", stream)
             self._failed.put(stream, True)
             self._courses.drop(stream)
-            transaction.add([_notice(fresh[0][0], failure)], [])
-            return None
+            return Judgement(stream, failure=_notice(fresh[0][0], failure))
 
     def forget(self, streams: Sequence[Stream]) -> None:
         """Nothing folded since the last commit holds: go back to what is stored."""
@@ -157,30 +174,25 @@ class Diagnosis:
             known.drop_where(lambda stream: stream.run == run)
 
     def _judge(
-        self,
-        transaction: Transaction,
-        stream: Stream,
-        fresh: Sequence[Sample],
-        open_findings: Sequence[Finding],
+        self, stream: Stream, fresh: Sequence[Sample], open_findings: Sequence[Finding]
     ) -> Judgement:
-        judgement = Judgement()
+        judgement = Judgement(stream)
         first, _ = fresh[0]
         samples: Iterable[Sample] = fresh
         course = self._courses.get(stream)
         if course is None or course.seq > first.seq:
             course = self._restore(stream, first.seq)
             if course.seq < 0:
-                transaction.drop_findings(stream)
+                judgement.anew = True
                 self._close(judgement, open_findings, first)
             samples = heapq.merge(self._stored(stream, course.seq), fresh, key=_by_seq)
             self._courses.put(stream, course)
         for frame, blocks in samples:
             self._step(course, stream, frame, blocks, judgement)
-        transaction.put_findings(stream, list(judgement.findings.values()))
         if judgement.findings or course.since_checkpoint >= FRAMES_BETWEEN_CHECKPOINTS:
             state = _call(self._fold.dump_state, course.state)
-            transaction.put_checkpoint(
-                Checkpoint(**stream._asdict(), seq=course.seq, schema=course.schema, state=state)
+            judgement.checkpoint = Checkpoint(
+                **stream._asdict(), seq=course.seq, schema=course.schema, state=state
             )
             course.since_checkpoint = 0
         judgement.verdicts, judgement.schema = tuple(course.state.verdicts), course.schema

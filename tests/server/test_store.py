@@ -59,8 +59,15 @@ def finding(id: str = "f", **changes: object) -> Finding:
 
 
 def add(store: SQLiteStore, *records: FrameRecord) -> set[Key]:
+    """The keys of what was new, and was stored."""
     with store.write() as transaction:
-        return transaction.add([], records)
+        new = transaction.new(key(record) for record in records)
+        transaction.add([], [record for record in records if key(record) in new])
+        return new
+
+
+def key(record: FrameRecord | MessageRecord) -> Key:
+    return Key(*record[:4])
 
 
 def test_only_what_was_not_stored_counts_as_new(store: SQLiteStore) -> None:

@@ -1,6 +1,6 @@
 """What the server asks of a store; nothing else in the server knows SQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -26,8 +26,12 @@ class StoreError(Exception):
 class Transaction(Protocol):
     """Everything of it is stored, or nothing."""
 
-    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> set[Key]:
-        """Store what is not stored yet; the keys of what was new."""
+    def new(self, keys: Iterable[Key]) -> set[Key]:
+        """Those of `keys` under which nothing is stored."""
+        ...
+
+    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> None:
+        """Store messages whose keys are new."""
         ...
 
     def put_runs(self, records: Sequence[RunRecord]) -> None:

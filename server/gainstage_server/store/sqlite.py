@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +18,7 @@ from sqlalchemy import (
     inspect,
     literal_column,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -68,19 +69,33 @@ class _Transaction(Transaction):
                 _replace(table), [msgspec.structs.asdict(record) for record in records]
             )
 
-    def _add(self, table: Table, records: Sequence[Any]) -> set[Key]:
-        if not records:
-            return set()
-        key = [table.c.run, table.c.attempt, table.c.worker, table.c.seq]
-        statement = insert(table).on_conflict_do_nothing().returning(*key)
-        rows = self._connection.execute(statement, [record._asdict() for record in records])
-        return {Key(*row) for row in rows}
+    @override
+    def new(self, keys: Iterable[Key]) -> set[Key]:
+        by_stream: dict[Stream, set[int]] = {}
+        for key in keys:
+            by_stream.setdefault(key.stream, set()).add(key.seq)
+        for stream, seqs in by_stream.items():
+            stored = union_all(
+                *(
+                    select(table.c.seq).where(*_within(table, stream), table.c.seq.in_(seqs))
+                    for table in (tables.messages, tables.frames)
+                )
+            )
+            seqs.difference_update(self._connection.execute(stored).scalars())
+        return {Key(*stream, seq) for stream, seqs in by_stream.items() for seq in seqs}
+
+    def _add(self, table: Table, records: Sequence[MessageRecord | FrameRecord]) -> None:
+        if records:
+            # With RETURNING, SQLAlchemy writes all rows in one statement: sqlite3 lets go of
+            # Python's lock for all of it, and not row by row.
+            statement = insert(table).returning(table.c.seq)
+            self._connection.execute(statement, [record._asdict() for record in records]).close()
 
     @override
-    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> set[Key]:
-        added = self._add(tables.messages, messages) | self._add(tables.frames, frames)
+    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> None:
+        self._add(tables.messages, messages)
+        self._add(tables.frames, frames)
         self.bytes += sum(len(record.raw) for record in (*messages, *frames))
-        return added
 
     @override
     def put_runs(self, records: Sequence[RunRecord]) -> None:
