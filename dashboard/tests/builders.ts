@@ -75,7 +75,12 @@ export function aSchema(rows: Row[], columns: string[], given: Partial<Schema> =
   return { ...SENT, type: "schema", rows, blocks, ...given };
 }
 
-export function aFrame(step: number, values: number[], given: Partial<Frame> = {}): Decoded {
+/** A frame as the feed brings it: a column for each statistic of `values`. */
+export function aFrame(
+  step: number,
+  values: Record<string, readonly number[]>,
+  given: Partial<Frame> = {},
+): Decoded {
   const message: Frame = {
     ...SENT,
     type: "frame",
@@ -88,8 +93,10 @@ export function aFrame(step: number, values: number[], given: Partial<Frame> = {
     costs: {},
     ...given,
   };
-  const block = { shape: [values.length], values: Float32Array.from(values) };
-  return { message, blocks: new Map([["layers", block]]) };
+  const columns = Object.entries(values).map(
+    ([id, column]) => [id, { shape: [column.length], values: Float32Array.from(column) }] as const,
+  );
+  return { message, blocks: new Map(columns) };
 }
 
 export function aRunSummary(given: Partial<RunSummary> = {}): RunSummary {
@@ -116,7 +123,7 @@ export function aRunSummary(given: Partial<RunSummary> = {}): RunSummary {
 }
 
 export function aRun(given: Partial<RunDetail> = {}): RunDetail {
-  return { ...aRunSummary(), notices: [], attempts: [], ...given };
+  return { ...aRunSummary(), judged: [], notices: [], attempts: [], ...given };
 }
 
 export function aTrial(given: Partial<Trial> = {}): Trial {

@@ -1,13 +1,15 @@
 /** A clock and sockets that a test moves by hand. */
 
+import { encode } from "@msgpack/msgpack";
 import type { Edges, Socket } from "../src/lib/live";
+import { type Message, VERSION } from "../src/lib/wire";
 
 export class FakeSocket implements Socket {
   binaryType: BinaryType = "blob";
   onopen: ((event: Event) => void) | null = null;
   onmessage: ((event: MessageEvent) => void) | null = null;
   onclose: ((event: CloseEvent) => void) | null = null;
-  readonly sent: unknown[] = [];
+  readonly sent: { type: string; id: number; statistics: string[] }[] = [];
   closed = false;
 
   send(data: string): void {
@@ -26,9 +28,24 @@ export class FakeSocket implements Socket {
     this.onmessage?.({ data } as MessageEvent);
   }
 
+  /** The server tells all that was subscribed to last. */
+  confirms(): void {
+    this.brings(written({ type: "subscribed", id: this.sent.at(-1)!.id }));
+  }
+
   breaks(): void {
     this.onclose?.({} as CloseEvent);
   }
+}
+
+/** A message without blocks, as the server sends it. */
+export function written(message: Message): ArrayBuffer {
+  const header = encode(message);
+  const data = new Uint8Array(8 + header.length);
+  data.set([0x47, 0x53, VERSION, 0]);
+  new DataView(data.buffer).setUint32(4, header.length, true);
+  data.set(header, 8);
+  return data.buffer;
 }
 
 export class FakeEdges implements Edges {

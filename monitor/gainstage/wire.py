@@ -222,9 +222,24 @@ class RunDeleted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 
 TrainerMessage = RunStart | Schema | Frame | Notice | TrialResult | RunEnd
 ServerMessage = Ack | Refuse
+
+
+class Subscribed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="subscribed"):
+    """To a viewer: what comes from here on is told; what was before, the HTTP interface has."""
+
+    id: int  # of the subscription that this answers
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="skipped"):
+    """To a viewer: it read too slowly, and was not sent so many frames that came before this."""
+
+    run: str
+    frames: int
+
+
 Told = FindingChanged | RunDeleted
-ViewerMessage = TrainerMessage | Told
-AnyMessage = TrainerMessage | ServerMessage | Told
+ViewerMessage = TrainerMessage | Told | Subscribed | Skipped
+AnyMessage = ServerMessage | ViewerMessage
 
 # Those that have blocks.
 Carrier = Frame | TrialResult

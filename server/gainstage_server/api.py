@@ -125,6 +125,7 @@ def run(record: Named, service: Served) -> Response:
     return answer(
         views.run_summary(record, service.runs, time.time())
         | {
+            "judged": record.verdicts,
             "notices": views.notices(
                 service.store.messages(record.run, "notice", newest=MAX_NOTICES)
             ),

@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 
 from gainstage import wire
+from gainstage_server.admission import Admitted
+from gainstage_server.excerpt import Publication, Statistics
 
 # What may not be dropped is small and rare; a viewer behind by this much is not reading at all.
 MAX_WAITING = 10_000
@@ -14,8 +16,11 @@ MAX_WAITING_BYTES = 64 * 2**20
 class ViewerQueue:
     """What one viewer is still to be sent.
 
-    Of frames only the newest are kept. A finding takes the place of its own earlier news, so that
-    none is lost and yet no more wait than there are findings.
+    Of frames only the newest are kept, and the others counted. A finding takes the place of its own
+    earlier news, so that none is lost and yet no more wait than there are findings.
+
+    Attributes:
+        skipped: Frames that gave way to newer ones since something was sent.
     """
 
     def __init__(self, frames: int) -> None:
@@ -23,6 +28,7 @@ class ViewerQueue:
         self._waiting: OrderedDict[Hashable, bytes] = OrderedDict()
         self._waiting_frames: OrderedDict[Hashable, None] = OrderedDict()
         self._bytes = 0
+        self.skipped = 0
 
     @property
     def overflowed(self) -> bool:
@@ -46,12 +52,13 @@ class ViewerQueue:
     def _drop_oldest_frame(self) -> None:
         oldest, _ = self._waiting_frames.popitem(last=False)
         self._bytes -= len(self._waiting.pop(oldest))
+        self.skipped += 1
 
     def clear(self) -> None:
         """Forget what waits: the viewer looks at something else."""
         self._waiting.clear()
         self._waiting_frames.clear()
-        self._bytes = 0
+        self._bytes = self.skipped = 0
 
     def data_to_send(self) -> list[bytes]:
         """All that waits, in order; then nothing waits."""
@@ -61,7 +68,7 @@ class ViewerQueue:
 
 
 class Viewer:
-    """A viewer's subscription: one run, or with None the list of runs.
+    """A viewer's subscription: some statistics of one run, or with None the list of runs.
 
     `wake` is called after something was queued.
     """
@@ -70,21 +77,24 @@ class Viewer:
         self.queue = ViewerQueue(frames)
         self.wake = wake
         self.run: str | None = None
+        self.statistics: Statistics | None = None
 
-    def subscribe(self, run: str | None) -> None:
-        """Look at `run` from now on."""
-        self.queue.clear()
-        self.run = run
+    def subscribe(self, run: str | None, statistics: Statistics | None = None) -> None:
+        """Look at `statistics` of `run` from now on; None: frames as the trainer sends them."""
+        if run != self.run:
+            self.queue.clear()
+        self.run, self.statistics = run, statistics
 
-    def offer(self, message: wire.TrainerMessage, data: bytes) -> bool:
+    def offer(self, publication: Publication) -> bool:
         """Whether the message is for this viewer, who is then sent it."""
+        message = publication.message
         if self.run not in (None, message.run):
             return False
         if self.run is None and not isinstance(message, wire.RunStart | wire.RunEnd):
             return False
         key = (message.run, message.attempt, message.worker, message.seq)
         put = self.queue.put_frame if isinstance(message, wire.Frame) else self.queue.put
-        put(key, data)
+        put(key, publication.data(self.statistics))
         return True
 
     def tell(self, news: wire.Told, data: bytes) -> bool:
@@ -94,6 +104,13 @@ class Viewer:
         finding = news.finding.id if isinstance(news, wire.FindingChanged) else ""
         self.queue.put((type(news), news.run, finding), data)
         return True
+
+    def data_to_send(self) -> list[bytes]:
+        """All that waits, behind the news of how many frames do not; then nothing waits."""
+        skipped, data = self.queue.skipped, self.queue.data_to_send()
+        if skipped and self.run:
+            data.insert(0, wire.encode(wire.Skipped(run=self.run, frames=skipped)))
+        return data
 
 
 class Hub:
@@ -116,15 +133,12 @@ class Hub:
         """The viewer is gone."""
         self._viewers.discard(viewer)
 
-    def publish(
-        self,
-        messages: Iterable[tuple[wire.TrainerMessage, bytes]],
-        news: Iterable[wire.Told],
-    ) -> None:
+    def publish(self, messages: Iterable[Admitted], news: Iterable[wire.Told]) -> None:
         """Queue all this for whom it concerns."""
         told: set[Viewer] = set()
-        for message, data in messages:
-            told.update(viewer for viewer in self._viewers if viewer.offer(message, data))
+        for item in messages:
+            publication = Publication(item)
+            told.update(viewer for viewer in self._viewers if viewer.offer(publication))
         for one in news:
             data = wire.encode(one)
             told.update(viewer for viewer in self._viewers if viewer.tell(one, data))

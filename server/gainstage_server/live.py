@@ -1,7 +1,8 @@
 """Viewers' connections: they subscribe to a run or to the list of runs, and are told the news."""
 
 import asyncio
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Self
 
 import msgspec
 from fastapi import APIRouter, Depends, WebSocket
@@ -10,11 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from gainstage import wire
 from gainstage_server.auth import bearer, is_open
 from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
+from gainstage_server.excerpt import Statistics, excerpt
 from gainstage_server.hub import Viewer
+from gainstage_server.layout import Layout
+from gainstage_server.runs import Newest, Runs
 from gainstage_server.service import Service, service_of
 
 router = APIRouter()
-MAX_SUBSCRIPTION = 4_096  # characters
+MAX_SUBSCRIPTION = 16_384  # characters: every statistic by name, twice over
 # A connection that says nothing may be anyone's.
 SUBSCRIBE_SECONDS = 10.0
 
@@ -22,11 +26,50 @@ SUBSCRIBE_SECONDS = 10.0
 class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
     """A viewer's only message; `run` None means the list of runs.
 
-    The token is needed once, unless the handshake carried it in a header.
+    Frames come as the trainer sent them, or where `statistics` are named with one block [rows] for
+    each of these, of the same name. The answer is a `subscribed` of the same `id`. The token is
+    needed once, unless the handshake carried it in a header.
     """
 
     run: str | None = None
     token: str | None = None
+    statistics: frozenset[str] | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a run shows, and how its newest frame is laid out."""
+
+    newest: Newest
+    layout: Layout | None
+
+    @classmethod
+    def of(cls, runs: Runs, run: str) -> Self:
+        """May have to ask the store."""
+        newest = runs.newest(run)
+        return cls(newest, _layout(newest))
+
+    def now(self, runs: Runs, run: str) -> "_Shown":
+        """The same after what has come since."""
+        newest = runs.newest_in_memory(run) or self.newest
+        same = newest.schema == self.newest.schema
+        return _Shown(newest, self.layout if same else _layout(newest))
+
+    def frame(self, statistics: Statistics | None) -> bytes | None:
+        """The newest frame, or of it these statistics."""
+        raw = self.newest.frame
+        if raw is None or statistics is None or self.layout is None:
+            return raw
+        frame, blocks = wire.decode(raw)
+        if not isinstance(frame, wire.Frame):
+            return None
+        return excerpt(frame, blocks, self.layout, statistics)
+
+
+def _layout(newest: Newest) -> Layout | None:
+    schema = wire.decode(newest.schema)[0] if newest.schema else None
+    return Layout.of(schema) if isinstance(schema, wire.Schema) else None
 
 
 class Spectator:
@@ -35,7 +78,7 @@ class Spectator:
     def __init__(self, socket: WebSocket, service: Service) -> None:
         self._service = service
         self._viewer = Viewer(service.settings.viewer_frames, self._wake)
-        self._duplex = Duplex(socket, self._viewer.queue.data_to_send)
+        self._duplex = Duplex(socket, self._viewer.data_to_send)
         self._tokens = service.settings.tokens("read")
         self._trusted = self._tokens is None or is_open(self._tokens, bearer(socket.headers))
 
@@ -75,25 +118,27 @@ class Spectator:
         if not self._trusted:
             self._duplex.close(POLICY_VIOLATION, "The subscription needs the read token.")
             return
-        await self._subscribe(wanted.run)
+        await self._subscribe(wanted)
 
-    async def _subscribe(self, run: str | None) -> None:
-        runs, hub, viewer = self._service.runs, self._service.hub, self._viewer
-        stored = await run_in_threadpool(runs.newest, run) if run else None
+    async def _subscribe(self, wanted: Subscribe) -> None:
+        runs, hub, viewer, run = self._service.runs, self._service.hub, self._viewer, wanted.run
+        stored = await run_in_threadpool(_Shown.of, runs, run) if run else None
         # From here on nothing waits, so that no news comes between what is shown and what follows.
         most = self._service.settings.viewers
         if viewer not in hub and len(hub) >= most:
             self._duplex.close(TRY_AGAIN_LATER, f"The server takes {most} viewers.")
             return
-        viewer.subscribe(run)
+        begins = viewer not in hub or viewer.run != run
+        viewer.subscribe(run, wanted.statistics)
         hub.add(viewer)
+        viewer.queue.put("subscribed", wire.encode(wire.Subscribed(id=wanted.id)))
         if run and stored:
-            newest = runs.newest_in_memory(run) or stored
-            if newest.schema:
-                viewer.queue.put("schema", newest.schema)
-            if newest.frame:
-                viewer.queue.put_frame("newest", newest.frame)
-            for finding in runs.open_findings(run):
+            shown = stored.now(runs, run)
+            if begins and shown.newest.schema:
+                viewer.queue.put("schema", shown.newest.schema)
+            if frame := shown.frame(wanted.statistics):
+                viewer.queue.put_frame("newest", frame)
+            for finding in runs.open_findings(run) if begins else ():
                 news = wire.FindingChanged(run=run, finding=finding)
                 viewer.tell(news, wire.encode(news))
         self._duplex.wake()

@@ -76,6 +76,10 @@ class AttemptModel(Answer):
 class Run(RunSummary):
     """A run in full."""
 
+    judged: list[str] = Field(
+        description="The verdict on each row of the newest schema, in its order, empty where a row "
+        "is not judged; no list of them before there is one."
+    )
     notices: list[NoticeModel]
     attempts: list[AttemptModel]
 

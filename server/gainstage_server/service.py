@@ -88,7 +88,7 @@ class Service:
     def _publish(self, committed: Committed) -> None:
         self.runs.apply(committed)
         self.hub.publish(
-            [(item.message, item.raw) for item in committed.fresh],
+            committed.fresh,
             [
                 wire.FindingChanged(run=run, finding=finding)
                 for run, findings in committed.findings.items()

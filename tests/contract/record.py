@@ -154,6 +154,8 @@ MESSAGES: dict[str, tuple[wire.AnyMessage, dict[str, wire.FloatBlock]]] = {
     "refuse": (wire.Refuse(reason="Too large.", seq=3), {}),
     "finding": (wire.FindingChanged(run="recorded-run", finding=FINDING), {}),
     "run_deleted": (wire.RunDeleted(run="recorded-run"), {}),
+    "subscribed": (wire.Subscribed(id=3), {}),
+    "skipped": (wire.Skipped(run="recorded-run", frames=12), {}),
 }
 
 

@@ -23,6 +23,8 @@ RECORDED = (
     "finding.v1",
     "trial.v1",
     "run_deleted.v1",
+    "subscribed.v1",
+    "skipped.v1",
 )
 
 

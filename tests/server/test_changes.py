@@ -17,7 +17,7 @@ from gainstage_server.store.records import Stream
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .conftest import Running, running
-from .test_live import subscribed, watch
+from .test_live import watch
 from .test_metrics import samples
 from .trainer import Trainer, acknowledged, read, send
 
@@ -117,7 +117,6 @@ def test_a_muted_finding_stays_muted_across_a_restart(settings: Settings) -> Non
 def test_viewers_of_the_run_and_of_the_list_are_told_of_a_mark(server: Running) -> None:
     begin(server)
     with watch(server, "canonical") as page, watch(server, None) as listed:
-        subscribed(server, 2)
         opened = [read(page.recv(timeout=10)) for _ in range(3)][-1]
         mark(server, "muted")
 
@@ -190,7 +189,6 @@ def test_what_is_not_there_cannot_be_deleted(server: Running) -> None:
 def test_viewers_of_the_run_and_of_the_list_are_told_of_its_end(server: Running) -> None:
     end(server, begin(server))
     with watch(server, "canonical") as page, watch(server, None) as listed:
-        subscribed(server, 2)
         for _ in range(3):
             page.recv(timeout=10)
         delete(server)

@@ -1,11 +1,15 @@
 """Viewers' queues: the newest frame wins, findings are never lost, nothing grows for ever."""
 
+import msgspec
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gainstage import wire
 from gainstage.finding import Finding
+from gainstage_server.admission import Admitted
 from gainstage_server.hub import MAX_WAITING, MAX_WAITING_BYTES, Hub, Viewer, ViewerQueue
+from gainstage_server.layout import Layout
 
 from .trainer import Trainer
 
@@ -24,8 +28,10 @@ def viewer(hub: Hub, run: str | None = "canonical", frames: int = 2) -> tuple[Vi
     return one, woken
 
 
-def publish(hub: Hub, raw: list[bytes], news: list[wire.Told]) -> None:
-    hub.publish([(wire.decode(data)[0], data) for data in raw], news)
+def publish(
+    hub: Hub, raw: list[bytes], news: list[wire.Told], layout: Layout | None = None
+) -> None:
+    hub.publish([Admitted(*wire.decode(data), layout, data) for data in raw], news)
 
 
 def test_a_slow_viewer_gets_the_newest_frames() -> None:
@@ -35,6 +41,62 @@ def test_a_slow_viewer_gets_the_newest_frames() -> None:
 
     assert queue.data_to_send() == [b"frame3", b"frame4"]
     assert queue.data_to_send() == []
+
+
+def test_a_viewer_is_told_how_many_frames_it_was_not_sent_and_once() -> None:
+    hub, trainer = Hub(), Trainer()
+    slow, _ = viewer(hub, frames=2)
+    frames = [trainer.frame(step) for step in range(5)]
+
+    publish(hub, frames, [])
+
+    skipped = wire.encode(wire.Skipped(run="canonical", frames=3))
+    assert slow.data_to_send() == [skipped, *frames[-2:]]
+    publish(hub, [again := trainer.frame(5)], [])
+    assert slow.data_to_send() == [again]
+
+
+def test_a_viewer_is_not_told_of_what_it_missed_of_another_run() -> None:
+    hub, trainer = Hub(), Trainer()
+    slow, _ = viewer(hub, frames=1)
+    publish(hub, [trainer.frame(1), trainer.frame(2)], [])
+
+    slow.subscribe("other")
+
+    assert slow.data_to_send() == []
+
+
+def test_viewers_who_show_the_same_statistics_share_one_excerpt() -> None:
+    hub, trainer = Hub(), Trainer()
+    schema = trainer.schema_message()
+    viewers = [viewer(hub)[0] for _ in range(3)]
+    for one in viewers[:2]:
+        one.subscribe("canonical", frozenset({"pre_db", "gain_db", "unknown"}))
+    frame = trainer.frame(1)
+
+    publish(hub, [frame], [], Layout.of(schema))
+
+    (one,), (other,), (whole,) = (each.data_to_send() for each in viewers)
+    assert (one is other, whole) == (True, frame)
+    (message, blocks), (sent, columns) = wire.decode(frame), wire.decode(one)
+    layout = Layout.of(schema)
+    assert msgspec.structs.replace(sent, blocks=()) == msgspec.structs.replace(message, blocks=())
+    assert sorted(columns) == ["gain_db", "pre_db"]
+    for name, values in columns.items():
+        np.testing.assert_array_equal(values, layout.column(blocks, name)[0])
+
+
+def test_an_excerpt_has_no_block_of_what_was_not_sampled() -> None:
+    hub, trainer = Hub(), Trainer()
+    schema = trainer.schema_message()
+    one, _ = viewer(hub)
+    one.subscribe("canonical", frozenset({"pre_db"}))
+    frame, _ = wire.decode(trainer.frame(1))
+    bare = wire.encode(frame)
+
+    publish(hub, [bare], [], Layout.of(schema))
+
+    assert one.data_to_send() == [bare]
 
 
 def test_frames_never_push_out_anything_else() -> None:

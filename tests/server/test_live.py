@@ -1,5 +1,6 @@
 """Viewers over a real WebSocket."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,10 +24,6 @@ def watch(server: Running, run: str | None, token: str | None = None) -> Iterato
         yield socket
 
 
-def subscribed(server: Running, count: int = 1) -> None:
-    wait_until(lambda: len(server.service.hub) == count)
-
-
 def test_a_viewer_is_shown_the_newest_state_then_what_follows_unchanged(server: Running) -> None:
     trainer = Trainer()
     opening = [*trainer.opening(), trainer.quiet(1)]
@@ -44,16 +41,81 @@ def test_a_viewer_of_a_run_that_has_not_begun_is_told_when_it_does(server: Runni
     trainer = Trainer()
     messages = [*trainer.opening(), trainer.quiet(1)]
     with watch(server, "canonical") as viewer:
-        subscribed(server)
         send(server.ws, messages)
 
         assert [viewer.recv(timeout=10) for _ in range(3)] == messages
 
 
+def test_a_viewer_of_some_statistics_is_sent_their_columns(server: Running) -> None:
+    trainer = Trainer()
+    send(server.ws, [*trainer.opening(), trainer.quiet(1, 2)])
+    with connect(f"{server.ws}/api/v1/live") as viewer:
+        subscribe(viewer, "canonical", statistics=["pre_db", "unknown"], id=7)
+        viewer.recv(timeout=10)
+        shown = wire.decode(viewer.recv(timeout=10))
+        send(server.ws, [trainer.quiet(2, 0)])
+        following = wire.decode(viewer.recv(timeout=10))
+
+    assert [(frame.step, list(blocks)) for frame, blocks in (shown, following)] == [
+        (1, ["pre_db"]),
+        (2, ["pre_db"]),
+    ]
+    assert shown[1]["pre_db"].tolist() == [-1, -1, 40]
+    assert following[1]["pre_db"].tolist() == [40, -1, -1]
+
+
+def test_a_viewer_who_turns_to_other_statistics_is_shown_the_newest_of_them_alone(
+    server: Running,
+) -> None:
+    trainer = Trainer()
+    send(server.ws, [*trainer.opening(), *(trainer.loud(10 * step) for step in range(3))])
+    with connect(f"{server.ws}/api/v1/live") as viewer:
+        subscribe(viewer, "canonical", statistics=["pre_db"], id=1)
+        first = [type(read(viewer.recv(timeout=10))) for _ in range(3)]
+        subscribe(viewer, "canonical", statistics=["gain_db"], id=2)
+        newest, blocks = wire.decode(viewer.recv(timeout=10))
+        notice = trainer.notice()
+        send(server.ws, [notice])
+
+        assert first == [wire.Schema, wire.Frame, wire.FindingChanged]
+        assert (newest.step, blocks["gain_db"].tolist()) == (20, [0, 3, 0])
+        assert viewer.recv(timeout=10) == notice
+
+
+def test_what_was_stored_before_a_subscription_is_answered_and_what_comes_after_is_told(
+    settings: Settings,
+) -> None:
+    trainer = Trainer()
+    opening, frames = trainer.opening(), [trainer.quiet(step) for step in range(200)]
+    with running(settings.model_copy(update={"viewer_frames": 200})) as server:
+        send(server.ws, opening)
+        sending = threading.Thread(target=send, args=(server.ws, frames))
+        sending.start()
+        with watch(server, "canonical") as viewer:
+            told: list[int] = []
+            telling = threading.Thread(target=lambda: told.extend(_steps_until(viewer, 199)))
+            telling.start()
+            query = "layer=dense_0&statistic=pre_db&points=1000"
+            answered = server.get(f"/api/v1/runs/canonical/series?{query}").json()["steps"]
+            sending.join()
+            telling.join()
+
+    assert sorted({*answered, *told}) == list(range(200))
+
+
+def _steps_until(viewer: ClientConnection, last: int) -> list[int]:
+    """Of the frames that a viewer is told of."""
+    steps: list[int] = []
+    while not steps or steps[-1] < last:
+        message = read(viewer.recv(timeout=10))
+        if isinstance(message, wire.Frame):
+            steps.append(message.step)
+    return steps
+
+
 def test_open_findings_are_told_at_once_and_new_ones_when_they_open(server: Running) -> None:
     trainer = Trainer()
     with watch(server, "canonical") as early:
-        subscribed(server)
         send(server.ws, [*trainer.opening(), *(trainer.loud(10 * step) for step in range(3))])
         opened = read([early.recv(timeout=10) for _ in range(6)][-1])
 
@@ -93,7 +155,6 @@ def test_a_viewer_may_turn_to_another_run(server: Running) -> None:
 def test_the_list_of_runs_is_told_of_beginnings_and_ends(server: Running) -> None:
     trainer = Trainer()
     with watch(server, None) as viewer:
-        subscribed(server)
         send(server.ws, [*trainer.opening(), trainer.quiet(1), trainer.run_end()])
 
         told = [read(viewer.recv(timeout=10)) for _ in range(2)]
@@ -115,16 +176,12 @@ def test_what_is_no_subscription_ends_the_connection(server: Running, message: b
 def test_a_viewer_needs_the_read_token_in_its_first_message(settings: Settings) -> None:
     with running(settings.model_copy(update={"read_token": SecretStr("eyes")})) as server:
         for token in (None, "guess"):
-            with (
-                watch(server, None, token=token) as viewer,
-                pytest.raises(ConnectionClosed) as closed,
-            ):
-                viewer.recv(timeout=10)
+            with pytest.raises(ConnectionClosed) as closed, watch(server, None, token=token):
+                pass
             assert closed.value.rcvd.code == 1008
 
         trainer = Trainer()
         with watch(server, None, token="eyes") as viewer:
-            subscribed(server)
             send(server.ws, [trainer.run_start()])
             assert read(viewer.recv(timeout=10)).run == "canonical"
 
@@ -153,7 +210,6 @@ def test_who_says_nothing_takes_no_viewers_place_and_is_sent_away(
         connect(f"{server.ws}/api/v1/live") as silent,
         watch(server, None) as viewer,
     ):
-        subscribed(server)
         with pytest.raises(ConnectionClosed) as closed:
             silent.recv(timeout=10)
         send(server.ws, [Trainer().run_start()])
@@ -163,16 +219,19 @@ def test_who_says_nothing_takes_no_viewers_place_and_is_sent_away(
 
 
 def test_one_viewer_more_than_the_cap_is_sent_away(settings: Settings) -> None:
-    with running(settings.model_copy(update={"viewers": 1})) as server, watch(server, None):
-        subscribed(server)
-        with watch(server, None) as second, pytest.raises(ConnectionClosed) as closed:
-            second.recv(timeout=10)
+    with (
+        running(settings.model_copy(update={"viewers": 1})) as server,
+        watch(server, None),
+        pytest.raises(ConnectionClosed) as closed,
+        watch(server, None),
+    ):
+        pass
 
     assert closed.value.rcvd.code == 1013
 
 
 def test_a_viewer_who_leaves_is_forgotten(server: Running) -> None:
     with watch(server, None):
-        subscribed(server)
+        assert len(server.service.hub) == 1
 
     wait_until(lambda: len(server.service.hub) == 0)

@@ -153,9 +153,13 @@ def send(url: str, messages: list[bytes], **options: object) -> list[wire.Refuse
         return acknowledged(socket, last)
 
 
-def subscribe(socket: ClientConnection, run: str | None, token: str | None = None) -> None:
-    """As the dashboard does."""
-    socket.send(msgspec.json.encode({"type": "subscribe", "run": run, "token": token}).decode())
+def subscribe(
+    socket: ClientConnection, run: str | None, token: str | None = None, **wanted: object
+) -> None:
+    """As the dashboard does; from here on the viewer is told what comes."""
+    message = {"type": "subscribe", "run": run, "token": token} | wanted
+    socket.send(msgspec.json.encode(message).decode())
+    assert read(socket.recv(timeout=10)) == wire.Subscribed(id=wanted.get("id", 0))
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:

@@ -862,6 +862,11 @@ export interface components {
             logs: {
                 [key: string]: number | ("NaN" | "Infinity" | "-Infinity") | null;
             };
+            /**
+             * Judged
+             * @description The verdict on each row of the newest schema, in its order, empty where a row is not judged; no list of them before there is one.
+             */
+            judged: string[];
             /** Notices */
             notices: components["schemas"]["NoticeModel"][];
             /** Attempts */

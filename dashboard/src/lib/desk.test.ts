@@ -4,16 +4,16 @@ import { Desk } from "./desk";
 
 const TWO = [aRow({ id: "r0", path: "model/hidden" }), aRow({ id: "r1", path: "model/out" })];
 
-function block(...values: number[]): Map<string, { values: Float32Array }> {
-  return new Map([["layers", { values: Float32Array.from(values) }]]);
+function columns(of: Record<string, number[]>): Map<string, { values: Float32Array }> {
+  return new Map(Object.entries(of).map(([id, values]) => [id, { values: Float32Array.from(values) }]));
 }
 
 describe("a desk from the feed's schema", () => {
   it("has no values before the first frame, then those of the newest", () => {
     const desk = Desk.ofSchema(aSchema(TWO, ["pre_db", "bias_db"]));
     expect(desk.value(0, "pre_db")).toBeNull();
-    desk.take(block(1, 2, 3, 4));
-    desk.take(block(5, 6, 7, 8));
+    desk.take(columns({ pre_db: [1, 3], bias_db: [2, 4] }));
+    desk.take(columns({ pre_db: [5, 7], bias_db: [6, 8] }));
     expect([desk.value(0, "pre_db"), desk.value(1, "bias_db")]).toEqual([5, 8]);
   });
 
@@ -21,7 +21,7 @@ describe("a desk from the feed's schema", () => {
     const schema = aSchema(TWO, ["pre_db", "bias_db"]);
     schema.blocks["layers"]!.mask[0] = 0b0111; // the second row has no bias
     const desk = Desk.ofSchema(schema);
-    desk.take(block(NaN, 2, 3, NaN));
+    desk.take(columns({ pre_db: [NaN, 3], bias_db: [2, NaN] }));
     expect(desk.value(0, "pre_db")).toBeNaN();
     expect(desk.value(1, "bias_db")).toBeNull();
     expect(desk.statisticsOf(0)).toEqual(["pre_db", "bias_db"]);
@@ -35,25 +35,30 @@ describe("a desk from the feed's schema", () => {
   });
 
   it("keeps what a frame did not sample", () => {
-    const desk = Desk.ofSchema(aSchema(TWO, ["pre_db"]));
-    desk.take(block(1, 2));
-    desk.take(new Map([["units", { values: Float32Array.of(9) }]]));
-    expect(desk.value(1, "pre_db")).toBe(2);
+    const desk = Desk.ofSchema(aSchema(TWO, ["pre_db", "gradient_rms"]));
+    desk.take(columns({ pre_db: [1, 2], gradient_rms: [3, 4] }));
+    desk.take(columns({ pre_db: [5, 6] }));
+    expect([desk.value(1, "pre_db"), desk.value(1, "gradient_rms")]).toEqual([6, 4]);
   });
 
   it("takes no unit map for statistics, whatever its columns are called", () => {
     const schema = aSchema(TWO, ["pre_db"]);
     schema.blocks = { units: aSchema(TWO, ["unit_00", "pre_db"]).blocks["layers"]!, ...schema.blocks };
     const desk = Desk.ofSchema(schema);
-    const values = Float32Array.of(0.1, 0.2, 0.3, 0.4);
-    desk.take(new Map([...block(1, 2), ["units", { values }]]));
+    desk.take(columns({ pre_db: [1, 2], unit_00: [0.1, 0.3] }));
     expect(desk.statistics).toEqual(["pre_db"]);
     expect([desk.value(1, "pre_db"), desk.value(1, "unit_00")]).toEqual([2, null]);
   });
 
-  it("shows no value where a block is shorter than its schema says", () => {
+  it("reads a statistic that two blocks have as the first of them has it", () => {
+    const schema = aSchema(TWO, ["pre_db"]);
+    schema.blocks = { ...schema.blocks, others: { ...schema.blocks["layers"]!, mask: Uint8Array.of(0) } };
+    expect(Desk.ofSchema(schema).statistics).toEqual(["pre_db"]);
+  });
+
+  it("shows no value where a column is shorter than its schema says", () => {
     const desk = Desk.ofSchema(aSchema(TWO, ["pre_db"]));
-    desk.take(block(1));
+    desk.take(columns({ pre_db: [1] }));
     expect(desk.value(1, "pre_db")).toBeNull();
   });
 });
@@ -80,13 +85,13 @@ it.each([
 ])("a channel is broken where %s", (_, statistic, value) => {
   const desk = Desk.ofSchema(aSchema(TWO, [statistic]));
   expect([desk.isBroken(0), desk.isBroken(-1)]).toEqual([false, false]);
-  desk.take(block(value, 0));
+  desk.take(columns({ [statistic]: [value, 0] }));
   expect([desk.isBroken(0), desk.isBroken(1)]).toEqual([true, false]);
 });
 
 it("a silent channel is not broken", () => {
   const desk = Desk.ofSchema(aSchema(TWO, ["pre_db"]));
-  desk.take(block(-Infinity, 0));
+  desk.take(columns({ pre_db: [-Infinity, 0] }));
   expect(desk.isBroken(0)).toBe(false);
 });
 

@@ -22,21 +22,26 @@ export interface Channel {
   unjudged: string;
 }
 
-/** Columns of a block, and which of its [channels, columns] exist. */
-interface Bank {
-  name: string;
-  columns: readonly string[];
-  exists: Uint8Array;
-}
-
 // Levels that a meter shows, and shares of which any is too much.
 const LEVELS = ["pre_db", "output_db"] as const;
 const NON_FINITE = ["nonfinite_rate", "weight_nonfinite_rate"] as const;
 
-type Blocks = ReadonlyMap<string, Pick<Block, "values">>;
+/** What is read of every channel, whatever else is shown: its strip, and whether it is broken. */
+export const READ: readonly string[] = [
+  ...LEVELS,
+  "pre_max",
+  "output_max",
+  "input_db",
+  "gain_db",
+  "coherence_db",
+  "saturation_rate",
+  ...NON_FINITE,
+];
+
+/** Statistic -> its value of every channel. */
+type Columns = ReadonlyMap<string, Pick<Block, "values">>;
 
 export class Desk {
-  private readonly places = new Map<string, { bank: Bank; column: number }>();
   private readonly byId: ReadonlyMap<string, number>;
   private readonly lists = new Map<number, readonly string[]>();
   private latest = new Map<string, Pick<Block, "values">>();
@@ -47,58 +52,52 @@ export class Desk {
   /** The channels in groups, by the blocks of the model. */
   readonly bands: readonly Band[];
 
+  /** @param exists Statistic -> 1 for each channel that has it. */
   private constructor(
     readonly channels: readonly Channel[],
-    banks: readonly Bank[],
+    private readonly exists: ReadonlyMap<string, Uint8Array>,
   ) {
     this.paths = channels.map(({ path }) => path);
     this.bands = bandsOf(this.paths);
     this.byId = new Map(channels.map(({ id }, index) => [id, index]));
-    for (const bank of banks) {
-      bank.columns.forEach((id, column) => {
-        // The first bank that has a statistic is where it is read.
-        if (!this.places.has(id)) this.places.set(id, { bank, column });
-      });
-    }
-    this.statistics = [...this.places.keys()].filter((id) =>
-      channels.some((_, channel) => this.has(channel, id)),
-    );
+    this.statistics = [...exists.keys()].filter((id) => exists.get(id)!.includes(1));
   }
 
-  static readonly empty = new Desk([], []);
+  static readonly empty = new Desk([], new Map());
 
   /** What the live feed announced; the numbers come with its frames. */
   static ofSchema(schema: Schema): Desk {
-    const blocks = Object.entries(schema.blocks).filter(([name]) => !UNIT_MAPS.has(name));
-    const banks = blocks.map(([name, block]) => ({
-      name,
-      columns: block.columns.map(({ id }) => id),
-      exists: maskOf(block, schema.rows.length),
-    }));
-    return new Desk(schema.rows, banks);
+    const rows = schema.rows.length;
+    const exists = new Map<string, Uint8Array>();
+    for (const [name, block] of Object.entries(schema.blocks)) {
+      if (UNIT_MAPS.has(name)) continue;
+      const mask = maskOf(block, rows);
+      block.columns.forEach(({ id }, column) => {
+        // The first block that has a statistic is where it is read.
+        if (exists.has(id)) return;
+        exists.set(id, Uint8Array.from({ length: rows }, (_, row) => mask[row * block.columns.length + column]!));
+      });
+    }
+    return new Desk(schema.rows, exists);
   }
 
   /** What the API answered: names and numbers together. */
   static ofLayers(rows: readonly (Channel & { values: Record<string, JsonNumber> })[]): Desk {
-    const columns = [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
-    const exists = new Uint8Array(rows.length * columns.length);
-    const values = new Float32Array(rows.length * columns.length);
-    rows.forEach((row, index) => {
-      columns.forEach((id, column) => {
-        const value = numberOf(row.values[id]);
-        if (value === null) return;
-        exists[index * columns.length + column] = 1;
-        values[index * columns.length + column] = value;
-      });
-    });
-    const desk = new Desk(rows, [{ name: "layers", columns, exists }]);
-    desk.latest.set("layers", { values });
+    const exists = new Map<string, Uint8Array>();
+    const columns = new Map<string, { values: Float32Array }>();
+    for (const id of new Set(rows.flatMap(({ values }) => Object.keys(values)))) {
+      const values = rows.map((row) => numberOf(row.values[id]));
+      exists.set(id, Uint8Array.from(values, (value) => Number(value !== null)));
+      columns.set(id, { values: Float32Array.from(values, (value) => value ?? 0) });
+    }
+    const desk = new Desk(rows, exists);
+    desk.take(columns);
     return desk;
   }
 
-  /** The blocks of a frame take the place of those before; what was not sampled stays. */
-  take(blocks: Blocks): void {
-    for (const [name, block] of blocks) if (!UNIT_MAPS.has(name)) this.latest.set(name, block);
+  /** The columns of a frame take the place of those before; what was not sampled stays. */
+  take(columns: Columns): void {
+    for (const [id, column] of columns) this.latest.set(id, column);
   }
 
   /** A channel's newest value; null where it has none, NaN where it was NaN. */
@@ -106,14 +105,10 @@ export class Desk {
     return this.valueIn(this.latest, channel, statistic);
   }
 
-  /** A channel's value in the blocks of one frame. */
-  valueIn(blocks: Blocks, channel: number, statistic: string): number | null {
-    const place = this.places.get(statistic);
-    if (place === undefined || channel < 0) return null;
-    const { bank, column } = place;
-    const cell = channel * bank.columns.length + column;
-    // A block of another size than the schema says leaves its cells undefined: no value.
-    return bank.exists[cell] ? (blocks.get(bank.name)?.values[cell] ?? null) : null;
+  /** A channel's value in the columns of one frame. */
+  valueIn(columns: Columns, channel: number, statistic: string): number | null {
+    // A column that is shorter than the schema says leaves channels undefined: no value.
+    return this.exists.get(statistic)?.[channel] ? (columns.get(statistic)?.values[channel] ?? null) : null;
   }
 
   /** Whether the newest values of a channel show NaN or infinity in it. */
@@ -129,15 +124,10 @@ export class Desk {
   statisticsOf(channel: number): readonly string[] {
     let found = this.lists.get(channel);
     if (found === undefined) {
-      found = [...this.places.keys()].filter((id) => this.has(channel, id));
+      found = this.statistics.filter((id) => this.exists.get(id)![channel]);
       this.lists.set(channel, found);
     }
     return found;
-  }
-
-  private has(channel: number, statistic: string): boolean {
-    const { bank, column } = this.places.get(statistic)!;
-    return bank.exists[channel * bank.columns.length + column] === 1;
   }
 
   /** Where a channel stands, by its id or else by its path; -1 where there is none. */

@@ -18,7 +18,7 @@ function running(findings: Partial<Finding>[] = [], values = [1, 1, 1, 1]): RunS
   }));
   state.setLayers({ rows: judged } as unknown as LayersAnswer);
   state.setFindings(findings.map((given, index) => aFinding({ id: `f${index}`, ...given })));
-  state.receive(aFrame(10, values));
+  state.receive(aFrame(10, { pre_db: values }));
   return state;
 }
 
@@ -79,6 +79,6 @@ it("the level is that of the pre-activation, or else of the output", () => {
   const schema = aSchema(ROWS.slice(0, 2), ["pre_db", "output_db"]);
   schema.blocks["layers"]!.mask[0] = 0b1011; // the second row has no pre-activation
   state.receive({ message: schema, blocks: new Map() });
-  state.receive(aFrame(10, [1, 2, 3, 4]));
+  state.receive(aFrame(10, { pre_db: [1, 3], output_db: [2, 4] }));
   expect([0, 1, 9].map((channel) => levelOf(state.desk, channel).level)).toEqual([1, 4, null]);
 });

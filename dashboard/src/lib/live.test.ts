@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FakeEdges } from "../../tests/fakes";
+import { FakeEdges, written } from "../../tests/fakes";
 import { recorded } from "../../tests/recorded";
 import { backOff, type Connection, Live } from "./live";
 
@@ -9,12 +9,13 @@ function follow(run: string | null = "run-1") {
     states: [] as Connection[],
     messages: [] as string[],
     errors: [] as string[],
-    resumed: 0,
+    calls: [] as string[],
   };
   const live = new Live(run, edges, {
     message: ({ message }) => seen.messages.push(message.type),
     connection: (state) => seen.states.push(state),
-    resumed: () => seen.resumed++,
+    resumed: () => seen.calls.push("resumed"),
+    following: () => seen.calls.push("following"),
     unreadable: (error) => seen.errors.push(error.message),
   });
   return { edges, seen, live };
@@ -25,9 +26,9 @@ it("subscribes once it is connected, with the token in the message and not in th
   edges.token = () => "secret";
   expect(edges.socket.sent).toEqual([]);
   edges.socket.opens();
-  expect(edges.socket.sent).toEqual([{ type: "subscribe", run: "run-1", token: "secret" }]);
+  const subscription = { type: "subscribe", run: "run-1", token: "secret", statistics: [], id: 1 };
+  expect(edges.socket.sent).toEqual([subscription]);
   expect(seen.states).toEqual(["connecting", "open"]);
-  expect(seen.resumed).toBe(0);
 });
 
 it("hands messages on, and what it cannot read as an error", () => {
@@ -40,10 +41,35 @@ it("hands messages on, and what it cannot read as an error", () => {
   expect(seen.errors).toEqual(["A message has at least 8 bytes. Received: 3."]);
 });
 
+describe("other statistics", () => {
+  it("are subscribed to, and waited for until the server tells of them", () => {
+    const { edges, seen, live } = follow();
+    edges.socket.opens();
+    expect([live.follow(["a"]), live.follow(["a", "b"]), live.follow(["a", "b"])]).toEqual([true, true, true]);
+    const [first, second, third] = edges.socket.sent;
+    expect([first!.statistics, second!.statistics, third!.statistics]).toEqual([[], ["a"], ["a", "b"]]);
+    edges.socket.brings(written({ type: "subscribed", id: second!.id }));
+    expect([seen.calls, live.isFollowing]).toEqual([[], false]);
+    edges.socket.confirms();
+    expect([seen.calls, live.isFollowing, live.follow(["a", "b"])]).toEqual([["following"], true, false]);
+  });
+
+  it("are not waited for without a connection, and subscribed to once there is one", () => {
+    const { edges, live } = follow();
+    expect([live.follow(["a"]), live.isFollowing]).toEqual([false, false]);
+    edges.socket.opens();
+    expect(edges.socket.sent.map(({ statistics }) => statistics)).toEqual([["a"]]);
+    edges.socket.confirms();
+    edges.socket.breaks();
+    expect([live.follow(["b"]), live.isFollowing]).toEqual([false, false]);
+  });
+});
+
 describe("a connection that broke", () => {
   it("comes back by itself, and says that there was a gap", async () => {
     const { edges, seen } = follow();
     edges.socket.opens();
+    edges.socket.confirms();
     edges.socket.breaks();
     expect(seen.states.at(-1)).toBe("disconnected");
     await edges.pass(500);
@@ -51,7 +77,9 @@ describe("a connection that broke", () => {
     expect(seen.states.at(-1)).toBe("disconnected");
     edges.socket.opens();
     expect(seen.states.at(-1)).toBe("open");
-    expect(seen.resumed).toBe(1);
+    expect(seen.calls).toEqual(["following"]);
+    edges.socket.confirms();
+    expect(seen.calls).toEqual(["following", "resumed", "following"]);
   });
 
   it("is tried less and less often while there is no server", async () => {

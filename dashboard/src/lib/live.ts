@@ -25,7 +25,9 @@ export interface Edges {
 export interface Listener {
   message: (decoded: Decoded) => void;
   connection: (state: Connection) => void;
-  /** After a gap in the feed: what was missed has to be fetched. */
+  /** All that was asked for last is told from here on; what was before has to be fetched. */
+  following: () => void;
+  /** Before that, where there was a gap in the feed. */
   resumed: () => void;
   unreadable: (error: Error) => void;
 }
@@ -42,16 +44,43 @@ export class Live {
   private socket: Socket | null = null;
   private cancel: (() => void) | null = null;
   private attempt = 0;
-  private hadConnection = false;
+  private isOpen = false;
+  /** Whether something may have been missed. */
+  private hasGap = false;
+  /** Subscriptions that were sent; their numbers are their ids. */
+  private asked = 0;
+  private answered = 0;
   private closed = false;
 
-  /** @param run The run to follow; null for the list of runs. */
+  /**
+   * @param run The run to follow; null for the list of runs.
+   * @param statistics Those that its frames bring.
+   */
   constructor(
     private readonly run: string | null,
     private readonly edges: Edges,
     private readonly listener: Listener,
+    private statistics: readonly string[] = [],
   ) {
     this.connect();
+  }
+
+  /**
+   * Has frames bring these statistics.
+   *
+   * @returns Whether they do so only once `following` is called; without a connection, nothing is
+   * waited for.
+   */
+  follow(statistics: readonly string[]): boolean {
+    const isOther = JSON.stringify(statistics) !== JSON.stringify(this.statistics);
+    this.statistics = statistics;
+    if (isOther && this.isOpen) this.subscribe();
+    return this.isOpen && !this.isFollowing;
+  }
+
+  /** Whether all that was asked for last is told. */
+  get isFollowing(): boolean {
+    return this.isOpen && this.answered === this.asked;
   }
 
   close(): void {
@@ -61,21 +90,24 @@ export class Live {
   }
 
   private connect(): void {
-    this.listener.connection(this.hadConnection ? "disconnected" : "connecting");
+    this.listener.connection(this.hasGap ? "disconnected" : "connecting");
     const socket = this.edges.open();
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.attempt = 0;
-      socket.send(
-        JSON.stringify({ type: "subscribe", run: this.run, token: this.edges.token() }),
-      );
+      this.isOpen = true;
+      this.subscribe();
       this.listener.connection("open");
-      if (this.hadConnection) this.listener.resumed();
-      this.hadConnection = true;
     };
     socket.onmessage = (event) => this.receive(event.data);
     socket.onclose = () => this.retry();
+  }
+
+  private subscribe(): void {
+    const { run, statistics } = this;
+    const subscription = { type: "subscribe", run, token: this.edges.token(), statistics, id: ++this.asked };
+    this.socket?.send(JSON.stringify(subscription));
   }
 
   private receive(data: unknown): void {
@@ -87,11 +119,23 @@ export class Live {
       this.listener.unreadable(error as Error);
       return;
     }
-    this.listener.message(decoded);
+    const { message } = decoded;
+    if (message.type === "subscribed") this.confirm(message.id);
+    else this.listener.message(decoded);
+  }
+
+  private confirm(id: number): void {
+    this.answered = id;
+    if (id !== this.asked) return;
+    if (this.hasGap) this.listener.resumed();
+    this.hasGap = false;
+    this.listener.following();
   }
 
   private retry(): void {
     if (this.closed) return;
+    this.isOpen = false;
+    this.hasGap = true;
     this.listener.connection("disconnected");
     this.cancel = this.edges.after(backOff(this.attempt++, this.edges.random), () =>
       this.connect(),

@@ -6,7 +6,7 @@ import { Peaks } from "./peaks";
 function deskWith(...magnitudes: number[]): Desk {
   const rows = magnitudes.map((_, index) => aRow({ id: `r${index}` }));
   const desk = Desk.ofSchema(aSchema(rows, ["pre_db", "pre_max"]));
-  desk.take(aFrame(1, magnitudes.flatMap((magnitude) => [0, magnitude])).blocks);
+  desk.take(aFrame(1, { pre_db: magnitudes.map(() => 0), pre_max: magnitudes }).blocks);
   return desk;
 }
 

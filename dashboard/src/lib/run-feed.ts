@@ -1,13 +1,15 @@
 /** Follows one run: fetches what it is now, listens to what becomes of it, tells who watches. */
 
 import { type Api, ApiError } from "./api";
+import { Histories } from "./histories";
 import { type Connection, type Edges, Live } from "./live";
-import { isSame, RunState, type Selection, type Stale, type Window } from "./run-state";
+import { type Part, RunState, type Selection, type Window } from "./run-state";
+import type { Decoded } from "./wire";
 
-const HEAT_POINTS = 600;
-const SERIES_POINTS = 600;
 // A burst of findings or notices is one reason to fetch, not many.
 const GATHERED_MS = 300;
+// A page that reads too slowly must not be kept busy with what it missed.
+const BACKFILL_MS = 3_000;
 // Verdicts of layers that recover without a finding, notices and counts come only by asking.
 const SUMMARY_MS = 10_000;
 const NOT_FOUND = 404;
@@ -22,11 +24,12 @@ export class RunFeed {
   deleted = false;
   private readonly watchers = new Set<() => void>();
   private readonly live: Live;
+  private readonly histories: Histories;
   private closed = false;
-  private pending: Stale = "nothing";
-  private heatStatistic = "";
-  private readonly selections = new Map<string, Selection>();
+  private pending = new Set<Part>();
+  private following = false;
   private cancelGathering: (() => void) | null = null;
+  private cancelBackfill: (() => void) | null = null;
   private cancelSummary: (() => void) | null = null;
 
   constructor(
@@ -34,27 +37,35 @@ export class RunFeed {
     private readonly api: Api,
     private readonly edges: Edges,
   ) {
-    this.live = new Live(run, edges, {
-      message: (decoded) => {
+    this.histories = new Histories(run, this.state, api);
+    const listener = {
+      message: (decoded: Decoded) => {
         const stale = this.state.receive(decoded);
         if (stale === "gone") return this.leave();
         this.refetch(stale);
         this.tell();
       },
-      connection: (connection) => {
+      connection: (connection: Connection) => {
         this.connection = connection;
+        if (connection === "disconnected") this.follow();
         this.tell();
       },
-      resumed: () => void this.fetch("everything"),
-      unreadable: (error) => this.fail(error),
-    });
-    void this.fetch("everything");
+      resumed: () => {
+        this.histories.lack("some");
+        void this.fetch(["summary", "layers", "findings"]);
+      },
+      following: () => this.follow(),
+      unreadable: (error: Error) => this.fail(error),
+    };
+    this.live = new Live(run, edges, listener, this.histories.statistics);
+    void this.fetch(["summary", "layers", "findings"]);
     this.repeatSummary();
   }
 
   close(): void {
     this.closed = true;
     this.cancelGathering?.();
+    this.cancelBackfill?.();
     this.cancelSummary?.();
     this.live.close();
   }
@@ -65,9 +76,7 @@ export class RunFeed {
   }
 
   showHeat(statistic: string): void {
-    if (statistic === this.heatStatistic) return;
-    this.heatStatistic = statistic;
-    void this.attempt(this.fetchHeat());
+    if (this.histories.showHeat(statistic)) this.followSoon();
   }
 
   /**
@@ -76,23 +85,34 @@ export class RunFeed {
    * @param panel What shows the selection; it shows one at a time.
    */
   showSeries(panel: string, selection: Selection): void {
-    const now = this.selections.get(panel);
-    if (now !== undefined && isSame(now, selection)) return;
-    this.selections.set(panel, selection);
-    void this.attempt(this.fetchSeries(panel));
+    if (this.histories.showSeries(panel, selection)) this.followSoon();
   }
 
   hideSeries(panel: string): void {
-    this.selections.delete(panel);
-    this.state.dropSeries(panel);
+    this.histories.hideSeries(panel);
+    this.followSoon();
   }
 
   /** Shows other steps, of everything that is drawn over steps. */
   zoom(window: Window): void {
-    const { window: now } = this.state;
-    if (window?.from === now?.from && window?.to === now?.to) return;
-    this.state.window = window;
-    void this.attempt(Promise.all(this.fetchHistories()).then(() => undefined));
+    if (this.histories.zoom(window)) this.followSoon();
+  }
+
+  /** Once all views have said what they show. */
+  private followSoon(): void {
+    if (this.following) return;
+    this.following = true;
+    queueMicrotask(() => {
+      this.following = false;
+      this.follow();
+    });
+  }
+
+  /** Has the feed bring what is shown, and once it does, fetches what came before. */
+  private follow(): void {
+    if (this.closed || this.live.follow(this.histories.statistics)) return;
+    const work = this.histories.fetch(this.live.isFollowing);
+    if (work !== null) void this.attempt(work);
   }
 
   private leave(): void {
@@ -120,34 +140,55 @@ export class RunFeed {
     this.tell();
   }
 
-  private refetch(stale: Stale): void {
-    if (stale === "nothing") return;
-    this.pending = widest(this.pending, stale);
+  private refetch(stale: readonly Part[]): void {
+    for (const part of stale) this.pending.add(part);
+    if (this.pending.delete("histories")) this.backfill();
+    if (this.pending.size === 0) return;
     this.cancelGathering ??= this.edges.after(GATHERED_MS, () => {
-      const wanted = this.pending;
+      const wanted = [...this.pending];
       this.cancelGathering = null;
-      this.pending = "nothing";
+      this.pending.clear();
       void this.fetch(wanted);
+    });
+  }
+
+  private backfill(): void {
+    this.histories.lack("some");
+    this.cancelBackfill ??= this.edges.after(BACKFILL_MS, () => {
+      this.cancelBackfill = null;
+      this.follow();
     });
   }
 
   private repeatSummary(): void {
     this.cancelSummary = this.edges.after(SUMMARY_MS, () => {
-      if (this.state.detail?.status !== "ended") void this.fetch("summary");
+      if (!this.state.isLaidOut) void this.fetch(["summary", "layers"]);
+      else if (this.state.detail?.status !== "ended") void this.fetch(["summary"]);
+      // What could not be fetched is still lacking.
+      this.follow();
       this.repeatSummary();
     });
   }
 
-  private fetch(stale: Stale): Promise<void> {
-    const work: Promise<void>[] = [this.fetchSummary()];
-    if (stale === "layers" || stale === "everything") work.push(this.fetchLayers());
-    if (stale === "everything") work.push(...this.fetchHistories());
+  private fetch(parts: readonly Part[]): Promise<void> {
+    const work = parts.map((part) => this.fetchPart(part));
     return this.attempt(
       Promise.all(work).then(() => {
         this.loaded = true;
         this.error = null;
       }),
     );
+  }
+
+  private async fetchPart(part: Part): Promise<void> {
+    switch (part) {
+      case "summary":
+        return this.fetchSummary();
+      case "findings":
+        return this.state.setFindings(await this.api.findings(this.run));
+      case "layers":
+        this.state.setLayers(await this.api.layers(this.run));
+    }
   }
 
   private async fetchSummary(): Promise<void> {
@@ -159,48 +200,4 @@ export class RunFeed {
       throw error;
     }
   }
-
-  private async fetchLayers(): Promise<void> {
-    const [layers, findings] = await Promise.all([
-      this.api.layers(this.run),
-      this.api.findings(this.run),
-    ]);
-    this.state.setLayers(layers);
-    this.state.setFindings(findings);
-  }
-
-  private fetchHistories(): Promise<void>[] {
-    return [this.fetchHeat(), ...[...this.selections.keys()].map((panel) => this.fetchSeries(panel))];
-  }
-
-  private async fetchHeat(): Promise<void> {
-    const statistic = this.heatStatistic;
-    const { window } = this.state;
-    if (statistic === "") return;
-    const heat = await this.api.heatmap(this.run, statistic, HEAT_POINTS, window);
-    // Something else may have been chosen meanwhile.
-    if (statistic === this.heatStatistic && window === this.state.window) {
-      this.state.setHeat(statistic, heat);
-    }
-  }
-
-  private async fetchSeries(panel: string): Promise<void> {
-    const selection = this.selections.get(panel);
-    const { window } = this.state;
-    if (selection === undefined || selection.layer === "" || selection.statistics.length === 0) return;
-    const { layer, statistics } = selection;
-    const history =
-      layer === null
-        ? await this.api.logs(this.run, statistics, SERIES_POINTS, window)
-        : await this.api.series(this.run, layer, statistics, SERIES_POINTS, window);
-    if (selection === this.selections.get(panel) && window === this.state.window) {
-      this.state.setSeries(panel, selection, history);
-    }
-  }
-}
-
-const WIDTHS: readonly Stale[] = ["nothing", "summary", "layers", "everything"];
-
-function widest(left: Stale, right: Stale): Stale {
-  return WIDTHS[Math.max(WIDTHS.indexOf(left), WIDTHS.indexOf(right))]!;
 }

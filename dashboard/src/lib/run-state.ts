@@ -5,14 +5,20 @@ import type { Finding, LayersAnswer, RunDetail } from "./contract";
 import { Desk } from "./desk";
 import { isOpen, placed } from "./finding";
 import { logOf } from "./logs";
+import { Meanwhile, type Sample } from "./meanwhile";
 import { levelOf, type Reading } from "./meter";
 import { numberOf } from "./number";
 import { Peaks } from "./peaks";
 import { type History, Rollup } from "./rollup";
 import type { Block, Decoded, Frame, Schema, WireFinding } from "./wire";
 
-/** What has to be fetched again after a message: what it changed cannot be told from it alone. */
-export type Stale = "nothing" | "summary" | "layers" | "everything";
+/**
+ * Parts of a run that are fetched. After a message those have to be fetched again of which it does
+ * not tell what changed.
+ */
+export type Part = "summary" | "layers" | "findings" | "histories";
+
+const EVERYTHING: readonly Part[] = ["summary", "layers", "findings", "histories"];
 
 /** Some statistics of one layer that are drawn together; null is no layer: logs of the training. */
 export interface Selection {
@@ -32,15 +38,6 @@ interface Track {
   selection: Selection;
   rollup: Rollup;
 }
-
-interface Sample {
-  step: number;
-  logs: Readonly<Record<string, number>>;
-  blocks: ReadonlyMap<string, Block>;
-}
-
-// Frames that may arrive while a history that they must be added to is on its way.
-const REMEMBERED = 32;
 
 // One writer per worker, and the chief's frames are the run's.
 const CHIEF = 0;
@@ -64,8 +61,12 @@ export class RunState {
   private tracks = new Map<string, Track>();
   private attempt: string | null = null;
   private schema: number | null = null;
-  private samples: Sample[] = [];
+  /** The newest frame of the schema. */
+  private newest: Frame | null = null;
+  private readonly waiting = new Set<Meanwhile>();
   private since = 0;
+  /** The step of the last frame that the feed brought. */
+  private reached = -Infinity;
   /** Peaks and clip lights of the desk's channels. */
   peaks = new Peaks(0);
   private judged = new Map<string, string>();
@@ -75,7 +76,8 @@ export class RunState {
   setDetail(detail: RunDetail): void {
     this.detail = detail;
     this.since = 0;
-    if (this.samples.length > 0) return; // the feed's numbers are newer
+    this.judge(detail.judged);
+    if (this.newest !== null) return; // the feed's numbers are newer
     this.step = detail.step;
     this.epoch = detail.epoch;
     this.logs = Object.fromEntries(
@@ -85,12 +87,25 @@ export class RunState {
 
   setLayers(answer: LayersAnswer): void {
     this.layers = answer;
-    this.judged = new Map(answer.rows.map(({ id, verdict }) => [id, verdict]));
+    this.judge(answer.rows.map(({ verdict }) => verdict));
     this.headrooms = new Map(answer.rows.map(({ id, headroom_db }) => [id, headroom_db]));
     // The feed's frames are laid out by its own schema, and its numbers are newer.
     if (this.schema === null) this.show(Desk.ofLayers(answer.rows));
     // Headrooms come with this answer, and with the first one what is over them; no sample came.
-    if (this.samples.length === 0) this.peaks.take(this.desk, (channel) => this.isOver(channel));
+    if (this.newest === null) this.peaks.take(this.desk, (channel) => this.isOver(channel));
+  }
+
+  /** @param verdicts On the layers that the server last told of, in their order. */
+  private judge(verdicts: readonly string[]): void {
+    const rows = this.layers?.rows ?? [];
+    if (verdicts.length === rows.length) this.judged = new Map(rows.map(({ id }, row) => [id, verdicts[row]!]));
+  }
+
+  /** Whether the layers that the server last told of are those that the feed's frames are of. */
+  get isLaidOut(): boolean {
+    const { rows } = this.layers ?? { rows: [] };
+    const { channels } = this.desk;
+    return rows.length === channels.length && rows.every(({ id }, row) => id === channels[row]!.id);
   }
 
   private show(desk: Desk): void {
@@ -104,18 +119,29 @@ export class RunState {
     this.openByRow = new Map(open.map((finding) => [finding.row, finding]));
   }
 
-  setHeat(statistic: string, heat: Heat): void {
+  /** Keeps what the feed brings from here on for a history that is asked for; `settle` ends it. */
+  wait(): Meanwhile {
+    const meanwhile = new Meanwhile();
+    this.waiting.add(meanwhile);
+    return meanwhile;
+  }
+
+  settle(meanwhile: Meanwhile): void {
+    this.waiting.delete(meanwhile);
+  }
+
+  setHeat(statistic: string, heat: Heat, meanwhile: Meanwhile): void {
     this.heatStatistic = statistic;
     this.heatRows = heat.rows;
     this.heat = Rollup.from(heat, heat.rows.length);
-    for (const sample of this.samples) this.extendHeat(sample);
+    for (const sample of meanwhile.samples) this.extendHeat(sample);
   }
 
   /** @param panel What shows them; another selection takes the place of its last one. */
-  setSeries(panel: string, selection: Selection, history: History): void {
+  setSeries(panel: string, selection: Selection, history: History, meanwhile: Meanwhile): void {
     const track = { selection, rollup: Rollup.from(history, selection.statistics.length) };
     this.tracks.set(panel, track);
-    for (const sample of this.samples) this.extendTrack(track, sample);
+    for (const sample of meanwhile.samples) this.extendTrack(track, sample);
   }
 
   dropSeries(panel: string): void {
@@ -181,7 +207,7 @@ export class RunState {
   }
 
   /** @returns What has to be fetched again; "gone": there is nothing left to fetch. */
-  receive({ message, blocks }: Decoded): Stale | "gone" {
+  receive({ message, blocks }: Decoded): readonly Part[] | "gone" {
     switch (message.type) {
       case "schema":
         return this.receiveSchema(message);
@@ -189,19 +215,22 @@ export class RunState {
         return this.receiveFrame(message, blocks);
       case "finding":
         this.receiveFinding(message.finding);
-        return "layers";
+        return ["summary", "findings"];
       case "run_deleted":
         return "gone";
+      case "skipped":
+        return ["summary", "histories"];
       case "run_start":
       case "run_end":
       case "notice":
-        return "summary";
+        return ["summary"];
       case "trial":
         this.trials += 1;
-        return "nothing";
+        return [];
+      case "subscribed":
       case "heatmap":
       case "units":
-        return "nothing";
+        return [];
     }
   }
 
@@ -214,34 +243,43 @@ export class RunState {
     ]);
   }
 
-  private receiveSchema(schema: Schema): Stale {
-    if (schema.worker !== CHIEF) return "nothing";
+  private receiveSchema(schema: Schema): readonly Part[] {
+    if (schema.worker !== CHIEF) return [];
     const first = this.schema === null;
-    if (schema.attempt === this.attempt && schema.seq === this.schema) return "nothing";
+    if (schema.attempt === this.attempt && schema.seq === this.schema) return [];
     this.attempt = schema.attempt;
     this.schema = schema.seq;
-    this.samples = [];
+    this.newest = null;
     this.show(Desk.ofSchema(schema));
     // The first one only names what is being fetched anyway; another one begins anew.
-    return first ? "layers" : "everything";
+    if (!first) return EVERYTHING;
+    return this.layers === null || this.isLaidOut ? [] : ["layers"];
   }
 
-  private receiveFrame(frame: Frame, blocks: ReadonlyMap<string, Block>): Stale {
+  private receiveFrame(frame: Frame, columns: ReadonlyMap<string, Block>): readonly Part[] {
     const ours = frame.worker === CHIEF && frame.source === "probe";
-    if (!ours || frame.attempt !== this.attempt || frame.schema !== this.schema) return "nothing";
-    const sample = { step: frame.step, logs: frame.logs, blocks };
-    this.samples = [...this.samples.slice(1 - REMEMBERED), sample];
-    // The feed begins with the newest frame, which the server had counted.
+    if (!ours || frame.attempt !== this.attempt || frame.schema !== this.schema) return [];
+    const { newest } = this;
+    // A trainer's messages may arrive in another order than they were sent in.
+    if (newest !== null && frame.seq < newest.seq) return ["histories"];
+    this.desk.take(columns);
+    // The feed begins with the newest frame, and so does every subscription to other statistics.
+    if (frame.seq === newest?.seq) return [];
+    this.newest = frame;
     if (frame.step > (this.detail?.step ?? -1)) this.since += 1;
     this.step = frame.step;
     this.epoch = frame.epoch;
     this.costs = frame.costs;
     this.logs = { ...this.logs, ...frame.logs }; // not every sample need log the same
-    this.desk.take(blocks);
     this.peaks.take(this.desk, (channel) => this.isOver(channel));
+    const sample = { step: frame.step, logs: frame.logs, columns };
+    for (const meanwhile of this.waiting) meanwhile.add(sample);
     this.extendHeat(sample);
     for (const track of this.tracks.values()) this.extendTrack(track, sample);
-    return "nothing";
+    // An attempt that goes on from a checkpoint takes the place of what was drawn after it.
+    const wentBack = frame.step < this.reached;
+    this.reached = frame.step;
+    return wentBack ? ["histories"] : [];
   }
 
   /** Whether a step lies before or in what is shown. */
@@ -249,22 +287,22 @@ export class RunState {
     return this.window === null || step <= this.window.to;
   }
 
-  private extendHeat({ step, blocks }: Sample): void {
+  private extendHeat({ step, columns }: Sample): void {
     if (!this.isShown(step)) return;
     const { channels } = this.desk;
     this.heat?.append(step, (lane) => {
       const id = this.heatRows[lane]!;
       const channel = channels[lane]?.id === id ? lane : this.desk.find(id);
-      return this.desk.valueIn(blocks, channel, this.heatStatistic);
+      return this.desk.valueIn(columns, channel, this.heatStatistic);
     });
   }
 
-  private extendTrack({ selection, rollup }: Track, { step, logs, blocks }: Sample): void {
+  private extendTrack({ selection, rollup }: Track, { step, logs, columns }: Sample): void {
     if (!this.isShown(step)) return;
     const { layer, statistics } = selection;
     const channel = layer === null ? -1 : this.desk.find(layer);
     const read = (id: string): number | null =>
-      layer === null ? logOf(logs, id) : this.desk.valueIn(blocks, channel, id);
+      layer === null ? logOf(logs, id) : this.desk.valueIn(columns, channel, id);
     rollup.append(step, (lane) => read(statistics[lane]!));
   }
 }

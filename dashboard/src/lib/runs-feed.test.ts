@@ -92,6 +92,7 @@ it("keeps the list while the server is away, and is whole again with it", async 
   ]);
   server.error = null;
   edges.socket.opens();
+  edges.socket.confirms();
   await edges.pass(0);
   expect([feed.connection, feed.error]).toEqual(["open", null]);
 });

@@ -31,6 +31,7 @@ export class RunsFeed {
         this.connection = connection;
         this.tell();
       },
+      following: () => undefined,
       resumed: () => this.schedule(0),
       unreadable: (error) => {
         this.error = error;

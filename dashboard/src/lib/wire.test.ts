@@ -44,6 +44,13 @@ describe("messages that every release must read", () => {
     expect(Object.entries(logs)).toEqual([["__proto__", 2], ["loss", 1]]);
   });
 
+  it.each([
+    ["subscribed", { type: "subscribed", id: 3 }],
+    ["skipped", { type: "skipped", run: "recorded-run", frames: 12 }],
+  ])("reads %s", (name, message) => {
+    expect(decode(contract(name)).message).toEqual(message);
+  });
+
   it("reads a finding whole", () => {
     const { message } = decode(contract("finding"));
     expect(message).toEqual({

@@ -136,6 +136,20 @@ export interface RunDeleted {
   run: string;
 }
 
+/** What comes from here on is told; what was before, the API has. */
+export interface Subscribed {
+  type: "subscribed";
+  /** Of the subscription that this answers. */
+  id: number;
+}
+
+/** So many frames were not sent, because this page read too slowly. */
+export interface Skipped {
+  type: "skipped";
+  run: string;
+  frames: number;
+}
+
 /** The answer of the heatmap endpoint; its blocks are [rows, points]. */
 export interface HeatmapAnswer {
   type: "heatmap";
@@ -168,6 +182,8 @@ export type Message =
   | RunEnd
   | FindingChanged
   | RunDeleted
+  | Subscribed
+  | Skipped
   | HeatmapAnswer
   | UnitsAnswer;
 
@@ -180,6 +196,8 @@ const TYPES: ReadonlySet<string> = new Set<Message["type"]>([
   "run_end",
   "finding",
   "run_deleted",
+  "subscribed",
+  "skipped",
   "heatmap",
   "units",
 ]);

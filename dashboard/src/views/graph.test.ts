@@ -20,7 +20,7 @@ function running(paths: readonly string[], values: readonly number[] = []): RunS
   state.receive({ message: aSchema(rows, ["pre_db"]), blocks: new Map() });
   const judged = rows.map((row) => ({ ...row, values: {}, verdict: "healthy" }));
   state.setLayers({ rows: judged } as unknown as LayersAnswer);
-  state.receive(aFrame(10, [...values]));
+  state.receive(aFrame(10, { pre_db: values }));
   return state;
 }
 
