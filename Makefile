@@ -5,8 +5,11 @@ BIN := .venv/bin
 STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
+# The longest first.
+TESTS := test-monitor test-rest test-e2e test-jax test-torch test-dashboard
+CHECKS := check-types check-style check-dashboard
 
-.PHONY: help demo test test-jax test-torch check bench matrix dashboard screenshots generate lock clean
+.PHONY: help demo test check ci $(TESTS) $(CHECKS) programs node bench matrix dashboard screenshots generate lock clean
 
 help:
 	@echo "make demo       train a model that goes wrong and watch it in the dashboard"
@@ -23,24 +26,43 @@ help:
 demo: .venv/.demo-stamp $(STATIC)/index.html
 	$(BIN)/gainstage demo
 
-test: .venv/.dev-stamp $(STATIC)/index.html
-	tools/test-programs
-	cd dashboard && ../tools/npm test
-	$(MAKE) --jobs=2 --output-sync=target test-monitor test-rest test-jax test-torch
+# Several at a time, and what each says in one piece.
+TOGETHER := --jobs=3 --output-sync=target
+# They train small models side by side on few cores: more threads in each only wait for one another.
+PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest
+
+test:
+	$(MAKE) $(TOGETHER) $(TESTS)
+
+check:
+	$(MAKE) $(TOGETHER) $(CHECKS)
+
+ci:
+	$(MAKE) $(TOGETHER) $(TESTS) $(CHECKS)
 
 test-monitor: .venv/.dev-stamp
-	$(BIN)/pytest tests/monitor
+	$(PYTEST) tests/monitor
 
-test-rest: .venv/.dev-stamp
-	$(BIN)/pytest --ignore=tests/monitor
+test-rest: .venv/.dev-stamp programs $(STATIC)/index.html
+	$(PYTEST) --ignore=tests/monitor --ignore=tests/e2e
+
+test-e2e: .venv/.dev-stamp programs $(STATIC)/index.html
+	$(PYTEST) tests/e2e
 
 test-jax test-torch: test-%: .venv/.dev-stamp
-	KERAS_BACKEND=$* $(BIN)/pytest -m every_backend
+	KERAS_BACKEND=$* $(PYTEST) -m every_backend
 
-check: .venv/.dev-stamp dashboard/node_modules/.stamp
+test-dashboard: dashboard/node_modules/.stamp
+	cd dashboard && ../tools/npm test
+
+check-style: .venv/.dev-stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+check-types: .venv/.dev-stamp
 	$(BIN)/pyright
+
+check-dashboard: dashboard/node_modules/.stamp
 	cd dashboard && ../tools/npm run check
 
 bench: .venv/.dev-stamp
@@ -68,18 +90,25 @@ $(BIN)/pip:
 	needs Python 3.11 to 3.13. Received: %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 
-.venv/.demo-stamp: requirements/demo.txt pyproject.toml | $(BIN)/pip
+programs: | $(BIN)/pip
+	tools/test-programs
+
+# Before all else that pip installs: where Node.js is missing it comes by pip, and two of these at a time do harm.
+node: | $(BIN)/pip
+	@tools/npm --version >/dev/null
+
+.venv/.demo-stamp: requirements/demo.txt pyproject.toml | node
 	$(BIN)/pip install --require-hashes --requirement $<
 	$(BIN)/pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/.dev-stamp: requirements/dev.txt requirements/torch.txt pyproject.toml | $(BIN)/pip
+.venv/.dev-stamp: requirements/dev.txt requirements/torch.txt pyproject.toml | node
 	$(BIN)/pip install --require-hashes --requirement $<
 	$(BIN)/pip install --requirement requirements/torch.txt
 	$(BIN)/pip install --no-deps --no-build-isolation --editable .
 	touch .venv/.demo-stamp $@
 
-dashboard/node_modules/.stamp: dashboard/package-lock.json | $(BIN)/pip
+dashboard/node_modules/.stamp: dashboard/package-lock.json | node
 	cd dashboard && ../tools/npm ci --no-audit --no-fund
 	touch $@
 

@@ -1,13 +1,25 @@
 """What all tests share: where programs are found, and that CI skips nothing without need."""
 
+import atexit
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+# A training and its twin are the same program, which XLA then compiles once. JAX reads these when
+# it is imported; the folder is this run's alone.
+COMPILED = tempfile.mkdtemp(prefix="gainstage-jax-")
+atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
+os.environ |= {
+    "JAX_COMPILATION_CACHE_DIR": COMPILED,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
