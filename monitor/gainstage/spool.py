@@ -26,8 +26,10 @@ MEMORY_BYTES = 2**26
 
 # Of the bytes on disk, the part that the write-ahead log may take.
 _LOG_SHARE = 1 / 16
-# How much is appended before `settle` has something to do: less would wait for the disk too often.
+# How much is logged before `settle` has something to do: less would wait for the disk too often.
 _SETTLE_BYTES = 2**22
+# Pages of the log that removing a few messages takes: the tables', the index's, the free list's.
+_PAGES_REMOVING = 8
 # What one read takes into memory, if it is not a single message.
 _READ_BYTES = 2**23
 # Messages that are removed while an append waits (1 ms for 160 kB each), and the pause in which it
@@ -38,6 +40,7 @@ _SEQ_BITS = 48
 
 _PAGES = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count"
 _DROP = "DELETE FROM messages WHERE rank = (SELECT min(rank) FROM messages WHERE rank >= 0)"
+_COUNT = "UPDATE counts SET thinned = ?"
 _AFTER = "SELECT seq, body FROM messages WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEWEST = "SELECT seq, body FROM messages ORDER BY seq DESC LIMIT 1"
 _REMOVE = """
@@ -82,10 +85,8 @@ class Spool:
         self, path: Path | None, *, max_bytes: int = MAX_BYTES, create: bool = True
     ) -> None:
         self.path = path
-        if path is None:
-            self._appender = self._sender = in_memory()
-        else:
-            self._appender, self._sender = opened(path, create=create)
+        file = in_memory() if path is None else opened(path, create=create)
+        self._appender, self._sender, self._waiting, self._thinned = file
         # Always taken in this order where both are: sending, then writing.
         self._sending = threading.RLock()
         shared = self._appender is not self._sender
@@ -93,14 +94,13 @@ class Spool:
         self._held: deque[_Message] = deque()  # could not be written yet; newer than what could
         self._frames: Counter[str] = Counter()
         self._warned: set[str] = set()
-        self._unsettled = 0
+        self._unsettled = 0  # bytes of the log, about
+        self._settle_bytes = min(_SETTLE_BYTES, int(max_bytes * _LOG_SHARE))
         log_pages = int(max_bytes * _LOG_SHARE) // PAGE
         self._most_pages = max_bytes // PAGE - log_pages
         self._room = 0  # pages, of which it is known that they may be taken
         # Should nobody settle it, such as in a fork, who appends does.
         self._appender.execute(f"PRAGMA wal_autocheckpoint = {max(1, log_pages)}")
-        self._waiting: int = self._appender.execute("SELECT count(*) FROM messages").fetchone()[0]
-        self._thinned: int = self._appender.execute("SELECT thinned FROM counts").fetchone()[0]
         self._thinned_in_file = self._thinned
 
     @property
@@ -174,7 +174,7 @@ class Spool:
 
         This is what waits for the disk. Appending goes on meanwhile, except over a network.
         """
-        if self._unsettled < _SETTLE_BYTES:
+        if self._unsettled < self._settle_bytes:
             return
         with self._sending, self._told():
             self._unsettled = 0
@@ -187,6 +187,9 @@ class Spool:
         """Closes the file, and deletes it where nothing waits in it."""
         with self._sending, self._writing:
             self._write_held()
+            if self._thinned != self._thinned_in_file:  # of a disk that has failed meanwhile
+                with self._told():
+                    self._appender.execute(_COUNT, (self._thinned,))
             self._sender.close()
             self._appender.close()
         if self.path is None:
@@ -242,7 +245,7 @@ class Spool:
                 added = 0
             thinned = self._thinned + dropped + 1 - added
             if thinned != self._thinned_in_file:
-                database.execute("UPDATE counts SET thinned = ?", (thinned,))
+                database.execute(_COUNT, (thinned,))
         self._thinned = self._thinned_in_file = thinned
         self._waiting += added - dropped
         self._unsettled += len(message.body)
@@ -264,6 +267,8 @@ class Spool:
                     self._held = deque(it for it in self._held if not first <= it.seq <= last)
                     gone = self._sender.execute(_REMOVE, (first, last, _REMOVED_AT_ONCE)).rowcount
                     self._waiting -= gone
+                self._unsettled += _PAGES_REMOVING * PAGE
+                self.settle()
                 if gone < _REMOVED_AT_ONCE:
                     break
                 time.sleep(_PAUSE)

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 from gainstage.filesystem import LOCAL, filesystem
 
@@ -38,20 +39,36 @@ class EmptySpoolError(SpoolError):
     """The file is no spool yet: its training is about to begin, or died before it did."""
 
 
-def in_memory() -> sqlite3.Connection:
+class Opened(NamedTuple):
+    """A spool's file, open, and what is in it.
+
+    Attributes:
+        appender: For the thread that appends.
+        sender: For the one that sends; it may be the same.
+        waiting: Messages.
+        thinned: Frames that were dropped.
+    """
+
+    appender: sqlite3.Connection
+    sender: sqlite3.Connection
+    waiting: int
+    thinned: int
+
+
+def in_memory() -> Opened:
     """A spool that ends with its process."""
     database = _connected(":memory:")
     for statement in (f"PRAGMA page_size = {PAGE}", *_TABLES):
         database.execute(statement)
-    return database
+    return Opened(database, database, 0, 0)
 
 
-def opened(path: Path, *, create: bool) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """Connections for the thread that appends and for the one that sends; they may be the same.
+def opened(path: Path, *, create: bool) -> Opened:
+    """The file, which nobody else has open; `create` makes it, and its folder.
 
-    Where SQLite can share memory between two, one appends while the other reads or waits for the
-    disk. Over a network it cannot, so there is one connection, which keeps the index of the
-    write-ahead log in its own memory. That is also what is done where the file system is unknown.
+    Where SQLite can share memory between two connections, one appends while the other reads or
+    waits for the disk. Over a network it cannot, so there is one connection, which keeps the index
+    of the write-ahead log in its own memory. So it is where nobody says what the file system is.
 
     Raises:
         SpoolInUseError: Somebody else has it open.
@@ -60,7 +77,7 @@ def opened(path: Path, *, create: bool) -> tuple[sqlite3.Connection, sqlite3.Con
     """
     kind = filesystem(path.parent)
     shared = kind in LOCAL
-    if kind is not None and not shared:
+    if create and kind is not None and not shared:
         log.warning(
             "gainstage: %s lies on a file system of another machine (%s). Statistics are kept "
             "there, but locks may not reach other machines: run `gainstage sync` on it elsewhere "
@@ -71,14 +88,25 @@ def opened(path: Path, *, create: bool) -> tuple[sqlite3.Connection, sqlite3.Con
     try:
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
-        database = _alone(path, create=create, shared=shared)
-        return database, _prepared(_connected(path)) if shared else database
+        appender = _alone(path, create=create, shared=shared)
+        try:
+            (waiting,) = appender.execute("SELECT count(*) FROM messages").fetchone()
+            (thinned,) = appender.execute("SELECT thinned FROM counts").fetchone()
+            sender = _prepared(_connected(path)) if shared else appender
+        except sqlite3.Error:
+            appender.close()
+            raise
+        return Opened(appender, sender, waiting, thinned)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise SpoolInUseError(f"{path} is in use by another process.") from error
-        raise SpoolError(f"{path} cannot be opened: {error}.") from error
+        raise _unusable(path, error) from error
     except (OSError, sqlite3.Error) as error:
-        raise SpoolError(f"{path} cannot be read as a spool: {error}.") from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> SpoolError:
+    return SpoolError(f"{path} cannot be used as a spool, and is left as it is: {error}.")
 
 
 def _alone(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection:
@@ -93,7 +121,7 @@ def _alone(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection:
         if not tables and not create:
             raise EmptySpoolError(f"{path} holds nothing.")
         if tables and application != APPLICATION:
-            raise SpoolError(f"{path} is no spool of this version; it is left as it is.")
+            raise SpoolError(f"{path} is no spool of this version, and is left as it is.")
         _prepared(database)
         # Another connection holds a shared lock from its first statement to its end, so exclusive
         # is only who comes first. It stays so until its process is dead, at the latest.

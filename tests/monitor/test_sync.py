@@ -176,7 +176,7 @@ def test_files_that_are_no_spools_stop_none_and_are_left_as_they_are(
     result = sync(tmp_path, "--url", server, "--token", TOKEN)
 
     assert [line.partition(" ")[0] for line in result.stdout.splitlines()] == ["a:", "c:", "1"]
-    assert "cannot be read as a spool" in result.stdout
+    assert "cannot be used as a spool" in result.stdout
     assert f"1 spools sent, 1 left, 0 in use in {tmp_path}." in result.stdout
     assert result.exit_code == 1
     assert (tmp_path / "a.spool").read_bytes().startswith(b"something else")

@@ -1,0 +1,59 @@
+"""Which file system a folder lies on, as Linux tells it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from gainstage.filesystem import LOCAL, filesystem
+
+MOUNTS = r"""
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:50 / /home rw,relatime shared:2 master:3 - nfs4 server:/home rw,vers=4.2
+31 30 0:51 / /home/me/my\040disk rw - fuse.sshfs me@there:/ rw
+32 22 0:52 / /scratch rw - ext4 /dev/vdb rw
+33 22 0:53 / /scratch rw - lustre 10.0.0.1@tcp:/scratch rw
+34 22 0:54 / /dev/shm rw - tmpfs tmpfs rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/", "ext4"),
+        ("/srv/spool", "ext4"),
+        ("/home", "nfs4"),
+        ("/home/me/.gainstage/spool", "nfs4"),
+        ("/home/me/my disk/spool", "fuse.sshfs"),
+        ("/homes/me", "ext4"),
+        ("/scratch/run", "lustre"),  # mounted over another one
+        ("/dev/shm", "tmpfs"),
+    ],
+)
+def test_folder_is_on_the_mount_that_is_nearest_above_it(folder: str, kind: str) -> None:
+    assert filesystem(Path(folder), MOUNTS.strip()) == kind
+
+
+def test_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/home/me")
+
+    assert filesystem(tmp_path / "link" / "spool", MOUNTS.strip()) == "nfs4"
+
+
+def test_network_and_whatever_is_not_known_is_not_local() -> None:
+    network = {"nfs", "nfs4", "cifs", "smb3", "9p", "lustre", "ceph", "fuse.sshfs", "virtiofs", "?"}
+
+    assert LOCAL.isdisjoint(network)
+    assert {"ext4", "xfs", "btrfs", "overlay", "tmpfs"} <= LOCAL
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Others do not say.")
+def test_this_machine_says_what_its_folders_lie_on(tmp_path: Path) -> None:
+    assert filesystem(Path("/proc/self")) == "proc"
+    assert filesystem(tmp_path) is not None
+
+
+def test_system_that_does_not_say_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+    assert filesystem(Path("/")) is None

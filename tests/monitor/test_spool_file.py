@@ -1,0 +1,294 @@
+"""What a spool does where its file, its disk or its file system is not as it should be."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gainstage import spool_file
+from gainstage.spool import Spool, spool_at
+from gainstage.spool_file import PAGE, EmptySpoolError, SpoolError, SpoolInUseError
+
+from .spools import Opener, python, waiting
+
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    opener = Opener()
+    yield opener
+    opener.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.spool"
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "gainstage"]
+
+
+def on(kind: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_file, "filesystem", lambda folder: kind)
+
+
+def fill(spool: Spool, first: int, last: int, *, frame: bool = True) -> None:
+    for seq in range(first, last + 1):
+        spool.append(seq, (b"%d," % seq).ljust(PAGE, b"."), frame=frame)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "nfs4", None])
+def test_spool_is_opened_once_at_a_time_on_every_file_system(
+    opened: Opener, path: Path, monkeypatch: pytest.MonkeyPatch, kind: str | None
+) -> None:
+    on(kind, monkeypatch)
+    spool = opened(path)
+    fill(spool, 0, 2)
+
+    with pytest.raises(SpoolInUseError, match=str(path)):
+        opened(path)
+
+    fill(spool, 3, 3)
+    spool.close()
+    again = opened(path)
+    assert waiting(again) == [0, 1, 2, 3]
+    again.remove_through(3)
+    again.settle()
+    again.close()
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "shares"), [("ext4", True), ("nfs4", False), (None, False)])
+def test_no_memory_is_shared_where_the_file_system_is_not_known_to_be_local(
+    opened: Opener, path: Path, monkeypatch: pytest.MonkeyPatch, kind: str | None, shares: bool
+) -> None:
+    on(kind, monkeypatch)
+
+    fill(opened(path), 0, 0)
+
+    assert path.with_name("run.spool-shm").exists() == shares
+    assert path.with_name("run.spool-wal").exists()
+
+
+@pytest.mark.parametrize(("kind", "told"), [("ext4", 0), ("nfs4", 1), (None, 0)])
+def test_folder_of_another_machine_is_told(
+    opened: Opener,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: str | None,
+    told: int,
+) -> None:
+    on(kind, monkeypatch)
+
+    opened(path)
+
+    start = f"gainstage: {path.parent} lies on a file system of another machine (nfs4)."
+    assert [text.startswith(start) for text in logged(caplog)] == [True] * told
+
+
+def test_two_trainers_in_one_folder_have_a_spool_each(opened: Opener, tmp_path: Path) -> None:
+    first, second = opened(tmp_path / "run.0.aa.spool"), opened(tmp_path / "run.0.bb.spool")
+
+    fill(first, 0, 4)
+    fill(second, 0, 1)
+    first.remove_through(4)
+    first.close()
+
+    assert waiting(second) == [0, 1]
+
+
+def test_full_disk_thins_as_a_full_spool_does(
+    opened: Opener, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = opened(path)
+    spool._appender.execute("PRAGMA max_page_count = 60")
+
+    fill(spool, 0, 199)
+
+    kept = waiting(spool)
+    assert (kept[0], kept[-1]) == (0, 199)
+    assert len(kept) > 20
+    assert len(kept) + spool.thinned == 200
+    (text,) = logged(caplog)
+    assert "fails (OperationalError: database or disk is full)" in text
+
+
+ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from gainstage.spool import Spool
+spool = Spool(Path(sys.argv[1]))
+for seq in range(30):
+    spool.append(seq, bytes(50_000), frame=seq > 0)
+before = [seq for seq, _ in spool.after(-1, 100)]
+full = Path(sys.argv[1] + "-wal").stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+for seq in range(30, 90):
+    spool.append(seq, bytes(50_000), frame=seq != 60)
+assert 60 in [seq for seq, _ in spool.after(-1, 100)]
+assert len(spool.after(-1, 100)) + spool.thinned == 90
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+spool.append(90, b"room", frame=True)
+spool.close()
+spool = Spool(Path(sys.argv[1]))
+kept = [seq for seq, _ in spool.after(-1, 100)]
+assert set(kept) >= {0, 60, 90} and len(kept) + spool.thinned == 91
+print(len(before), len(kept), spool.thinned)
+"""
+
+
+def test_no_message_but_frames_is_lost_on_a_disk_that_was_full_for_a_while(path: Path) -> None:
+    result = python(ON_A_FULL_DISK, path)
+
+    assert (result.returncode, result.stdout.split()[:1]) == (0, ["30"]), result.stderr
+    assert result.stderr.count("fails (") == 1
+
+
+def test_messages_that_cannot_be_written_wait_in_memory_and_frames_are_counted(
+    opened: Opener, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = opened(path)
+    fill(spool, 0, 1)
+    spool._appender.execute("PRAGMA query_only = 1")
+
+    fill(spool, 2, 3)
+    fill(spool, 4, 4, frame=False)
+    fill(spool, 5, 5)
+    fill(spool, 6, 6, frame=False)
+
+    assert waiting(spool) == [0, 1, 4, 6]
+    assert spool.after(0, 2) == [*spool.after(0, 1), *spool.after(1, 1)]
+    assert spool.newest() == spool.after(4, 1)[0]
+    assert (len(spool), spool.thinned) == (4, 3)
+    assert len(logged(caplog)) == 1
+    spool._appender.execute("PRAGMA query_only = 0")
+    fill(spool, 7, 7)
+    spool.close()
+    again = opened(path)
+    assert (waiting(again), again.thinned) == ([0, 1, 4, 6, 7], 3)
+
+
+def test_messages_that_never_could_be_written_are_told_at_the_end(
+    opened: Opener, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = opened(path)
+    fill(spool, 0, 0)
+    spool._appender.execute("PRAGMA query_only = 1")
+    fill(spool, 1, 2, frame=False)
+
+    spool.close()
+
+    assert logged(caplog)[1:] == [
+        f"gainstage: 2 messages could not be written to {path}, and are lost."
+    ]
+    assert waiting(opened(path)) == [0]
+
+
+def test_held_message_is_taken_out_of_the_queue_as_any_other(opened: Opener, path: Path) -> None:
+    spool = opened(path)
+    spool._appender.execute("PRAGMA query_only = 1")
+    fill(spool, 0, 2, frame=False)
+
+    spool.remove_through(0)
+    spool.remove(2)
+
+    assert waiting(spool) == [1]
+
+
+def test_folder_in_which_nothing_can_be_made_leaves_a_spool_in_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    spool = spool_at(tmp_path / "file" / "run.spool")
+
+    fill(spool, 0, 9)
+    assert waiting(spool) == list(range(10))
+    assert spool.where == "memory"
+    assert spool.path is None
+    spool.close()
+    (text,) = logged(caplog)
+    assert str(tmp_path / "file") in text
+    assert "Give another folder by `spool=` or $GAINSTAGE_SPOOL." in text
+
+
+def test_spool_is_where_its_folder_is(opened: Opener, path: Path) -> None:
+    assert opened(path).where == str(path.parent)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_file_that_is_no_spool_is_refused_and_left_as_it_is(
+    opened: Opener, path: Path, create: bool
+) -> None:
+    path.write_bytes(b"The notes of somebody, who happened to give them this name." * 99)
+    before = path.read_bytes()
+
+    with pytest.raises(SpoolError, match="cannot be used as a spool"):
+        opened(path, create=create)
+
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_database_of_another_program_is_refused_and_left_as_it_is(
+    opened: Opener, path: Path, create: bool
+) -> None:
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE messages (text)")
+    database.commit()
+    database.close()
+    before = path.read_bytes()
+
+    with pytest.raises(SpoolError, match="is no spool"):
+        opened(path, create=create)
+
+    assert path.read_bytes() == before
+
+
+def test_spool_that_its_training_has_not_begun_is_not_taken_from_it(
+    opened: Opener, path: Path
+) -> None:
+    path.touch()
+
+    with pytest.raises(EmptySpoolError):
+        opened(path, create=False)
+
+    assert path.exists()
+    fill(opened(path), 0, 0)
+
+
+def test_spool_that_was_cut_short_is_refused_and_left_as_it_is(opened: Opener, path: Path) -> None:
+    spool = opened(path)
+    fill(spool, 0, 99)
+    spool.close()
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+
+    with pytest.raises(SpoolError, match="malformed"):
+        opened(path)
+
+    assert path.read_bytes() == half
+
+
+@pytest.mark.parametrize("first", [6, 60, 100])
+def test_damaged_spool_gives_what_can_be_read_before_the_damage_and_raises_nothing(
+    opened: Opener, path: Path, caplog: pytest.LogCaptureFixture, first: int
+) -> None:
+    spool = opened(path)
+    fill(spool, 0, 99)
+    spool.close()
+    with path.open("r+b") as file:
+        file.seek(first * PAGE)
+        file.write(b"\xff" * 20 * PAGE)
+
+    damaged = opened(path)
+    read = damaged.after(-1, 100)
+    damaged.append(100, b"more", frame=True)
+    damaged.remove(99)
+    damaged.close()
+
+    assert [seq for seq, _ in read] == list(range(len(read)))
+    assert any("malformed" in text for text in logged(caplog))
+    assert path.exists()
