@@ -39,6 +39,8 @@ _REMOVED_AT_ONCE, _PAUSE = 4, 0.0005
 _SEQ_BITS = 48
 
 _PAGES = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count"
+# A Ctrl-C may come between the end of the transaction and our taking note of it.
+_INSERT = "INSERT OR IGNORE INTO messages VALUES (?, ?, ?)"
 _DROP = "DELETE FROM messages WHERE rank = (SELECT min(rank) FROM messages WHERE rank >= 0)"
 _COUNT = "UPDATE counts SET thinned = ?"
 _AFTER = "SELECT seq, body FROM messages WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -190,6 +192,9 @@ class Spool:
             if self._thinned != self._thinned_in_file:  # of a disk that has failed meanwhile
                 with self._told():
                     self._appender.execute(_COUNT, (self._thinned,))
+            sent = False
+            with self._told():
+                sent = self._appender.execute(_NEWEST).fetchone() is None
             self._sender.close()
             self._appender.close()
         if self.path is None:
@@ -200,7 +205,7 @@ class Spool:
                 len(self._held),
                 self.path,
             )
-        if not len(self):
+        elif sent:
             self.path.unlink(missing_ok=True)
 
     def _rank(self, seq: int, source: str) -> int:
@@ -232,18 +237,17 @@ class Spool:
 
     def _write(self, message: _Message, *, disk_full: bool) -> None:
         """In one transaction: either all of it happens or nothing."""
-        database, dropped, added = self._appender, 0, 1
+        database, dropped, added = self._appender, 0, 0
         with database:
             database.execute("BEGIN IMMEDIATE")
             while not (fits := self._fits(len(message.body), disk_full=disk_full)):
                 if not database.execute(_DROP).rowcount:
                     break
                 dropped += 1
-            if fits or not message.is_frame:
-                database.execute("INSERT INTO messages VALUES (?, ?, ?)", message)
-            else:
-                added = 0
-            thinned = self._thinned + dropped + 1 - added
+            kept = fits or not message.is_frame
+            if kept:
+                added = database.execute(_INSERT, message).rowcount
+            thinned = self._thinned + dropped + (not kept)
             if thinned != self._thinned_in_file:
                 database.execute(_COUNT, (thinned,))
         self._thinned = self._thinned_in_file = thinned

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -268,6 +269,27 @@ def test_log_that_nobody_settles_is_settled_by_who_appends(opened: Opener, path:
 
     log = path.with_name(f"{path.name}-wal").stat().st_size
     assert log <= MIB + 16 * PAGE
+
+
+def test_interrupt_between_writing_and_taking_note_of_it_repeats_nothing(
+    opened: Opener, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened(path)
+    written = Spool._write
+
+    def interrupted(self: Spool, *arguments: Any, **options: Any) -> None:
+        written(self, *arguments, **options)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Spool, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        spool.append(0, b"first", frame=False)
+
+    spool.append(1, b"second", frame=True)
+
+    assert spool.after(-1, 9) == [(0, b"first"), (1, b"second")]
+    assert (len(spool), spool.thinned) == (2, 0)
 
 
 APPEND_UNTIL_KILLED = """
