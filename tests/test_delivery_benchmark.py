@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks import delivery
-from benchmarks.delivery import claims, frames, ingest
+from benchmarks.delivery import claims, frames, ingest, other, others
 from benchmarks.delivery.ingest import Ingest
 from benchmarks.delivery.live import Viewed
 from benchmarks.delivery.trainer import Handed
@@ -19,6 +20,7 @@ from gainstage import diagnosis, wire
 
 STORED = Ingest(
     frames=60_000,
+    values=40_000,
     bytes=160_400,
     per_second=1_000.0,
     batch=64.0,
@@ -97,6 +99,28 @@ def test_frames_are_those_of_the_network_and_keep_the_diagnosis_busy() -> None:
 
     assert frames.COUNT == 40
     assert "activity" in {finding.verdict for finding in state.findings if finding.open}
+
+
+def test_other_tools_are_given_the_values_of_the_frames_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(others, "missing", lambda python: list(others.TOOLS))
+
+    assert others.measure(Path(sys.executable), tmp_path / "o", layers=3, seconds=1) == {}
+
+    names = json.loads((tmp_path / "o" / "names.json").read_text())
+    job = other.Job(tmp_path, names, np.load(tmp_path / "o" / "frames.npy"), seconds=60.0)
+    steps = dict(job.steps())
+    assert len(steps) == other.MOST_FRAMES
+    pre = frames.STATISTICS["layers"].index("pre_rms")
+    assert steps[18]["network/block_0/dense_2/pre_rms"] == frames.values(3, 2)[2, pre]
+    assert not list(replace(job, seconds=0.0).steps())
+
+
+def test_tools_that_an_interpreter_has_not_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(others, "TOOLS", {"json": "", "no_such_tool": ""})
+
+    assert others.missing(Path(sys.executable)) == ["no_such_tool"]
 
 
 def test_frame_that_was_acknowledged_and_not_stored_is_found_out(tmp_path: Path) -> None:

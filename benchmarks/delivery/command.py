@@ -3,12 +3,13 @@
 import argparse
 import json
 import platform
+import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.delivery import claims, ingest, live, report, trainer
+from benchmarks.delivery import claims, ingest, live, others, report, trainer
 from benchmarks.delivery.frames import COUNT
 from benchmarks.machine import cores, cpu
 from gainstage.served import served
@@ -60,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--layers", type=int, help="of a frame (default 1,000)")
     parser.add_argument("--runs", type=int, help="that are live for the viewers (default 100)")
     parser.add_argument("--folder", type=Path, help="in which to store (default a temporary one)")
+    parser.add_argument(
+        "--with-others",
+        nargs="?",
+        type=Path,
+        const=Path(sys.executable),
+        metavar="PYTHON",
+        help="log the same values with MLflow, trackio and W&B, of this or another interpreter",
+    )
     parser.add_argument("--short", action="store_true", help="50 layers, 4 runs, seconds")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
@@ -91,6 +100,15 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
             say(report.viewed(viewed))
             handed = trainer.measure(url, spools, layers=layers, seconds=seconds)
             say(report.handed(handed))
+        beside, left_out = None, list[str]()
+        if given.with_others:
+            left_out = others.missing(given.with_others)
+            if left_out:
+                say(f"Left out, as not installed: {', '.join(left_out)} (group bench).")
+            beside = others.measure(
+                given.with_others, folder / "others", layers=layers, seconds=seconds
+            )
+            say(report.beside(beside, stored))
     verdicts = claims.judge(stored, viewed, handed, layers=layers, seconds=seconds)
     say(report.verdicts(verdicts))
     return {
@@ -100,5 +118,7 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
         "ingest": asdict(stored) | {"share": stored.share},
         "viewer": asdict(viewed),
         "training": asdict(handed),
+        "left_out": left_out,
+        "others": beside and {tool: asdict(one) for tool, one in beside.items()},
         "claims": [asdict(verdict) for verdict in verdicts],
     }

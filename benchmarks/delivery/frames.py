@@ -64,6 +64,11 @@ class Messages:
     layers: int
     frames: int = 0
 
+    @property
+    def newest(self) -> int:
+        """The seq of the frame that was last made."""
+        return SCHEMA + self.frames
+
     def opening(self) -> list[bytes]:
         """What comes before the first frame: seq 0 and 1."""
         return Network(self.run, self.layers, STATISTICS).opening()
@@ -74,7 +79,7 @@ class Messages:
         header = msgspec.structs.replace(
             body.header,
             run=self.run,
-            seq=SCHEMA + 1 + self.frames,
+            seq=self.newest + 1,
             step=body.header.step + self.frames,
             time=time.time(),
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.delivery.frames import ATTEMPT, SCHEMA, Messages
+from benchmarks.delivery.frames import ATTEMPT, COUNT, SCHEMA, Messages
 from benchmarks.machine import children_cpu_seconds
 from gainstage import wire
 from gainstage.served import DATABASE, served
@@ -19,7 +19,7 @@ from gainstage.uplink import WINDOW
 from gainstage_server.store.records import FrameRecord, Key
 from gainstage_server.store.sqlite import SQLiteStore
 
-WARM_UP = 1.0  # seconds
+WARM_UP, POLL = 1.0, 0.01  # seconds
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Ingest:
 
     Attributes:
         frames: Acknowledged while the clock ran.
+        values: In a frame, which has so many `bytes`.
         per_second: Frames.
         batch: Messages in a transaction, on average.
         server_ms: Of all cores, for a frame.
@@ -36,6 +37,7 @@ class Ingest:
     """
 
     frames: int
+    values: int
     bytes: int
     per_second: float
     batch: float
@@ -133,7 +135,10 @@ def measure(folder: Path, *, trainers: int, layers: int, seconds: float, raw: fl
 
         def watch() -> None:
             for wait in (WARM_UP, seconds):
+                seen = flood.frames
                 time.sleep(wait)
+                while flood.frames == seen:  # or there is nothing to measure
+                    time.sleep(POLL)
                 clocks = time.monotonic(), time.process_time(), children_cpu_seconds()
                 marks.append((flood.frames, commits(url), *clocks))
 
@@ -148,6 +153,7 @@ def measure(folder: Path, *, trainers: int, layers: int, seconds: float, raw: fl
     sent = Messages("raw", layers)
     return Ingest(
         frames=int(frames),
+        values=layers * COUNT,
         bytes=len(sent.next()),
         per_second=frames / wall,
         batch=batch,
@@ -174,7 +180,7 @@ def _raw_speed(path: Path, messages: Messages, batch: int, seconds: float) -> fl
         records: list[FrameRecord] = []
         for _ in range(batch):
             raw = messages.next()
-            seq = SCHEMA + messages.frames
+            seq = messages.newest
             key = Key(messages.run, ATTEMPT, 0, seq)
             records.append(FrameRecord(*key, SCHEMA, "probe", seq, time.time(), raw))
         with store.write() as transaction:

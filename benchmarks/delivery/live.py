@@ -19,6 +19,7 @@ from gainstage import wire
 
 PER_SECOND = 1.0  # frames of each run
 SCRAPE_SECONDS = 2.0
+POLL = 0.01  # seconds
 VIEWERS = 20
 
 
@@ -53,7 +54,7 @@ class Viewer:
         self._connection = self._left.enter_context(connect(address, max_size=None))
         self._connection.send(json.dumps({"type": "subscribe", "run": run}))
         self.ages: list[float] = []
-        self._seen = threading.Event()
+        self._newest = -1  # seq
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
@@ -64,18 +65,21 @@ class Viewer:
                 message = wire.decode_header(data if isinstance(data, bytes) else data.encode())
                 if isinstance(message, wire.Frame):
                     self.ages.append(now - message.time)
-                    self._seen.set()
+                    self._newest = message.seq
         except ConnectionClosed:
             pass
 
-    def wait(self) -> None:
-        """Until a frame has come.
+    def wait(self, seq: int) -> None:
+        """Until the frame `seq` has come, or a newer one.
 
         Raises:
-            RuntimeError: None comes.
+            RuntimeError: It does not come.
         """
-        if not self._seen.wait(PATIENCE):
-            raise RuntimeError(f"A viewer received no frame within {PATIENCE:.0f} s.")
+        end = time.monotonic() + PATIENCE
+        while self._newest < seq:
+            if time.monotonic() > end:
+                raise RuntimeError(f"A viewer did not receive its frame within {PATIENCE:.0f} s.")
+            time.sleep(POLL)
 
     def close(self) -> None:
         """Leave."""
@@ -119,18 +123,21 @@ def measure(url: str, folder: Path, *, runs: int, layers: int, seconds: float) -
         for trainer in trainers:
             trainer.wait()
         # Spread over the runs.
+        watched = trainers[:: max(1, runs // VIEWERS)]
         viewers = [
-            stack.enter_context(contextlib.closing(Viewer(url, name)))
-            for name in names[:: max(1, runs // VIEWERS)]
+            stack.enter_context(contextlib.closing(Viewer(url, trainer.messages.run)))
+            for trainer in watched
         ]
-        for viewer, trainer in zip(viewers, trainers[:: max(1, runs // VIEWERS)], strict=True):
+        for viewer, trainer in zip(viewers, watched, strict=True):
             trainer.sample()
-            viewer.wait()
+            viewer.wait(trainer.messages.newest)
         scraper = stack.enter_context(contextlib.closing(Scraper(url)))
         cpu, begun = children_cpu_seconds(), time.monotonic()
         _sample_all(trainers, seconds)
         for trainer in trainers:
             trainer.wait()
+        for viewer, trainer in zip(viewers, watched, strict=True):
+            viewer.wait(trainer.messages.newest)
         cores = (children_cpu_seconds() - cpu) / (time.monotonic() - begun)
     ages = 1e3 * np.array([age for viewer in viewers for age in viewer.ages[1:]])
     return Viewed(

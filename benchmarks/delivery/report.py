@@ -1,10 +1,11 @@
 """The figures as people read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.delivery.claims import Verdict
 from benchmarks.delivery.ingest import Ingest
 from benchmarks.delivery.live import PER_SECOND, SCRAPE_SECONDS, Viewed
+from benchmarks.delivery.others import TOOLS, Logged
 from benchmarks.delivery.trainer import Handed
 from benchmarks.grid import grid, number
 
@@ -57,6 +58,23 @@ def handed(found: Handed) -> str:
         ),
     ]
     return f"{grid(rows)}\n{found.frames:,} frames"
+
+
+def beside(found: Mapping[str, Logged], own: Ingest) -> str:
+    """Values that each stored."""
+    rows = [
+        ("stored", "values a second", "of ours"),
+        ("Gainstage", f"{own.per_second * own.values:,.0f}", "1"),
+        *(
+            (
+                f"{TOOLS[tool]} ({one.version})",
+                f"{one.per_second:,.0f}",
+                f"{one.per_second / (own.per_second * own.values):.2g}",
+            )
+            for tool, one in found.items()
+        ),
+    ]
+    return grid(rows)
 
 
 def verdicts(found: Sequence[Verdict]) -> str:
