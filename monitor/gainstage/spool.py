@@ -97,7 +97,8 @@ class Spool:
         self._frames: Counter[str] = Counter()
         self._warned: set[str] = set()
         self._unsettled = 0  # bytes of the log, about
-        self._settle_bytes = min(_SETTLE_BYTES, int(max_bytes * _LOG_SHARE))
+        # Well before who appends must.
+        self._settle_bytes = min(_SETTLE_BYTES, int(max_bytes * _LOG_SHARE / 2))
         log_pages = int(max_bytes * _LOG_SHARE) // PAGE
         self._most_pages = max_bytes // PAGE - log_pages
         self._room = 0  # pages, of which it is known that they may be taken
