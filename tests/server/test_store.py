@@ -128,6 +128,21 @@ def test_log_is_moved_into_the_file_beside_the_commits(store: SQLiteStore, tmp_p
     assert (tmp_path / "unit.db").stat().st_size > size
 
 
+def test_log_gives_back_its_room_when_a_transaction_fails(
+    store: SQLiteStore, tmp_path: Path
+) -> None:
+    size = file._MOVED_BYTES // 2
+    add(store, frame(0, raw=bytes(size)))
+    assert (tmp_path / "unit.db").stat().st_size < size
+
+    with pytest.raises(StoreError), store.write() as transaction:
+        transaction.add([], [frame(1, raw=None)])
+    add(store, frame(1, raw=bytes(size)))
+
+    assert (tmp_path / "unit.db").stat().st_size > size
+    assert (tmp_path / "unit.db-wal").stat().st_size < 2 * size
+
+
 def test_log_of_a_store_that_never_rests_begins_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -18,8 +18,9 @@ _MOVED_BYTES = 4 * 2**20
 # What a transaction writes besides messages: pages of tables and indexes.
 _TRANSACTION_BYTES = 8 * _PAGE_BYTES
 # A log begins anew once all of it is moved, which is never the case while commits go on. After so
-# much, one waits for that; hardly anything is left to move by then.
-_LOG_BYTES = 64 * 2**20
+# much, one waits for that; hardly anything is left to move by then. At 64 MiB, under a flood of
+# large frames, every second commit would.
+_LOG_BYTES = 256 * 2**20
 
 
 def engine(path: Path, begin: str) -> Engine:
@@ -58,12 +59,16 @@ class Log:
         self._bytes += size + _TRANSACTION_BYTES
         self._unmoved += size + _TRANSACTION_BYTES
         if self._bytes >= _LOG_BYTES:
-            self.wait()
-            self._move()
-            self._bytes = self._unmoved = 0
+            self.renew()
         elif self._unmoved >= _MOVED_BYTES and (self._moving is None or self._moving.done()):
             self._moving = self._thread.submit(self._move)
             self._unmoved = 0
+
+    def renew(self) -> None:
+        """Have the next transaction begin the log anew, unless a reader needs what is in it."""
+        self.wait()
+        self._move()
+        self._bytes = self._unmoved = 0
 
     def wait(self) -> None:
         """Return when nothing is being moved."""

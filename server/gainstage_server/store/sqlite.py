@@ -241,14 +241,15 @@ class SQLiteStore(Store):
     @override
     @contextmanager
     def write(self) -> Generator[Transaction]:
-        try:
-            with self._writing:
+        with self._writing:
+            try:
                 with self._writer.begin() as connection:
                     transaction = _Transaction(connection)
                     yield transaction
-                self._log.wrote(transaction.bytes)
-        except SQLAlchemyError as error:
-            raise StoreError(f"Writing to {self._path} failed: {error}") from error
+            except SQLAlchemyError as error:
+                self._log.renew()  # on a disk that is full it may hold the room that was missing
+                raise StoreError(f"Writing to {self._path} failed: {error}") from error
+            self._log.wrote(transaction.bytes)
 
     @override
     def probe(self) -> None:
