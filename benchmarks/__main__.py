@@ -2,18 +2,19 @@
 
 import argparse
 
-from benchmarks import dashboard, delivery, diagnosis, overhead
+from benchmarks import dashboard, delivery, diagnosis, fold, overhead
 
 argparse.ArgumentParser(
     prog="python -m benchmarks",
     description="Every benchmark: "
     + ", ".join(
         f"python -m benchmarks.{name}"
-        for name in ("overhead", "diagnosis", "delivery", "dashboard")
+        for name in ("overhead", "diagnosis", "fold", "delivery", "dashboard")
     ),
 ).parse_args()
 overhead.main([])
 overhead.main(["--memory"])
 diagnosis.main([])
+fold.main([])
 delivery.main([])
 dashboard.main([])

@@ -1,5 +1,6 @@
 """A frame as the rules see it: one array over layers for each statistic and each fixed fact."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
@@ -230,7 +231,7 @@ class View:
             self["input_db"],
             np.where(self.signal_db < self["bias_db"], self["bias_db"] - self.limit_db, 0.0),
         )
-        return np.fmin(np.fmax(np.stack(terms), 0.0), np.finfo(np.float64).max)
+        return np.fmin(np.fmax(np.array(terms), 0.0), sys.float_info.max)
 
     def excess(self, cause: str) -> Floats:
         """[rows]: of one of CAUSES, as in `excesses`."""
