@@ -10,7 +10,7 @@ from benchmarks.dashboard import claims, command, memory, tensorboard, trace
 from benchmarks.network import Network
 
 from gainstage import wire
-from gainstage.diagnosis import fold
+from gainstage.diagnosis import advance, begin
 from gainstage_server.dashboard import STATIC
 
 MAIN, WORKER = 1, 2
@@ -159,7 +159,7 @@ def test_layers_of_the_network_run_over_and_one_of_them_comes_back() -> None:
     network = Network("r", 400)
     schema, _ = wire.decode(network.opening()[1])
     assert isinstance(schema, wire.Schema)
-    state = fold.begin(schema)
+    state = begin(schema)
     events = []
     for frame in range(450):
         message, blocks = wire.decode(network.message(frame))
@@ -168,7 +168,7 @@ def test_layers_of_the_network_run_over_and_one_of_them_comes_back() -> None:
             "layers": (400, 55),
             "gradients": (400, 3),
         }
-        state, changed = fold.advance(state, message, blocks)
+        state, changed = advance(state, message, blocks)
         events += changed
 
     opened = [finding.layer for finding in events if finding.open]
