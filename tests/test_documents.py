@@ -1,5 +1,6 @@
 """The documents are true: every example in them runs, every link leads somewhere."""
 
+import json
 import re
 import runpy
 import shlex
@@ -188,7 +189,11 @@ def test_installed_as_the_readme_says_the_server_brings_its_dashboard(tmp_path: 
 
     for package in ("gainstage", "gainstage_server"):
         assert (target / package / "__init__.py").is_file()
-    assert (target / "gainstage_server" / "static" / "index.html").is_file()
+    static = target / "gainstage_server" / "static"
+    assert (static / "index.html").is_file()
+    package = json.loads((ROOT / "dashboard" / "package.json").read_text())
+    notices = re.findall(r"^(\S+) \d+\.\d+\.\d+$", (static / "third-party.txt").read_text(), re.M)
+    assert {*package["dependencies"], "svelte"} <= {*notices}
     assert (target / "gainstage_server" / "ops" / "alerts.yml").is_file()
 
 
