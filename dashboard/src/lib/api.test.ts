@@ -25,6 +25,12 @@ it("sends the token in a header and never in the address", async () => {
   expect(asked[0]!.url).toBe("http://server/api/v1/runs");
 });
 
+it("asks for the runs of one project alone", async () => {
+  const { api, asked } = asking(() => Response.json({ runs: [] }));
+  await api.runs("a&b");
+  expect(asked[0]!.url).toBe("http://server/api/v1/runs?project=a%26b");
+});
+
 it("names runs and layers in an address without breaking it", async () => {
   const { api, asked } = asking(() => Response.json({ steps: [], series: {}, downsampled: false }));
   await api.series("a/b?c", "x&y", ["pre_db", "gain_db"], 600);

@@ -55,8 +55,10 @@ export class Api {
     private readonly fetch: typeof globalThis.fetch,
   ) {}
 
-  async runs(): Promise<RunSummary[]> {
-    return (await this.json<{ runs: RunSummary[] }>("/runs")).runs;
+  /** All runs, or those of one project. */
+  async runs(project?: string): Promise<RunSummary[]> {
+    const query = project === undefined ? "" : `?${new URLSearchParams({ project })}`;
+    return (await this.json<{ runs: RunSummary[] }>(`/runs${query}`)).runs;
   }
 
   run(run: string): Promise<RunDetail> {

@@ -26,14 +26,13 @@ describe("candidates", () => {
   const later = (id: string, started: number, given: Partial<RunSummary> = {}) =>
     aRunSummary({ id, started, layers: 10, ...given });
 
-  it("are the three newest that began later in the same project", () => {
+  it("are the three newest that began later", () => {
     const others = [
       later("early", 50),
       later("1", 110),
       later("2", 120),
       later("3", 130),
       later("4", 140),
-      later("other", 150, { project: "q" }),
     ];
     expect(candidates(run, [run, ...others]).map(({ id }) => id)).toEqual(["4", "3", "2"]);
   });
@@ -78,7 +77,7 @@ describe("the search", () => {
   function server(runs: RunSummary[], rows: Record<string, LayerRow[]>) {
     const asked: string[] = [];
     const api = {
-      runs: async () => runs,
+      runs: async (project?: string) => runs.filter((run) => run.project === project),
       layers: async (run: string) => {
         asked.push(run);
         return { rows: rows[run] ?? [] };
@@ -90,17 +89,19 @@ describe("the search", () => {
 
   it("takes the newest run in which the layer is another", async () => {
     const later = [2, 3].map((started) => aRunSummary({ id: `b${started}`, started }));
-    const { api } = server([run, ...later], {
+    const other = aRunSummary({ id: "other", started: 4, project: "another" });
+    const { api } = server([run, ...later, other], {
+      other: [aLayerRow({ verdict: "healthy" })],
       a: [aLayerRow({ verdict: "activity" })],
       b2: [aLayerRow({ verdict: "healthy" })],
       b3: [aLayerRow({ verdict: "activity" })],
     });
-    expect((await findAfter(api, "a", aFinding()))?.after.run.id).toBe("b2");
+    expect((await findAfter(api, run, aFinding()))?.after.run.id).toBe("b2");
   });
 
   it("asks for no layers where no run is later", async () => {
     const { api, asked } = server([run], {});
-    expect(await findAfter(api, "a", aFinding())).toBeNull();
+    expect(await findAfter(api, run, aFinding())).toBeNull();
     expect(asked).toEqual([]);
   });
 });

@@ -43,11 +43,11 @@ export interface Line {
   after: string;
 }
 
-/** Later runs of the same project, the newest first, that may be of the same model. */
+/** Later ones of the project's runs, the newest first, that may be of the same model. */
 export function candidates(run: RunSummary, runs: readonly RunSummary[]): RunSummary[] {
   const most = Math.max(MORE_LAYERS, MORE_SHARE * run.layers);
   return runs
-    .filter(({ project, started }) => project === run.project && started > run.started)
+    .filter(({ started }) => started > run.started)
     .filter(({ layers }) => layers > 0 && Math.abs(layers - run.layers) <= most)
     .sort((left, right) => right.started - left.started)
     .slice(0, MOST_CANDIDATES);
@@ -78,11 +78,13 @@ export function isChanged(pair: Pair, finding: Finding): boolean {
 }
 
 /** The newest later run in which the layer of a finding is another; null where there is none. */
-export async function findAfter(api: Api, run: string, finding: Finding): Promise<Pair | null> {
-  const runs = await api.runs();
-  const before = runs.find(({ id }) => id === run);
-  const later = before === undefined ? [] : candidates(before, runs);
-  if (before === undefined || later.length === 0) return null;
+export async function findAfter(
+  api: Pick<Api, "runs" | "layers">,
+  before: RunSummary,
+  finding: Finding,
+): Promise<Pair | null> {
+  const later = candidates(before, await api.runs(before.project));
+  if (later.length === 0) return null;
   const answers = await Promise.all([before, ...later].map(({ id }) => api.layers(id)));
   const row = answers[0]!.rows.find(({ id }) => id === finding.row);
   if (row === undefined) return null;
