@@ -9,8 +9,8 @@ from gainstage.filesystem import LOCAL, filesystem
 
 MOUNTS = r"""
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
-30 22 0:50 / /home rw,relatime shared:2 master:3 - nfs4 server:/home rw,vers=4.2
-31 30 0:51 / /home/me/my\040disk rw - fuse.sshfs me@there:/ rw
+30 22 0:50 / /shared rw,relatime shared:2 master:3 - nfs4 server:/shared rw,vers=4.2
+31 30 0:51 / /shared/me/my\040disk rw - fuse.sshfs me@there:/ rw
 32 22 0:52 / /scratch rw - ext4 /dev/vdb rw
 33 22 0:53 / /scratch rw - lustre 10.0.0.1@tcp:/scratch rw
 34 22 0:54 / /dev/shm rw - tmpfs tmpfs rw
@@ -22,10 +22,10 @@ MOUNTS = r"""
     [
         ("/", "ext4"),
         ("/srv/spool", "ext4"),
-        ("/home", "nfs4"),
-        ("/home/me/.gainstage/spool", "nfs4"),
-        ("/home/me/my disk/spool", "fuse.sshfs"),
-        ("/homes/me", "ext4"),
+        ("/shared", "nfs4"),
+        ("/shared/me/.gainstage/spool", "nfs4"),
+        ("/shared/me/my disk/spool", "fuse.sshfs"),
+        ("/shareds/me", "ext4"),
         ("/scratch/run", "lustre"),  # mounted over another one
         ("/dev/shm", "tmpfs"),
     ],
@@ -35,7 +35,7 @@ def test_folder_is_on_the_mount_that_is_nearest_above_it(folder: str, kind: str)
 
 
 def test_link_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to("/home/me")
+    (tmp_path / "link").symlink_to("/shared/me")
 
     assert filesystem(tmp_path / "link" / "spool", MOUNTS.strip()) == "nfs4"
 
