@@ -1,93 +1,44 @@
-"""Delivery of the spool to the server: a state without I/O, and the thread that drives it."""
+"""The thread that delivers a spool to the server over WebSocket."""
 
+import contextlib
 import logging
 import random
+import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
-from gainstage.places import DEFAULT_URL, serve_command
-from gainstage.spool import Spool
+from gainstage.delivery import Delivery, Queue
+from gainstage.places import DEFAULT_URL
+from gainstage.troubles import trouble_of
 
 log = logging.getLogger("gainstage")
 
-# Messages on the way without an acknowledgement: enough to fill the path, few to send again.
-WINDOW = 64
-FIRST_RETRY, LAST_RETRY = 0.5, 30.0
-# How long a send, a reply or a handshake may take before the connection counts as lost.
+# How long a handshake may take, and a pong, before the connection counts as lost.
 TIMEOUT = 10.0
-# How long the thread sleeps where nothing wakes it: the server's acknowledgements come meanwhile.
-TICK = 0.2
+PING_SECONDS = 10.0
+# What is shorter than this is no silence: between two pongs there is at most as much.
+SILENCE = PING_SECONDS + TIMEOUT
+# How long an answer may lie unread where messages are on the way, and where none are.
+TICK, IDLE = 0.02, 0.5
+CLOSE_SECONDS = 1.0
 
 
-class Delivery:
-    """What to send and when to try again; knows neither socket nor clock.
-
-    Messages leave the spool when the server has acknowledged them, and are sent again from the
-    last acknowledged one on each new connection.
-    """
-
-    def __init__(self, spool: Spool, jitter: Callable[[], float]) -> None:
-        self.spool = spool
-        self.retry_at = 0.0
-        self.refused: list[wire.Refuse] = []
-        self._jitter = jitter
-        self._failures = 0
-        self._acked = -1
-        self._flying: deque[int] = deque()
-
-    def connected(self) -> None:
-        """A connection stands; all that is not acknowledged is to be sent on it."""
-        self._failures = 0
-        self._flying.clear()
-
-    def lost(self, now: float) -> None:
-        """There is no connection; `retry_at` says when to try the next one."""
-        delay = min(LAST_RETRY, FIRST_RETRY * 2 ** min(self._failures, 16))
-        self._failures += 1
-        self.retry_at = now + delay * (0.5 + self._jitter() / 2)
-
-    def messages_to_send(self) -> list[bytes]:
-        """The next messages, as far as the window of unacknowledged ones allows."""
-        sent = self._flying[-1] if self._flying else self._acked
-        waiting = self.spool.after(sent, WINDOW - len(self._flying))
-        self._flying.extend(seq for seq, _ in waiting)
-        return [body for _, body in waiting]
-
-    def received(self, data: bytes) -> None:
-        """The server answered.
-
-        Raises:
-            wire.WireError: The answer cannot be read.
-        """
-        message, _ = wire.decode(data)
-        if isinstance(message, wire.Ack):
-            self._acked = max(self._acked, message.seq)
-            self.spool.remove_through(message.seq)
-            while self._flying and self._flying[0] <= message.seq:
-                self._flying.popleft()
-        elif isinstance(message, wire.Refuse):
-            self.refused.append(message)
-            if message.seq is not None:
-                self.spool.remove(message.seq)
-                if message.seq in self._flying:  # no acknowledgement will free its place
-                    self._flying.remove(message.seq)
+class Spooled(Queue, Protocol):
+    """A queue that lies somewhere."""
 
     @property
-    def waiting_for_answer(self) -> bool:
-        """Whether a message is on the way."""
-        return bool(self._flying)
+    def where(self) -> str:
+        """Where, as a person is told."""
+        ...
 
-    @property
-    def done(self) -> bool:
-        """Whether nothing waits."""
-        return not self.spool.after(-1, 1)
+    def settle(self) -> None:
+        """Waits for the disk, so that who appends need not."""
+        ...
 
 
 def ingest_url(url: str) -> str:
@@ -114,15 +65,22 @@ def ingest_url(url: str) -> str:
 
 
 class Uplink:
-    """Drives a `Delivery` over WebSocket from a daemon thread; never blocks or raises outside."""
+    """Drives a `Delivery` over WebSocket from a daemon thread; never blocks or raises outside.
 
-    def __init__(self, spool: Spool, url: str, token: str | None) -> None:
+    Whatever ends a connection, the next one is tried when the delivery says so: a server that is
+    gone, silent, busy or broken costs the training nothing but room in the spool.
+    """
+
+    def __init__(self, spool: Spooled, url: str, token: str | None) -> None:
         self.delivery = Delivery(spool, random.SystemRandom().random)
+        self._spool = spool
         self._url, self._address = url, ingest_url(url)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._wake, self._stop = threading.Event(), threading.Event()
         self._tried, self._met = threading.Event(), False
-        self._warned: set[str] = set()
+        self._moved = threading.Event()
+        self._connection: ClientConnection | None = None
+        self._told: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="gainstage-uplink", daemon=True)
         self._thread.start()
 
@@ -143,80 +101,99 @@ class Uplink:
     def drain(self, patience: float) -> None:
         """Waits until nothing waits in the spool, at most `patience` seconds."""
         deadline = time.monotonic() + patience
-        while not self.delivery.done and time.monotonic() < deadline:
-            self._wake.set()
-            self._thread.join(TICK / 10)
+        while not self.delivery.done and (left := deadline - time.monotonic()) > 0:
+            # Bounded: a refusal or a failure also changes what waits.
+            self._moved.wait(min(left, TICK))
+            self._moved.clear()
 
     def close(self) -> None:
-        """Ends the thread; what waits stays in the spool."""
+        """Ends the thread, within twice `CLOSE_SECONDS`; what waits stays in the spool."""
         self._stop.set()
         self._wake.set()
-        self._thread.join(TIMEOUT)
+        self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive() and (connection := self._connection) is not None:
+            with contextlib.suppress(OSError):  # a send that the server does not read
+                connection.socket.shutdown(socket.SHUT_RDWR)
+            self._thread.join(CLOSE_SECONDS)
+
+    def forsake(self) -> None:
+        """In the child of a fork: the thread is the parent's, and so is the connection.
+
+        Takes no lock: another thread may have held it when the process was copied.
+        """
+        if self._connection is not None:
+            self._connection.socket.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.delivery.spool.settle()
-            now = time.monotonic()
-            if now < self.delivery.retry_at:
-                self._stop.wait(min(TICK, self.delivery.retry_at - now))
-                continue
             try:
-                with self._connection() as connection:
-                    self.delivery.connected()
+                self._spool.settle()
+                if (wait := self.delivery.retry_at - time.monotonic()) > 0:
+                    self._stop.wait(min(IDLE, wait))
+                    continue
+                with self._connect() as connection:
+                    self._connection = connection
+                    self.delivery.connected(time.monotonic())
                     self._met = True
                     self._tried.set()
                     self._talk(connection)
-            except InvalidStatus as error:
-                self._warn(
-                    f"The server at {self._url} refused the connection "
-                    f"(HTTP {error.response.status_code}). "
-                    "Check `token=` or $GAINSTAGE_TOKEN; statistics wait in "
-                    f"{self.delivery.spool.where}."
-                )
-            except (OSError, WebSocketException, wire.WireError, TimeoutError):
-                if not self._met:
-                    command = serve_command(self._url)
-                    then = f"To look at them: {command}" if command else "It gets them later."
-                    self._warn(
-                        f"No server at {self._url}: statistics wait in "
-                        f"{self.delivery.spool.where}. {then}"
-                    )
+            except Exception as error:
+                # Whatever it is, the thread that sends must outlive it.
+                if not self._stop.is_set():
+                    self._lost(error)
+            self._connection = None
             self._tried.set()
-            self.delivery.lost(time.monotonic())
 
-    def _connection(self) -> ClientConnection:
+    def _lost(self, error: Exception) -> None:
+        trouble = trouble_of(error, self._url, self._spool.where, met=self._met)
+        self.delivery.lost(time.monotonic(), at_least=trouble.retry)
+        log.debug("The connection ended", exc_info=error)
+        self._tell(trouble.kind, trouble.text)
+
+    def _connect(self) -> ClientConnection:
         host = urlsplit(self._url).hostname
-        return connect(
+        connection = connect(
             self._address,
             additional_headers=self._headers,
             compression=None,
             max_size=wire.MAX_MESSAGE_BYTES,
             open_timeout=TIMEOUT,
-            close_timeout=1.0,
+            ping_interval=PING_SECONDS,
+            ping_timeout=TIMEOUT,
+            close_timeout=CLOSE_SECONDS / 2,
             # A proxy of the environment is for other machines.
             proxy=None if host in {"127.0.0.1", "localhost", "::1"} else True,
         )
+        # Else a send to a server that has stopped reading blocks for ever, and its pings behind it.
+        connection.socket.settimeout(SILENCE)
+        return connection
 
     def _talk(self, connection: ClientConnection) -> None:
+        delivery = self.delivery
         while not self._stop.is_set():
             self._wake.clear()
-            self.delivery.spool.settle()
-            for message in self.delivery.messages_to_send():
+            self._spool.settle()
+            for message in delivery.messages_to_send(time.monotonic()):
                 connection.send(message)
-            waiting = self.delivery.waiting_for_answer
-            try:
-                answer = connection.recv(timeout=TICK if waiting else 0)
-            except TimeoutError:
-                if not waiting:
-                    self._wake.wait(TICK)
-                continue
-            if isinstance(answer, bytes):
-                self.delivery.received(answer)
-                while self.delivery.refused:
-                    refusal = self.delivery.refused.pop()
-                    self._warn(f"The server refused a message: {refusal.reason}")
+            # With a full window only an answer helps; else what is appended goes out at once.
+            if not delivery.full:
+                self._wake.wait(TICK if delivery.waiting_for_answer else IDLE)
+            self._listen(connection, patience=TICK if delivery.full else 0)
+            if delivery.overdue(time.monotonic()):
+                raise TimeoutError("The server has not answered for too long.")
 
-    def _warn(self, text: str) -> None:
-        if text not in self._warned:
-            self._warned.add(text)
+    def _listen(self, connection: ClientConnection, patience: float) -> None:
+        """Takes in all answers that have come, or that come within `patience` seconds."""
+        with contextlib.suppress(TimeoutError):
+            while not self._stop.is_set():
+                answer = connection.recv(timeout=patience)
+                patience = 0
+                refusal = self.delivery.received(answer, time.monotonic())
+                if refusal is not None:
+                    self._tell("message", f"The server refused a message: {refusal.reason}")
+                self._moved.set()
+
+    def _tell(self, kind: str, text: str) -> None:
+        if text and kind not in self._told:
+            self._told.add(kind)
             log.warning("gainstage: %s", text)

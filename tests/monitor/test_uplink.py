@@ -1,21 +1,24 @@
-"""Delivery without socket or clock: what is sent when, what leaves the spool, when to try again."""
+"""The uplink's thread against servers that are gone, silent, busy, wrong, or do not read."""
 
+import http
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from websockets.sync.server import serve
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
-from gainstage import wire
+from gainstage import delivery, uplink, wire
 from gainstage.spool import Spool
-from gainstage.uplink import FIRST_RETRY, LAST_RETRY, WINDOW, Delivery, Uplink, ingest_url
+from gainstage.uplink import Uplink, ingest_url
 
-IDENTITY = {"run": "run-1", "attempt": "00ff"}
+from .test_delivery import ack, frame, seq_of, start
 
 
 @pytest.fixture
@@ -25,236 +28,294 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     opened.close()
 
 
-def fill(spool: Spool, first: int, last: int) -> None:
-    for seq in range(first, last + 1):
-        spool.append(seq, b"%d" % seq, frame=True)
+def fill(spool: Spool, count: int, size: int = 0) -> None:
+    spool.append(0, start(0), frame=False)
+    for seq in range(1, count):
+        spool.append(seq, frame(seq, size), frame=True)
 
 
-def connected(spool: Spool, jitter: float = 0.0) -> Delivery:
-    delivery = Delivery(spool, lambda: jitter)
-    delivery.connected()
-    return delivery
+class Heard(logging.Handler):
+    """Notes what is logged for the user, and tells when."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        self.something = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        self.something.set()
 
 
-def ack(seq: int) -> bytes:
-    return wire.encode(wire.Ack(**IDENTITY, seq=seq))
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    heard, log = Heard(), logging.getLogger("gainstage")
+    log.addHandler(heard)
+    yield heard
+    log.removeHandler(heard)
 
 
-def refuse(seq: int | None) -> bytes:
-    return wire.encode(wire.Refuse(reason="too large", seq=seq))
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries again at once."""
+    monkeypatch.setattr(delivery, "LAST_RETRY", 0.0)
 
 
-def sent(delivery: Delivery) -> list[int]:
-    return [int(body) for body in delivery.messages_to_send()]
+@contextmanager
+def answering(handler: Callable[[ServerConnection], None], **options: Any) -> Iterator[str]:
+    """The address of a server that deals with each connection as `handler` does."""
+    with serve(handler, "127.0.0.1", 0, **options) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
-def test_messages_are_sent_once_in_order(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 2)
-
-    assert sent(delivery) == [0, 1, 2]
-    assert sent(delivery) == []
-    fill(spool, 3, 3)
-    assert sent(delivery) == [3]
-    assert len(spool) == 4
+@contextmanager
+def linked(spool: Spool, url: str) -> Iterator[Uplink]:
+    link = Uplink(spool, url, token=None)
+    try:
+        yield link
+    finally:
+        link.close()
 
 
-def test_no_more_messages_are_on_the_way_than_the_window_holds(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, WINDOW + 9)
-
-    assert sent(delivery) == list(range(WINDOW))
-    assert sent(delivery) == []
-    delivery.received(ack(2))
-
-    assert sent(delivery) == [WINDOW, WINDOW + 1, WINDOW + 2]
+def acknowledge_all(connection: ServerConnection) -> None:
+    for body in connection:
+        connection.send(ack(seq_of(body)))
 
 
-def test_acknowledged_messages_leave_the_spool(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 4)
-    delivery.messages_to_send()
+def after(first: Callable[[ServerConnection], None], times: int = 1) -> Any:
+    """`first` for so many connections, then a server that is as it should be."""
+    left = [first] * times
 
-    delivery.received(ack(3))
+    def handle(connection: ServerConnection) -> None:
+        (left.pop() if left else acknowledge_all)(connection)
 
-    assert [seq for seq, _ in spool.after(-1, 9)] == [4]
-    assert delivery.waiting_for_answer
-    assert not delivery.done
+    return handle
 
 
-def test_delivery_is_done_when_everything_is_acknowledged(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 1)
-    delivery.messages_to_send()
+def test_everything_is_sent_and_leaves_the_spool(spool: Spool, heard: Heard) -> None:
+    fill(spool, 3 * delivery.WINDOW)
 
-    delivery.received(ack(0))
-    assert not delivery.done
-    delivery.received(ack(1))
+    with answering(acknowledge_all) as url, linked(spool, url) as link:
+        link.drain(60)
+        assert link.met
 
-    assert delivery.done
-    assert not delivery.waiting_for_answer
+    assert len(spool) == 0
+    assert heard.texts == []
 
 
-def test_new_connection_sends_again_what_was_not_acknowledged(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 4)
-    delivery.messages_to_send()
-    delivery.received(ack(1))
+def test_without_a_server_that_is_said_once_and_the_messages_are_kept(
+    spool: Spool, heard: Heard, impatient: None
+) -> None:
+    fill(spool, 1)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        with linked(spool, f"http://127.0.0.1:{unused.getsockname()[1]}") as link:
+            assert heard.something.wait(60)
+            link.drain(0.1)
 
-    delivery.lost(0.0)
-    delivery.connected()
-
-    assert sent(delivery) == [2, 3, 4]
-
-
-def test_late_acknowledgement_of_an_earlier_message_takes_nothing_back(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 3)
-    delivery.messages_to_send()
-    delivery.received(ack(2))
-
-    delivery.received(ack(0))
-    delivery.connected()
-
-    assert sent(delivery) == [3]
-
-
-def test_refused_message_is_dropped_and_the_reason_kept(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 2)
-    delivery.messages_to_send()
-
-    delivery.received(refuse(1))
-
-    assert [seq for seq, _ in spool.after(-1, 9)] == [0, 2]
-    assert [refusal.reason for refusal in delivery.refused] == ["too large"]
-    delivery.received(ack(2))
-    assert delivery.done
-
-
-def test_refusals_alone_do_not_fill_the_window(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, WINDOW + 1)
-    for seq in sent(delivery):
-        delivery.received(refuse(seq))
-
-    assert not delivery.waiting_for_answer
-    assert sent(delivery) == [WINDOW, WINDOW + 1]
-
-
-def test_refusal_of_bytes_that_could_not_be_read_drops_nothing(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 1)
-    delivery.messages_to_send()
-
-    delivery.received(refuse(None))
-
-    assert len(spool) == 2
-    assert len(delivery.refused) == 1
-
-
-def test_messages_that_were_thinned_on_the_way_are_not_waited_for(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 3)
-    delivery.messages_to_send()
-    spool.remove(3)
-
-    delivery.received(ack(3))
-
-    assert delivery.done
-    assert not delivery.waiting_for_answer
-
-
-def test_unreadable_answer_is_an_error_of_the_wire(spool: Spool) -> None:
-    with pytest.raises(wire.WireError):
-        connected(spool).received(b"HTTP/1.1 200 OK")
-
-
-def test_other_messages_of_a_server_are_passed_over(spool: Spool) -> None:
-    delivery = connected(spool)
-    fill(spool, 0, 0)
-
-    delivery.received(
-        wire.encode(wire.RunEnd(**IDENTITY, seq=0, time=0.0, status="completed", frames=0))
-    )
-
+    assert [text.split("://")[0] for text in heard.texts] == ["gainstage: No server at http"]
+    assert not link.met
     assert len(spool) == 1
 
 
-@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
-def test_each_failure_doubles_the_time_to_the_next_try_up_to_a_bound(
-    spool: Spool, jitter: float
+def test_first_attempt_to_connect_is_waited_for(spool: Spool) -> None:
+    """A training of a few milliseconds is over before a server that is there has answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        link = Uplink(spool, f"http://127.0.0.1:{listening.getsockname()[1]}", token=None)
+        assert not link.meets(0.05)
+
+        with serve(lambda connection: connection.recv(), sock=listening) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            assert link.meets(60)
+            link.close()
+            server.shutdown()
+            thread.join()
+
+
+def garbage(connection: ServerConnection) -> None:
+    connection.recv()
+    connection.send(b"\x00" * 64)
+    connection.recv()
+
+
+def cut(connection: ServerConnection) -> None:
+    connection.recv()
+    connection.socket.shutdown(socket.SHUT_RDWR)
+
+
+def deny(connection: ServerConnection) -> None:
+    connection.close(1008, "One trainer too many.")
+
+
+@pytest.mark.parametrize("first", [garbage, cut, deny])
+def test_server_that_comes_to_its_senses_gets_every_message(
+    spool: Spool, impatient: None, first: Callable[[ServerConnection], None]
 ) -> None:
-    delivery = Delivery(spool, lambda: jitter)
-    delays = []
-    for _ in range(100):
-        delivery.lost(1_000.0)
-        delays.append(delivery.retry_at - 1_000.0)
+    fill(spool, 9)
 
-    doubled = [0.5, 1, 2, 4, 8, 16, 30, 30]
-    share = (1 + jitter) / 2
-    assert delays[:8] == pytest.approx([share * delay for delay in doubled])
-    assert max(delays) == pytest.approx(share * LAST_RETRY)
+    with answering(after(first, times=3)) as url, linked(spool, url) as link:
+        link.drain(60)
+
+    assert len(spool) == 0
 
 
-def test_connection_begins_the_back_off_anew(spool: Spool) -> None:
-    delivery = Delivery(spool, lambda: 1.0)
-    for _ in range(5):
-        delivery.lost(0.0)
+def test_queue_that_raises_does_not_end_the_thread(
+    spool: Spool, heard: Heard, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(spool, 2)
+    read, failures = spool.after, iter([RuntimeError("Never seen."), RuntimeError("Again.")])
 
-    delivery.connected()
-    delivery.lost(0.0)
+    def failing(seq: int, limit: int) -> list[tuple[int, bytes]]:
+        if threading.current_thread() is not threading.main_thread():
+            for failure in failures:
+                raise failure
+        return read(seq, limit)
 
-    assert delivery.retry_at == FIRST_RETRY
+    monkeypatch.setattr(spool, "after", failing)
+
+    with answering(acknowledge_all) as url, linked(spool, url) as link:
+        link.drain(60)
+
+    assert len(spool) == 0
+    assert heard.texts == [
+        "gainstage: Sending failed, and is tried again. RuntimeError: Never seen."
+    ]
 
 
-EVENTS = st.lists(
-    st.one_of(
-        st.tuples(st.just("append"), st.integers(1, 90)),
-        st.tuples(st.sampled_from(["send", "commit", "answer", "refuse", "lose"]), st.just(1)),
-    ),
-    max_size=40,
+def test_user_is_told_why_the_server_hung_up(spool: Spool, heard: Heard, tmp_path: Path) -> None:
+    with answering(deny) as url, linked(spool, url) as link:
+        assert heard.something.wait(60)
+        wait = link.delivery.retry_at - time.monotonic()
+
+    assert heard.texts == [
+        f"gainstage: The server at {url} hung up. One trainer too many. "
+        f"Statistics wait in {tmp_path}."
+    ]
+    assert wait > delivery.LAST_RETRY / 2 - 5
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, '{"detail": "Send the token."}', "refused the connection (HTTP 401). Send the token"),
+        (404, "<html>", "refused the connection (HTTP 404). Check `url=`, and `token=` or"),
+        (503, "", "is busy (HTTP 503)."),
+    ],
 )
-
-
-@settings(max_examples=60)
-@given(EVENTS)
-def test_server_that_commits_before_it_answers_gets_every_message(
-    tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, int]]
+def test_user_is_told_why_the_server_does_not_shake_hands(
+    spool: Spool, heard: Heard, status: int, body: str, said: str
 ) -> None:
-    """At least once, in order on every connection, and none lost, whatever fails in between."""
-    spool = Spool(tmp_path_factory.mktemp("delivery") / "run.spool")
-    delivery = connected(spool)
-    on_the_way: list[int] = []
-    committed: set[int] = set()
-    refused: set[int] = set()
-    newest, appended = -1, 0
-    for event, count in [*events, ("lose", 1), *[("send", 1), ("commit", 1), ("answer", 1)] * 60]:
-        if event == "append":
-            fill(spool, appended, appended + count - 1)
-            appended += count
-        elif event == "send":
-            now = sent(delivery)
-            assert on_the_way + now == sorted({*on_the_way, *now})
-            on_the_way += now
-        elif event == "commit":
-            committed |= set(on_the_way)
-            newest = max([newest, *on_the_way])
-            on_the_way = []
-        elif event == "answer" and newest >= 0:
-            delivery.received(ack(newest))
-        elif event == "refuse" and on_the_way:
-            # The first on the way, as a server does that takes messages one by one.
-            refused.add(on_the_way[0])
-            delivery.received(refuse(on_the_way.pop(0)))
-        elif event == "lose":
-            on_the_way = []
-            delivery.lost(0.0)
-            delivery.connected()
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(http.HTTPStatus(status), body)
 
-    assert committed | refused == set(range(appended))
-    assert delivery.done
-    spool.close()
+    with answering(acknowledge_all, process_request=refuse) as url, linked(spool, url):
+        assert heard.something.wait(60)
+
+    assert f"The server at {url} {said}" in heard.texts[0]
+
+
+def test_first_refusal_is_told(spool: Spool, heard: Heard) -> None:
+    def refuse_frames(connection: ServerConnection) -> None:
+        for body in connection:
+            seq = seq_of(body)
+            told = ack(seq) if seq == 0 else wire.encode(wire.Refuse(reason=f"no {seq}", seq=seq))
+            connection.send(told)
+
+    fill(spool, 4)
+
+    with answering(refuse_frames) as url, linked(spool, url) as link:
+        link.drain(60)
+
+    assert heard.texts == ["gainstage: The server refused a message: no 1"]
+    assert len(spool) == 0
+
+
+def silent(connection: ServerConnection) -> None:
+    for _ in connection:
+        pass
+
+
+def test_server_that_never_answers_is_left_for_another_connection(
+    spool: Spool, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "ANSWER_SECONDS", 0.1)
+    fill(spool, 3)
+
+    with answering(after(silent, times=2)) as url, linked(spool, url) as link:
+        link.drain(60)
+
+    assert len(spool) == 0
+
+
+def test_connection_that_is_half_open_is_noticed(
+    spool: Spool, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's machine is gone without a word: nothing is on the way, only pings are."""
+    monkeypatch.setattr(uplink, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(uplink, "TIMEOUT", 0.2)
+    gone = threading.Event()
+
+    def vanish(connection: ServerConnection) -> None:
+        with connection.recv_flow_control:  # nothing is read, no ping answered
+            gone.wait(60)
+
+    with answering(after(vanish)) as url, linked(spool, url) as link:
+        assert link.meets(60)
+        fill(spool, 2)
+        monkeypatch.setattr(uplink, "TIMEOUT", 10.0)
+        link.drain(60)
+        gone.set()
+
+    assert len(spool) == 0
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> Callable[[Uplink], float]:
+    """Closes an uplink that waits little for its thread; how many seconds that took."""
+    monkeypatch.setattr(uplink, "CLOSE_SECONDS", 0.1)
+
+    def close(link: Uplink) -> float:
+        began = time.monotonic()
+        link.close()
+        return time.monotonic() - began
+
+    return close
+
+
+def test_closing_waits_for_no_server_that_does_not_shake_hands(
+    spool: Spool, brisk: Callable[[Uplink], float]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        link = Uplink(spool, f"http://127.0.0.1:{listening.getsockname()[1]}", token=None)
+        accepted, _ = listening.accept()
+        with accepted:
+            assert brisk(link) < 5
+
+
+def test_closing_waits_for_no_server_that_does_not_read(
+    spool: Spool, brisk: Callable[[Uplink], float]
+) -> None:
+    fill(spool, 2, size=2**23)  # more than fits into what lies between two sockets
+    over = threading.Event()
+
+    def hang(connection: ServerConnection) -> None:
+        connection.send(ack(seq_of(connection.recv())))
+        with connection.recv_flow_control:
+            over.wait(60)
+
+    with answering(hang) as url:
+        link = Uplink(spool, url, token=None)
+        while len(spool) > 1 or not link.delivery.waiting_for_answer:
+            time.sleep(0.01)
+        assert brisk(link) < 5
+        over.set()
 
 
 @pytest.mark.parametrize(
@@ -300,51 +361,3 @@ def test_address_must_not_hold_a_password_and_the_error_does_not_repeat_it(url: 
         ingest_url(url)
 
     assert "secret" not in str(error.value)
-
-
-class Heard(logging.Handler):
-    """Notes what is logged, and tells when."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.something = threading.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-        self.something.set()
-
-
-def test_uplink_without_a_server_says_so_once_and_keeps_the_messages(spool: Spool) -> None:
-    heard = Heard()
-    log = logging.getLogger("gainstage")
-    log.addHandler(heard)
-    fill(spool, 0, 0)
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
-        uplink = Uplink(spool, f"http://127.0.0.1:{unused.getsockname()[1]}", token=None)
-        uplink.delivery._jitter = lambda: -1.0  # tries again at once
-
-        assert heard.something.wait(60)
-        uplink.drain(0.1)
-        uplink.close()
-
-    log.removeHandler(heard)
-    assert [text.split("://")[0] for text in heard.texts] == ["gainstage: No server at http"]
-    assert not uplink.met
-    assert len(spool) == 1
-
-
-def test_first_attempt_to_connect_is_waited_for(spool: Spool) -> None:
-    """A training of a few milliseconds is over before a server that is there has answered."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        uplink = Uplink(spool, f"http://127.0.0.1:{listening.getsockname()[1]}", token=None)
-        assert not uplink.meets(0.05)
-
-        with serve(lambda connection: connection.recv(), sock=listening) as server:
-            answering = threading.Thread(target=server.serve_forever)
-            answering.start()
-            assert uplink.meets(60)
-            uplink.close()
-            server.shutdown()
-            answering.join()
