@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
@@ -190,7 +191,8 @@ class LayerMonitor(keras.callbacks.Callback):
         """Opens the run."""
         self._rest()
         if self._recorder is not None and self._open:
-            self._recorder.close("interrupted", 0.0)  # a `fit` that raised
+            # Of a `fit` that raised; this one does not wait for the end of that.
+            threading.Thread(target=self._recorder.interrupt, daemon=True).start()
         self._open, self._recorder = False, None
         self._begin()
         self._model = self.model  # Keras's, where torch has wrapped it to distribute it
@@ -259,7 +261,7 @@ class LayerMonitor(keras.callbacks.Callback):
         recorder = self._recorder
         if recorder is None:
             return
-        left = recorder.close("completed")
+        recorder.close("completed")
         if recorder.identity.worker == CHIEF:
             report.print_findings(
                 recorder.state,
@@ -268,8 +270,6 @@ class LayerMonitor(keras.callbacks.Callback):
                 recorder.page,
                 over_budget=self._cadence.over_budget,
             )
-        if left:
-            log.warning("gainstage: %s", recorder.reminder(left))
 
     @_contained
     def _look(self, seen: peek.Seen, step: int | None = None) -> None:

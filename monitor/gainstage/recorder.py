@@ -1,6 +1,9 @@
 """From samples to frames: measures, spools and diagnoses one attempt of a run."""
 
+import ctypes
+import logging
 import secrets
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gainstage import units, wire
+from gainstage import endings, report, units, wire
 from gainstage.diagnosis import Finding, State, advance, begin
 from gainstage.frame import Table
 from gainstage.measures import Meters
@@ -25,8 +28,11 @@ from gainstage.workers import CHIEF
 if TYPE_CHECKING:
     from gainstage.exposition import RunFigures
 
-# How long the end of an attempt waits for its messages to be stored; the rest stays in the spool.
-DRAIN_SECONDS = 5.0
+log = logging.getLogger("gainstage")
+
+# How long the end of an attempt waits for its messages to be stored, and how long one that was
+# broken off; the rest stays in the spool.
+DRAIN_SECONDS, BREAK_SECONDS = 5.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -75,10 +81,13 @@ class Recorder:
         self._url, self._folder = url, folder
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
+        self._met = False
+        self._ending, self._ended = threading.Lock(), False
         if url is not None:
             name = f"{identity.run}.{identity.worker}.{self.attempt}{SUFFIX}"
             self._spool = spool_at(folder / name)
             self._uplink = Uplink(self._spool, url, token)
+            endings.expect(self)
         self._append(
             wire.RunStart(
                 **self._next(),
@@ -92,7 +101,8 @@ class Recorder:
     @property
     def page(self) -> str | None:
         """Address of the run's page; None where no server ever answered."""
-        if self._url is None or self._uplink is None or not self._uplink.met:
+        met = self._met if self._uplink is None else self._uplink.met
+        if self._url is None or not met:
             return None
         return f"{self._url.rstrip('/')}/runs/{self.identity.run}"
 
@@ -191,34 +201,59 @@ class Recorder:
         )
         self._append(message, {wire.OUTCOMES: trial.outcomes})
 
-    def reminder(self, left: int) -> str:
-        """What to tell of messages that are left in the spool, and how they are sent."""
-        if self._spool is not None and self._spool.path is None:
-            return f"{left} messages of run {self.identity.run} waited in memory, and are lost."
-        command = sync_command(self._url or "", self._folder)
-        return (
-            f"{left} messages of run {self.identity.run} wait in {self._folder}. To send them "
-            f"later: {command}"
-        )
-
     def close(
         self, status: Literal["completed", "interrupted"], patience: float = DRAIN_SECONDS
-    ) -> int:
-        """Ends the attempt; returns how many messages are left in the spool.
+    ) -> bool:
+        """Ends the attempt, and says what is left in the spool; returns False if it had ended.
 
-        Waits for a server that is listening, `patience` seconds at most.
+        Waits `patience` seconds at most for a server that is listening, and for the connection to
+        end twice `uplink.CLOSE_SECONDS`.
         """
-        thinned = 0 if self._spool is None else self._spool.thinned
-        end = wire.RunEnd(**self._next(), status=status, frames=self.frames, thinned=thinned)
-        self._append(end)
-        if self._spool is None or self._uplink is None:
-            return 0
-        if self._uplink.meets(patience):  # nobody waits for a server that was never there
-            self._uplink.drain(patience)
-        self._uplink.close()
-        left = len(self._spool)
-        self._spool.close()
-        return left
+        deadline = time.monotonic() + patience
+        with self._ending:
+            spool, uplink = self._spool, self._uplink
+            if spool is None or uplink is None:
+                return False
+            if not self._ended:  # as it has where somebody could not wait for the rest
+                self._ended = True
+                end = wire.RunEnd(
+                    **self._next(), status=status, frames=self.frames, thinned=spool.thinned
+                )
+                self._append(end)
+            if uplink.meets(patience):  # nobody waits for a server that was never there
+                uplink.drain(deadline - time.monotonic())
+            uplink.close()
+            self._met, self._uplink = uplink.met, None
+            left = len(spool)
+            spool.close()
+            endings.over(self)
+        if left:
+            log.warning("gainstage: %s", self._reminder(left, spool.path))
+        return True
+
+    def _reminder(self, left: int, file: Path | None) -> str:
+        """What to tell of messages that are left in the spool, and how they are sent."""
+        run = self.identity.run
+        if file is None:
+            return f"{left} messages of run {run} waited in memory, and are lost."
+        size = file.stat().st_size / 1e6
+        return (
+            f"{left} messages of run {run} wait in {self._folder} ({size:.1f} MB). To send them "
+            f"later: {sync_command(self._url or '', self._folder)}"
+        )
+
+    def interrupt(self) -> None:
+        """Ends an attempt of which its training does not say so, and prints where it is."""
+        if self.close("interrupted", BREAK_SECONDS) and self.identity.worker == CHIEF:
+            report.print_interrupted(self.identity.run, self.frames, self.page)
+
+    def forsake(self) -> None:
+        """In the child of a fork: the attempt goes on in the parent, and only there."""
+        uplink, self._uplink = self._uplink, None
+        if uplink is not None:
+            uplink.forsake()
+        # SQLite would write to the parent's file if this process ever closed its copy.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._spool))
 
     def _begin(self, rows: tuple[wire.Row, ...], training: wire.Training) -> wire.Schema:
         trainable = np.array([[row.trainable] * len(GRADIENTS) for row in rows], bool)

@@ -72,6 +72,23 @@ def print_findings(
     console.print(f"Why, and what to change: {page or 'monitor.findings()'}", soft_wrap=True)
 
 
+def print_interrupted(
+    run: str, frames: int, page: str | None, console: Console | None = None
+) -> None:
+    """Where a run is whose training broke off.
+
+    Args:
+        run: Its name.
+        frames: How many it has.
+        page: Address of its page, where there is a server.
+        console: Where to print.
+    """
+    where = f": {page}" if page else "."
+    (console or Console()).print(
+        f"gainstage: run {run} was interrupted after {frames} frames{where}", soft_wrap=True
+    )
+
+
 def _judged(state: State) -> str:
     """How many layers have a verdict, and of how many of them that means their range."""
     judged = [place for place, verdict in enumerate(state.verdicts) if verdict]

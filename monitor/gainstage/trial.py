@@ -181,9 +181,7 @@ def _send(trial: Trial, run: str, goal: Destination) -> None:
     identity = RunIdentity(run, PROJECT, (), {}, BESIDE)
     recorder = Recorder(identity, environment(), **vars(goal))
     recorder.trial(trial)
-    left = recorder.close("completed")
-    if left:
-        log.warning("gainstage: %s", recorder.reminder(left))
+    recorder.close("completed")
 
 
 @contextmanager

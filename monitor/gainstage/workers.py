@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-
 # The worker whose figures are the run's, and who reports at the end.
 CHIEF = 0
 # Not one of them: who adds to a run what is no training, such as a trial. The run's figures stay
@@ -14,6 +12,8 @@ BESIDE = 2**16
 
 def worker_of(model: Any) -> int:
     """The number of this process among those that train `model`; the chief's where it is alone."""
+    import keras
+
     find = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
     return find(model)
 
