@@ -6,6 +6,7 @@ import pytest
 from gainstage.diagnosis import begin
 from gainstage.diagnosis.fold import seen
 from gainstage.diagnosis.rule import Case
+from gainstage.statistics import BLOCKS
 
 from .builders import (
     BY_VERDICT,
@@ -89,6 +90,17 @@ def test_rate_that_has_come_to_nothing_early_leaves_weights_untrained(
     if found:
         remedy = BY_VERDICT["untrained"].prescribe(Case(seen_then, 0)).remedy
         assert "301 steps ago the learning rate fell below 0.001 of the 0.01" in remedy
+
+
+def test_finding_about_gradients_opens_with_a_sample_of_them() -> None:
+    pressed = GUILTY["over_regularized"]
+    plain = {id: value for id, value in pressed.items() if id not in BLOCKS["gradients"]}
+    frames = [sample(step, pressed if step % 8 == 0 else plain) for step in range(24)]
+
+    state, early = fold(begin(schema()), *frames)
+    _, due = fold(state, sample(24, pressed))
+
+    assert (early, [one.verdict for one in due]) == ([], ["over_regularized"])
 
 
 def test_penalty_is_no_fault_while_the_layer_is_saturated_or_audible() -> None:

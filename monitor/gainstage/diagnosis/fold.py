@@ -124,7 +124,7 @@ def _open(
     """The findings that are new, behind those that they take the place of in `opened`."""
     over, events = list[Finding](), list[Finding]()
     for place, rule in enumerate(RULES):
-        if rule.verdict not in spells:
+        if rule.verdict not in spells or rule.block not in view.blocks:
             continue
         held, onset = spells[rule.verdict]
         persistent = (held >= rule.opens_after) & (step - onset >= rule.least_steps)
