@@ -14,8 +14,8 @@ from websockets.sync.client import ClientConnection, connect
 from benchmarks.delivery.frames import ATTEMPT, COUNT, SCHEMA, Messages
 from benchmarks.machine import children_cpu_seconds
 from gainstage import wire
+from gainstage.delivery import WINDOW
 from gainstage.served import DATABASE, served
-from gainstage.uplink import WINDOW
 from gainstage_server.store.records import FrameRecord, Key
 from gainstage_server.store.sqlite import SQLiteStore
 

@@ -101,10 +101,16 @@ def advance_attempt(attempt: AttemptRecord, message: wire.TrainerMessage) -> Att
     """The attempt after any message but its run_start."""
     match message:
         case wire.Frame():
-            return replace(attempt, frames=attempt.frames + 1)
+            # One that comes after the end, by a connection that hung, was not missing after all.
+            return replace(attempt, frames=attempt.frames + 1, thinned=max(0, attempt.thinned - 1))
         case wire.RunEnd():
+            # Of what it dropped, the trainer cannot know what was on the way and has come.
+            missing = max(0, message.frames - attempt.frames)
             return replace(
-                attempt, ended=message.time, status=message.status, thinned=message.thinned
+                attempt,
+                ended=message.time,
+                status=message.status,
+                thinned=missing if message.thinned else 0,
             )
         case _:
             return attempt
