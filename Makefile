@@ -6,7 +6,7 @@ STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
 # The longest first.
-TESTS := test-monitor test-rest test-e2e test-jax test-torch test-dashboard
+TESTS := test-soak test-monitor test-faults test-rest test-e2e test-jax test-torch test-dashboard
 CHECKS := check-types check-style check-dashboard
 
 .PHONY: help demo test check ci $(TESTS) $(CHECKS) programs node bench matrix dashboard screenshots generate lock clean
@@ -44,7 +44,15 @@ test-monitor: .venv/.dev-stamp
 	$(PYTEST) tests/monitor
 
 test-rest: .venv/.dev-stamp programs $(STATIC)/index.html
-	$(PYTEST) --ignore=tests/monitor --ignore=tests/e2e
+	$(PYTEST) --ignore=tests/monitor --ignore=tests/e2e --ignore=tests/faults
+
+# As root, or in `unshare --map-root-user --mount`: some fill a disk of their own.
+test-faults: .venv/.dev-stamp
+	$(PYTEST) tests/faults --ignore=tests/faults/test_soak.py
+
+# Five minutes, in which it is idle for the most part.
+test-soak: .venv/.dev-stamp
+	$(PYTEST) tests/faults/test_soak.py
 
 test-e2e: .venv/.dev-stamp programs $(STATIC)/index.html
 	$(PYTEST) tests/e2e

@@ -1,0 +1,5 @@
+"""`python -m tests.faults.soak`."""
+
+from .command import main
+
+main()

@@ -1,0 +1,163 @@
+"""Many trainers in one process: `python -m tests.faults.soak.trainers WORK`.
+
+WORK is a `Work` as JSON. Prints an `Ended` as JSON for each run that has ended and been sent whole.
+"""
+
+import heapq
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from benchmarks.delivery.frames import ATTEMPT, SCHEMA, Messages
+
+from gainstage import wire
+from gainstage.spool import Spool
+from gainstage.uplink import Uplink
+
+# Frames of a run: at one in 10 s, it ends after one to three minutes.
+FRAMES = range(6, 19)
+EVERY, BUSY_EVERY = 10.0, 0.1  # seconds between two samples
+BUSY_TIMES = 60  # so many times the frames
+LOOK = 0.2
+PATIENCE = 120.0
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What these trainers are to do; where there is a `busy` one, it is the first."""
+
+    url: str
+    folder: Path
+    name: str
+    trainers: int
+    layers: int
+    seconds: float
+    seed: int
+    busy: bool
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A run that ended; its frames have the seqs from `SCHEMA` + 1 on."""
+
+    run: str
+    frames: int
+
+
+class Run:
+    """One run of a trainer, with a spool and an uplink of its own."""
+
+    def __init__(self, work: Work, name: str, frames: int) -> None:
+        self.name = name
+        self.frames = frames
+        self._messages = Messages(name, work.layers)
+        self._spool = Spool(work.folder / f"{name}.spool")
+        self._uplink = Uplink(self._spool, work.url, None)
+        for seq, message in enumerate(self._messages.opening()):
+            self._spool.append(seq, message, frame=False)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all its frames."""
+        return self._messages.frames >= self.frames
+
+    @property
+    def sent(self) -> bool:
+        """Whether nothing of it waits."""
+        return self._uplink.delivery.done
+
+    def sample(self) -> None:
+        """One more frame."""
+        seq = SCHEMA + 1 + self._messages.frames
+        self._spool.append(seq, self._messages.next(), frame=True)
+        self._uplink.notify()
+
+    def end(self) -> None:
+        """No more frames."""
+        seq = SCHEMA + 1 + self._messages.frames
+        end = wire.RunEnd(
+            run=self.name,
+            attempt=ATTEMPT,
+            seq=seq,
+            time=time.time(),
+            status="completed",
+            frames=self._messages.frames,
+        )
+        self._spool.append(seq, wire.encode(end), frame=False)
+        self._uplink.notify()
+
+    def close(self) -> Ended:
+        """Lets go of spool and uplink."""
+        self._uplink.close()
+        self._spool.close()
+        return Ended(self.name, self._messages.frames)
+
+
+class Trainers:
+    """Takes samples of all runs when they are due, and replaces those that end."""
+
+    def __init__(self, work: Work, told: Callable[[Ended], None]) -> None:
+        self._work, self._told = work, told
+        self._rng = random.Random(work.seed)
+        self._ending: list[Run] = []
+        self._due: list[tuple[float, int, Run]] = []
+        self._begun = 0
+        for place in range(work.trainers):
+            self._begin(time.monotonic() + self._rng.uniform(0.0, EVERY), place)
+
+    def _busy(self, place: int) -> bool:
+        return self._work.busy and place == 0
+
+    def _begin(self, due: float, place: int) -> None:
+        self._begun += 1
+        kind = "busy" if self._busy(place) else "run"
+        frames = self._rng.choice(FRAMES) * (BUSY_TIMES if self._busy(place) else 1)
+        run = Run(self._work, f"{kind}-{self._work.name}-{self._begun}", frames)
+        heapq.heappush(self._due, (due, place, run))
+
+    def run(self) -> None:
+        """Trains for as long as it is to; then waits until everything is sent.
+
+        Raises:
+            RuntimeError: It takes too long.
+        """
+        end = time.monotonic() + self._work.seconds
+        while (now := time.monotonic()) < end:
+            while self._due[0][0] <= now:
+                self._sample(*heapq.heappop(self._due))
+            self._close_those_that_are_sent()
+            time.sleep(max(0.0, min(LOOK, self._due[0][0] - time.monotonic())))
+        for _, _, run in self._due:
+            run.end()
+            self._ending.append(run)
+        while self._ending:
+            if time.monotonic() > end + PATIENCE:
+                names = ", ".join(run.name for run in self._ending)
+                raise RuntimeError(f"Not sent within {PATIENCE:.0f} s: {names}.")
+            self._close_those_that_are_sent()
+            time.sleep(LOOK)
+
+    def _sample(self, due: float, place: int, run: Run) -> None:
+        run.sample()
+        due += BUSY_EVERY if self._busy(place) else EVERY
+        if run.full:
+            run.end()
+            self._ending.append(run)
+            self._begin(due, place)
+        else:
+            heapq.heappush(self._due, (due, place, run))
+
+    def _close_those_that_are_sent(self) -> None:
+        for run in [run for run in self._ending if run.sent]:
+            self._ending.remove(run)
+            self._told(run.close())
+
+
+def main(work: Work) -> None:
+    """Trains."""
+    Trainers(work, lambda ended: print(msgspec.json.encode(ended).decode(), flush=True)).run()
+
+
+if __name__ == "__main__":
+    main(msgspec.json.decode(sys.argv[1], type=Work, dec_hook=lambda kind, it: kind(it)))
