@@ -121,6 +121,8 @@ class Delivery:
         try:
             # Text has no prefix, and reads like any other bytes that are no message.
             message, _ = wire.decode(data.encode() if isinstance(data, str) else data)
+        except wire.UnknownTypeError:
+            return None
         except wire.WireError as error:
             raise UnusableError(f"its answer cannot be read. {error}") from error
         if isinstance(message, wire.Ack):

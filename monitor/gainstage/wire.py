@@ -14,12 +14,24 @@ the browser (`Float32Array`) map them without copying. Names travel once, in the
 
 A value that does not exist for a row (the bias of a layer without one) is absent by the schema's
 mask; a block that was not sampled is absent from the frame; NaN means that the value *was* NaN.
+
+Trainer, server and viewer may be of different releases. The one rule:
+
+- What a reader does not know within a message it passes over: fields, and columns and blocks that
+  the schema names; missing fields have their defaults. So a release may add any of these.
+- A message that it does not know as a whole, by its type or by a value of one of its closed lists
+  (`level`, `source`, `status`), it leaves out, and goes on. The server refuses it by its seq, says
+  which side is to be updated, and keeps it apart; trainers and viewers pass over unknown types.
+- What earlier readers would misread has another version. The server refuses a version that it
+  does not know without a seq: the trainer keeps such messages until the server has been updated.
+  A release that raises VERSION still reads all earlier ones (tests/contract), and answers a trainer
+  in the trainer's own.
 """
 
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -44,6 +56,10 @@ FloatBlock = npt.NDArray[np.float32]
 
 class WireError(ValueError):
     """A message that cannot be read; its text says what was expected and what came."""
+
+
+class UnknownTypeError(WireError):
+    """A message of a later release, of a type that this one does not know."""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -249,6 +265,14 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AnyMessage)
 
 
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
+_typed = msgspec.msgpack.Decoder(_Typed)
+_TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(AnyMessage))
+
+
 def _padding(length: int) -> bytes:
     return bytes(-length % ALIGNMENT)
 
@@ -279,9 +303,8 @@ def encode(message: AnyMessage, blocks: Mapping[str, FloatBlock] | None = None) 
 def decode(data: bytes) -> tuple[AnyMessage, dict[str, FloatBlock]]:
     """The message in `data` and its blocks, which are views of `data`.
 
-    Fields that this version does not know are ignored; a message of a later version is refused.
-
     Raises:
+        UnknownTypeError: A later release has sent `data`.
         WireError: `data` is not a message that this version can read.
     """
     if len(data) > MAX_MESSAGE_BYTES:
@@ -316,15 +339,33 @@ def decode_header(data: bytes) -> AnyMessage:
     """The message in `data`, whose blocks may be missing.
 
     Raises:
+        UnknownTypeError: A later release has sent `data`.
         WireError: `data` does not hold the header of a message that this version can read.
     """
     end = header_end(data)
     if end > len(data):
         raise WireError(f"The header ends at byte {end}, the message at byte {len(data)}.")
+    header = memoryview(data)[PREFIX.size : end]
     try:
-        return _decoder.decode(memoryview(data)[PREFIX.size : end])
+        return _decoder.decode(header)
+    except msgspec.ValidationError as error:
+        raise _problem(header, error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"The header cannot be read: {error}") from error
+
+
+def _problem(header: memoryview, error: msgspec.ValidationError) -> WireError:
+    """What is wrong with a header that is MessagePack, but no message of this release."""
+    try:
+        kind = _typed.decode(header).type
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        kind = ""
+    if not kind or kind in _TYPES:
+        return WireError(f"The header cannot be read: {error}")
+    return UnknownTypeError(
+        f"This release of gainstage reads messages of the types {', '.join(sorted(_TYPES))}. "
+        f"Received: {kind[:MAX_NAME]!r}, of a later one. Update the side that reads it."
+    )
 
 
 def _view(data: bytes, start: int, place: Block) -> FloatBlock:

@@ -292,6 +292,8 @@ def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | w
         return _refuse(f"A message has at most {limit} bytes. Received: {len(data)}.", data)
     try:
         message, blocks = wire.decode(data)
+    except wire.UnknownTypeError as error:
+        return _refuse(f"{error} Here that is the server.", data)
     # A shape that no array can have overflows in numpy.
     except (ValueError, OverflowError) as error:
         return _refuse(str(error), data)

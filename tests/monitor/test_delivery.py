@@ -3,6 +3,7 @@
 import bisect
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -294,6 +295,19 @@ def test_other_messages_of_a_server_are_passed_over(queue: Waiting) -> None:
     assert delivery.received(frame(1), 0.0) is None
 
     assert list(queue.bodies) == [1]
+
+
+def test_answer_of_a_kind_that_only_a_later_release_knows_is_passed_over(queue: Waiting) -> None:
+    delivery = connected(queue)
+    fill(queue, 1, 2)
+    sent(delivery)
+    header = msgspec.msgpack.encode({"type": "gossip"})
+    prefix = wire.PREFIX.pack(wire.MAGIC, wire.VERSION, len(header))
+
+    assert delivery.received(prefix + header, 0.0) is None
+
+    delivery.received(ack(1), 0.0)
+    assert list(queue.bodies) == [2]
 
 
 def test_messages_that_were_thinned_on_the_way_are_not_waited_for(queue: Waiting) -> None:

@@ -103,6 +103,8 @@ MESSAGES: dict[type, st.SearchStrategy[Any]] = {
     wire.Refuse: st.builds(wire.Refuse, reason=NAME, seq=st.none() | WHOLE),
     wire.FindingChanged: st.builds(wire.FindingChanged, run=NAME, finding=FINDING),
     wire.RunDeleted: st.builds(wire.RunDeleted, run=NAME),
+    wire.Subscribed: st.builds(wire.Subscribed, id=WHOLE),
+    wire.Skipped: st.builds(wire.Skipped, run=NAME, frames=WHOLE),
 }
 BLOCKS = st.dictionaries(
     NAME,
@@ -211,6 +213,11 @@ def test_fields_of_later_releases_are_ignored() -> None:
     assert wire.decode(bare(header)) == (FRAME, {})
 
 
+def test_a_type_of_a_later_release_is_told_from_what_is_broken() -> None:
+    with pytest.raises(wire.UnknownTypeError, match="'gossip', of a later one"):
+        wire.decode(bare({"type": "gossip", "step": 1}))
+
+
 @given(st.integers(0, 2**16 - 1).filter(lambda version: version != wire.VERSION))
 def test_message_of_another_version_is_refused_with_what_to_do(version: int) -> None:
     data = bare(msgspec.to_builtins(FRAME), version=version)
@@ -226,8 +233,9 @@ def test_message_of_another_version_is_refused_with_what_to_do(version: int) -> 
         (b"GS\x01\x00", "at least 8 bytes"),
         (b"PK\x03\x04" + bytes(12), "begins with b'GS'"),
         (wire.PREFIX.pack(b"GS", 1, 2**32 - 1), "header ends at byte 4294967303"),
-        (bare({"type": "gossip"}), "header cannot be read"),
+        (bare({"type": 7}), "header cannot be read"),
         (bare({"type": "frame"}), "header cannot be read"),
+        (bare({**msgspec.to_builtins(FRAME), "source": "dream"}), "'dream' - at `\\$.source`"),
         (bare(b"\xff"), "header cannot be read"),
         (wire.PREFIX.pack(b"GS", 1, 5_000) + b"\x91" * 5_000, "header cannot be read"),
         (bytes(wire.MAX_MESSAGE_BYTES + 1), "at most 16777216 bytes"),

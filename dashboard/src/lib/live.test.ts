@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FakeEdges, written } from "../../tests/fakes";
-import { recorded } from "../../tests/recorded";
+import { contract, recorded } from "../../tests/recorded";
 import { backOff, type Connection, Live } from "./live";
 
 function follow(run: string | null = "run-1") {
@@ -63,6 +63,15 @@ describe("other statistics", () => {
     edges.socket.breaks();
     expect([live.follow(["b"]), live.isFollowing]).toEqual([false, false]);
   });
+});
+
+it("passes over what only a later release knows", () => {
+  const { edges, seen } = follow();
+  edges.socket.opens();
+  edges.socket.brings(contract("ack"));
+  edges.socket.brings(contract("notice"));
+  expect(seen.messages).toEqual(["notice"]);
+  expect(seen.errors).toEqual([]);
 });
 
 describe("a connection that broke", () => {

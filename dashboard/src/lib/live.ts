@@ -1,6 +1,6 @@
 /** The live feed: one WebSocket that comes back by itself. Sockets and clocks are handed in. */
 
-import { type Decoded, decode } from "./wire";
+import { type Decoded, decode, UnknownTypeError } from "./wire";
 
 export type Connection = "connecting" | "open" | "disconnected";
 
@@ -116,7 +116,7 @@ export class Live {
     try {
       decoded = decode(data);
     } catch (error) {
-      this.listener.unreadable(error as Error);
+      if (!(error instanceof UnknownTypeError)) this.listener.unreadable(error as Error);
       return;
     }
     const { message } = decoded;

@@ -1,7 +1,7 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, it } from "vitest";
 import { contract, recorded } from "../../tests/recorded";
-import { decode, type Frame, maskOf, type Schema, WireError } from "./wire";
+import { decode, type Frame, maskOf, type Schema, UnknownTypeError, WireError } from "./wire";
 
 function changed(data: ArrayBuffer, change: (view: DataView) => void): ArrayBuffer {
   const copy = data.slice(0);
@@ -88,7 +88,8 @@ describe("messages that every release must read", () => {
     expect(decode(contract(name)).message).toMatchObject({ type: name, ...fields });
   });
 
-  it.each(["ack", "refuse"])("refuses %s, which is not for viewers", (name) => {
+  it.each(["ack", "refuse"])("does not know %s, which is not for viewers", (name) => {
+    expect(() => decode(contract(name))).toThrow(UnknownTypeError);
     expect(() => decode(contract(name))).toThrow(`Unknown message "${name}"`);
   });
 });

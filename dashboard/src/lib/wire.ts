@@ -26,6 +26,11 @@ export class WireError extends Error {
   override name = "WireError";
 }
 
+/** A message of a later release, of a type that this one passes over. */
+export class UnknownTypeError extends WireError {
+  override name = "UnknownTypeError";
+}
+
 export interface Block {
   shape: readonly number[];
   values: Float32Array;
@@ -260,7 +265,7 @@ export function decode(data: ArrayBuffer): Decoded {
     blocks?: Place[];
   };
   if (!TYPES.has(header.type)) {
-    throw new WireError(
+    throw new UnknownTypeError(
       `Unknown message "${header.type}". Expected one of ${[...TYPES].join(", ")}.`,
     );
   }
