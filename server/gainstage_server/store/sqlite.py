@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +13,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
-    Table,
     func,
     inspect,
     literal_column,
     select,
-    union_all,
 )
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
@@ -35,140 +32,17 @@ from gainstage_server.store.records import (
     FrameRecord,
     Key,
     Mark,
-    MessageRecord,
     RefusedRecord,
     RunRecord,
     Span,
     Stream,
 )
+from gainstage_server.store.transaction import SQLiteTransaction, within
 
 _FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
 _CHIEF = 0
 
-_encode = msgspec.msgpack.encode
 _finding = msgspec.msgpack.Decoder(Finding)
-
-
-def _replace(table: Table) -> Executable:
-    statement = insert(table)
-    values = [column for column in table.columns if not column.primary_key]
-    return statement.on_conflict_do_update(
-        index_elements=list(table.primary_key),
-        set_={column: statement.excluded[column.name] for column in values},
-    )
-
-
-class _Transaction(Transaction):
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.bytes = 0  # of messages
-
-    def _put(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
-        if records:
-            self._connection.execute(
-                _replace(table), [msgspec.structs.asdict(record) for record in records]
-            )
-
-    @override
-    def new(self, keys: Iterable[Key]) -> set[Key]:
-        by_stream: dict[Stream, set[int]] = {}
-        for key in keys:
-            by_stream.setdefault(key.stream, set()).add(key.seq)
-        for stream, seqs in by_stream.items():
-            stored = union_all(
-                *(
-                    select(table.c.seq).where(*_within(table, stream), table.c.seq.in_(seqs))
-                    for table in (tables.messages, tables.frames)
-                )
-            )
-            seqs.difference_update(self._connection.execute(stored).scalars())
-        return {Key(*stream, seq) for stream, seqs in by_stream.items() for seq in seqs}
-
-    def _add(self, table: Table, records: Sequence[MessageRecord | FrameRecord]) -> None:
-        if records:
-            # With RETURNING, SQLAlchemy writes all rows in one statement: sqlite3 lets go of
-            # Python's lock for all of it, and not row by row.
-            statement = insert(table).returning(table.c.seq)
-            self._connection.execute(statement, [record._asdict() for record in records]).close()
-
-    @override
-    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> None:
-        self._add(tables.messages, messages)
-        self._add(tables.frames, frames)
-        self.bytes += sum(len(record.raw) for record in (*messages, *frames))
-
-    @override
-    def put_runs(self, records: Sequence[RunRecord]) -> None:
-        self._put(tables.runs, records)
-
-    @override
-    def put_attempts(self, records: Sequence[AttemptRecord]) -> None:
-        self._put(tables.attempts, records)
-
-    @override
-    def put_findings(self, stream: Stream, findings: Sequence[Finding]) -> None:
-        rows = [
-            {
-                "run": stream.run,
-                "id": finding.id,
-                "attempt": stream.attempt,
-                "worker": stream.worker,
-                "open": finding.open,
-                "raw": _encode(finding),
-            }
-            for finding in findings
-        ]
-        if rows:
-            self._connection.execute(_replace(tables.findings), rows)
-
-    @override
-    def drop_findings(self, stream: Stream) -> None:
-        self._connection.execute(tables.findings.delete().where(*_within(tables.findings, stream)))
-
-    @override
-    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        self._put(tables.checkpoints, [checkpoint])
-
-    @override
-    def put_mark(self, mark: Mark) -> None:
-        self._put(tables.marks, [mark])
-
-    @override
-    def drop_mark(self, run: str, finding: str) -> None:
-        marks = tables.marks
-        self._connection.execute(
-            marks.delete().where(marks.c.run == run, marks.c.finding == finding)
-        )
-
-    @override
-    def put_refused(self, records: Sequence[RefusedRecord]) -> None:
-        if not records:
-            return
-        self._put(tables.refused, records)
-        newest_first = tables.refused.c.id.desc()
-        counted = select(
-            tables.refused.c.id,
-            func.row_number().over(order_by=newest_first).label("messages"),
-            func.sum(func.length(tables.refused.c.raw)).over(order_by=newest_first).label("bytes"),
-        ).subquery()
-        beyond = (counted.c.messages > tables.REFUSED_MESSAGES) | (
-            counted.c.bytes > tables.REFUSED_BYTES
-        )
-        oldest = select(counted.c.id).where(beyond)
-        self._connection.execute(tables.refused.delete().where(tables.refused.c.id.in_(oldest)))
-
-    @override
-    def drop_run(self, run: str) -> None:
-        for table in tables.metadata.sorted_tables:
-            self._connection.execute(table.delete().where(table.c.run == run))
-
-
-def _within(table: Table, stream: Stream) -> tuple[Any, ...]:
-    return (
-        table.c.run == stream.run,
-        table.c.attempt == stream.attempt,
-        table.c.worker == stream.worker,
-    )
 
 
 def _in_span(run: str, span: Span, least: int = 0) -> tuple[Any, ...]:
@@ -176,7 +50,7 @@ def _in_span(run: str, span: Span, least: int = 0) -> tuple[Any, ...]:
     # SQLite knows how long a blob is without reading it.
     size = (func.length(frames.c.raw) >= least,) if least else ()
     return (
-        *_within(frames, Stream(run, span.attempt, _CHIEF)),
+        *within(frames, Stream(run, span.attempt, _CHIEF)),
         frames.c.source == "probe",
         frames.c.step >= span.first,
         frames.c.step < span.end,
@@ -244,7 +118,7 @@ class SQLiteStore(Store):
         with self._writing:
             try:
                 with self._writer.begin() as connection:
-                    transaction = _Transaction(connection)
+                    transaction = SQLiteTransaction(connection)
                     yield transaction
             except SQLAlchemyError as error:
                 self._log.renew()  # on a disk that is full it may hold the room that was missing
@@ -287,7 +161,7 @@ class SQLiteStore(Store):
 
     @override
     def attempt(self, stream: Stream) -> AttemptRecord | None:
-        row = self._first(select(tables.attempts).where(*_within(tables.attempts, stream)))
+        row = self._first(select(tables.attempts).where(*within(tables.attempts, stream)))
         return row and AttemptRecord(**row._mapping)
 
     @override
@@ -301,7 +175,7 @@ class SQLiteStore(Store):
     def message(self, key: Key) -> bytes | None:
         table = tables.messages
         row = self._first(
-            select(table.c.raw).where(*_within(table, key.stream), table.c.seq == key.seq)
+            select(table.c.raw).where(*within(table, key.stream), table.c.seq == key.seq)
         )
         return row and row.raw
 
@@ -330,7 +204,7 @@ class SQLiteStore(Store):
 
     @override
     def checkpoint(self, stream: Stream) -> Checkpoint | None:
-        row = self._first(select(tables.checkpoints).where(*_within(tables.checkpoints, stream)))
+        row = self._first(select(tables.checkpoints).where(*within(tables.checkpoints, stream)))
         return row and Checkpoint(**row._mapping)
 
     @override
@@ -339,7 +213,7 @@ class SQLiteStore(Store):
         row = self._first(
             select(frames.c.raw)
             .where(
-                *_within(frames, schema.stream),
+                *within(frames, schema.stream),
                 frames.c.schema == schema.seq,
                 frames.c.source == "probe",
             )
@@ -358,7 +232,7 @@ class SQLiteStore(Store):
         frames = tables.frames
         return self._stream(
             select(*_FRAME_COLUMNS)
-            .where(*_within(frames, stream), frames.c.seq > seq)
+            .where(*within(frames, stream), frames.c.seq > seq)
             .order_by(frames.c.seq)
         )
 

@@ -1,0 +1,149 @@
+"""What is stored in one transaction of SQLite."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Executable, Table, func, select, union_all
+from sqlalchemy.dialects.sqlite import insert
+from typing_extensions import override
+
+from gainstage.finding import Finding
+from gainstage_server.store import tables
+from gainstage_server.store.interface import Transaction
+from gainstage_server.store.records import (
+    AttemptRecord,
+    Checkpoint,
+    FrameRecord,
+    Key,
+    Mark,
+    MessageRecord,
+    RefusedRecord,
+    RunRecord,
+    Stream,
+)
+
+
+def within(table: Table, stream: Stream) -> tuple[Any, ...]:
+    """The conditions that a row of `table` is one of `stream`."""
+    return (
+        table.c.run == stream.run,
+        table.c.attempt == stream.attempt,
+        table.c.worker == stream.worker,
+    )
+
+
+def _replace(table: Table) -> Executable:
+    statement = insert(table)
+    values = [column for column in table.columns if not column.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={column: statement.excluded[column.name] for column in values},
+    )
+
+
+class SQLiteTransaction(Transaction):
+    """What is written over one connection between its BEGIN and its COMMIT."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.bytes = 0  # of messages
+
+    def _put(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
+        if records:
+            self._connection.execute(
+                _replace(table), [msgspec.structs.asdict(record) for record in records]
+            )
+
+    @override
+    def new(self, keys: Iterable[Key]) -> set[Key]:
+        by_stream: dict[Stream, set[int]] = {}
+        for key in keys:
+            by_stream.setdefault(key.stream, set()).add(key.seq)
+        for stream, seqs in by_stream.items():
+            stored = union_all(
+                *(
+                    select(table.c.seq).where(*within(table, stream), table.c.seq.in_(seqs))
+                    for table in (tables.messages, tables.frames)
+                )
+            )
+            seqs.difference_update(self._connection.execute(stored).scalars())
+        return {Key(*stream, seq) for stream, seqs in by_stream.items() for seq in seqs}
+
+    def _add(self, table: Table, records: Sequence[MessageRecord | FrameRecord]) -> None:
+        if records:
+            # With RETURNING, SQLAlchemy writes all rows in one statement: sqlite3 lets go of
+            # Python's lock for all of it, and not row by row.
+            statement = insert(table).returning(table.c.seq)
+            self._connection.execute(statement, [record._asdict() for record in records]).close()
+
+    @override
+    def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> None:
+        self._add(tables.messages, messages)
+        self._add(tables.frames, frames)
+        self.bytes += sum(len(record.raw) for record in (*messages, *frames))
+
+    @override
+    def put_runs(self, records: Sequence[RunRecord]) -> None:
+        self._put(tables.runs, records)
+
+    @override
+    def put_attempts(self, records: Sequence[AttemptRecord]) -> None:
+        self._put(tables.attempts, records)
+
+    @override
+    def put_findings(self, stream: Stream, findings: Sequence[Finding]) -> None:
+        rows = [
+            {
+                "run": stream.run,
+                "id": finding.id,
+                "attempt": stream.attempt,
+                "worker": stream.worker,
+                "open": finding.open,
+                "raw": msgspec.msgpack.encode(finding),
+            }
+            for finding in findings
+        ]
+        if rows:
+            self._connection.execute(_replace(tables.findings), rows)
+
+    @override
+    def drop_findings(self, stream: Stream) -> None:
+        self._connection.execute(tables.findings.delete().where(*within(tables.findings, stream)))
+
+    @override
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._put(tables.checkpoints, [checkpoint])
+
+    @override
+    def put_mark(self, mark: Mark) -> None:
+        self._put(tables.marks, [mark])
+
+    @override
+    def drop_mark(self, run: str, finding: str) -> None:
+        marks = tables.marks
+        self._connection.execute(
+            marks.delete().where(marks.c.run == run, marks.c.finding == finding)
+        )
+
+    @override
+    def put_refused(self, records: Sequence[RefusedRecord]) -> None:
+        if not records:
+            return
+        self._put(tables.refused, records)
+        newest_first = tables.refused.c.id.desc()
+        counted = select(
+            tables.refused.c.id,
+            func.row_number().over(order_by=newest_first).label("messages"),
+            func.sum(func.length(tables.refused.c.raw)).over(order_by=newest_first).label("bytes"),
+        ).subquery()
+        beyond = (counted.c.messages > tables.REFUSED_MESSAGES) | (
+            counted.c.bytes > tables.REFUSED_BYTES
+        )
+        oldest = select(counted.c.id).where(beyond)
+        self._connection.execute(tables.refused.delete().where(tables.refused.c.id.in_(oldest)))
+
+    @override
+    def drop_run(self, run: str) -> None:
+        for table in tables.metadata.sorted_tables:
+            self._connection.execute(table.delete().where(table.c.run == run))
