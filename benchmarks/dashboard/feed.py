@@ -9,7 +9,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.delivery.ingest import acknowledged
 from benchmarks.network import Network
-from gainstage.uplink import WINDOW
+from gainstage.delivery import WINDOW
 
 PER_SECOND = 10
 

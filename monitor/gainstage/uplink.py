@@ -165,7 +165,8 @@ class Uplink:
             proxy=None if host in {"127.0.0.1", "localhost", "::1"} else True,
         )
         # Else a send to a server that has stopped reading blocks for ever, and its pings behind it.
-        connection.socket.settimeout(SILENCE)
+        with contextlib.suppress(OSError):  # closed already; whoever uses it is told with what code
+            connection.socket.settimeout(SILENCE)
         return connection
 
     def _talk(self, connection: ClientConnection) -> None:
