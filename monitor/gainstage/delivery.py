@@ -136,6 +136,11 @@ class Delivery:
         return self.waiting_for_answer and now - self._heard >= ANSWER_SECONDS
 
     @property
+    def run(self) -> str | None:
+        """The run whose messages these are; None before the first one was read."""
+        return self._stream and self._stream[0]
+
+    @property
     def waiting_for_answer(self) -> bool:
         """Whether a message is on the way."""
         return bool(self._flying)

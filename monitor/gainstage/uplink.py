@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from websockets.sync.client import ClientConnection, connect
 
-from gainstage import wire
+from gainstage import handshake, wire
 from gainstage.delivery import Delivery, Queue
 from gainstage.places import DEFAULT_URL
 from gainstage.troubles import trouble_of
@@ -75,7 +75,7 @@ class Uplink:
         self.delivery = Delivery(spool, random.SystemRandom().random)
         self._spool = spool
         self._url, self._address = url, ingest_url(url)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = token
         self._wake, self._stop = threading.Event(), threading.Event()
         self._tried, self._met = threading.Event(), False
         self._moved = threading.Event()
@@ -154,7 +154,7 @@ class Uplink:
         host = urlsplit(self._url).hostname
         connection = connect(
             self._address,
-            additional_headers=self._headers,
+            additional_headers=handshake.headers(time.time(), self._token, self.delivery.run),
             compression=None,
             max_size=wire.MAX_MESSAGE_BYTES,
             open_timeout=TIMEOUT,

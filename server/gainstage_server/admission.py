@@ -1,9 +1,12 @@
 """What may enter: reads a trainer's message and names the first thing that is wrong with it."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gainstage import wire
 from gainstage.outcome import LOSS
@@ -38,6 +41,13 @@ class Admitted:
         """The message's identity."""
         message = self.message
         return Key(message.run, message.attempt, message.worker, message.seq)
+
+    def later(self, seconds: float) -> "Admitted":
+        """The same message by a clock that is ahead of its sender's; `raw` stays as it came."""
+        if not seconds:
+            return self
+        time = max(0.0, self.message.time + seconds)
+        return dataclasses.replace(self, message=msgspec.structs.replace(self.message, time=time))
 
 
 class _AdmissionError(ValueError):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
@@ -27,6 +27,13 @@ from gainstage_server.store.records import (
 )
 
 Outcome = Key | wire.Refuse
+
+
+class Sent(NamedTuple):
+    """A message as it came, and how far its sender's clock is behind the server's, in seconds."""
+
+    data: bytes
+    behind: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Committer:
         self._clock = clock
         self._beside = ThreadPoolExecutor(1, "gainstage-rows")
 
-    def commit(self, batch: Sequence[bytes]) -> Committed:
+    def commit(self, batch: Sequence[Sent]) -> Committed:
         """Store what may enter of `batch`, and keep some of the rest apart.
 
         Raises:
@@ -83,10 +90,10 @@ class Committer:
         self._check_disk()
         admitted: dict[Key, Admitted] = {}
         try:
-            outcomes = [self._admit(data, admitted) for data in batch]
+            outcomes = [self._admit(sent, admitted) for sent in batch]
             refused = [
-                (data, outcome)
-                for data, outcome in zip(batch, outcomes, strict=True)
+                (sent.data, outcome)
+                for sent, outcome in zip(batch, outcomes, strict=True)
                 if isinstance(outcome, wire.Refuse)
             ]
             kept = self._apart.choose(refused, self._clock())
@@ -141,11 +148,12 @@ class Committer:
                 "until there is room: make some, or lower GAINSTAGE_DISK_FLOOR."
             )
 
-    def _admit(self, data: bytes, admitted: dict[Key, Admitted]) -> Outcome:
+    def _admit(self, sent: Sent, admitted: dict[Key, Admitted]) -> Outcome:
         """Judge one message, in the knowledge of those before it in the batch."""
-        result = admit(data, self._settings, self._catalogue)
+        result = admit(sent.data, self._settings, self._catalogue)
         if isinstance(result, wire.Refuse):
             return result
+        result = result.later(sent.behind)
         key, message = result.key, result.message
         if isinstance(message, wire.RunStart) and not self._has_room_for(message.run):
             return wire.Refuse(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, WebSocket
 
-from gainstage import wire
+from gainstage import handshake, wire
 from gainstage_server.commit import Outcome
 from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
 from gainstage_server.service import Service, service_of
@@ -75,7 +75,12 @@ class Trainer:
         self._duplex = Duplex(socket, self._session.data_to_send)
         self._pace = Pace(service.settings.messages_per_second)
         self._gone = False
+        self.behind = handshake.behind(socket.headers, time.time())
         self.failed = False
+        run = socket.headers.get(handshake.RUN, "")
+        if service.runs.get(run) is not None:
+            self._session.runs.add(run)
+            service.runs.connect(run)
 
     def answer(self, outcomes: Sequence[Outcome]) -> None:
         """Tell the trainer what became of its messages."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from gainstage_server.commit import Committed, Committer, Outcome
+from gainstage_server.commit import Committed, Committer, Outcome, Sent
 from gainstage_server.counters import Counters
 from gainstage_server.store.interface import StoreError
 
@@ -26,6 +26,11 @@ WAITING_BYTES = 4 * BATCH_BYTES
 
 class Sender(Protocol):
     """Whoever sent a message and waits for what becomes of it."""
+
+    @property
+    def behind(self) -> float:
+        """How far the sender's clock is behind the server's, in seconds."""
+        ...
 
     @property
     def failed(self) -> bool:
@@ -142,7 +147,9 @@ class Writer:
         begun = time.perf_counter()
         try:
             committed = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._committer.commit, [data for _, data in batch]
+                self._thread,
+                self._committer.commit,
+                [Sent(data, sender.behind) for sender, data in batch],
             )
         except StoreError as error:
             self._counters.commit_failures += 1

@@ -13,7 +13,7 @@ from gainstage import wire
 from gainstage.outcome import Contestant
 from gainstage_server.admission import MAX_ENTRIES, MAX_TEXT, Admitted, admit
 from gainstage_server.catalogue import Catalogue
-from gainstage_server.commit import Committer
+from gainstage_server.commit import Committer, Sent
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import Key, Stream
@@ -204,7 +204,7 @@ def test_a_bad_message_is_refused_and_the_store_left_as_it_was(
 ) -> None:
     *before, bad = make(Trainer())
 
-    outcomes = committer.commit([*before, bad]).outcomes
+    outcomes = committer.commit([Sent(data) for data in (*before, bad)]).outcomes
 
     assert not any(isinstance(outcome, wire.Refuse) for outcome in outcomes[:-1])
     assert isinstance(outcomes[-1], wire.Refuse)
@@ -271,9 +271,10 @@ def test_one_run_more_than_the_cap_is_refused_and_known_ones_go_on(
     committer = Committer(caps.model_copy(update={"runs": 2}), store, NoFold(), runs)
     starts = [Trainer(run=name).run_start() for name in ("one", "two", "two", "three")]
 
-    committed = committer.commit(starts)
+    committed = committer.commit([Sent(start) for start in starts])
     runs.apply(committed)
-    again = committer.commit([Trainer(run="one", attempt="a2").run_start(), starts[3]])
+    more = [Trainer(run="one", attempt="a2").run_start(), starts[3]]
+    again = committer.commit([Sent(start) for start in more])
 
     assert [isinstance(outcome, wire.Refuse) for outcome in committed.outcomes] == [0, 0, 0, 1]
     assert [isinstance(outcome, wire.Refuse) for outcome in again.outcomes] == [0, 1]

@@ -8,7 +8,7 @@ import pytest
 from gainstage import diagnosis, wire
 from gainstage.finding import Finding
 from gainstage_server.admission import Blocks
-from gainstage_server.commit import Committed, Committer
+from gainstage_server.commit import Committed, Committer, Sent
 from gainstage_server.diagnosis import FRAMES_BETWEEN_CHECKPOINTS
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
@@ -60,7 +60,7 @@ class Process:
         )
 
     def commit(self, *messages: bytes) -> Committed:
-        committed = self.committer.commit(messages)
+        committed = self.committer.commit([Sent(message) for message in messages])
         assert not any(isinstance(outcome, wire.Refuse) for outcome in committed.outcomes)
         self.runs.apply(committed)
         return committed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gainstage import wire
-from gainstage_server.commit import Committer
+from gainstage_server.commit import Committer, Sent
 from gainstage_server.history import Buckets, Cell, History, Window
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
@@ -90,7 +90,7 @@ def commit(store: SQLiteStore) -> Commit:
     committer = Committer(Settings(disk_floor=0), store, NoFold(), runs)
 
     def commit(*messages: bytes) -> None:
-        committed = committer.commit(messages)
+        committed = committer.commit([Sent(message) for message in messages])
         assert not any(isinstance(outcome, wire.Refuse) for outcome in committed.outcomes)
         runs.apply(committed)
 

@@ -1,6 +1,7 @@
 """Trainers over a real WebSocket: stored once, acknowledged after the commit, refused aloud."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gainstage import wire
+from gainstage import handshake, wire
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import StoreError, Transaction
 from gainstage_server.store.sqlite import SQLiteStore
@@ -246,6 +247,36 @@ def test_a_run_is_live_while_its_trainer_is_connected_and_lost_after_silence(
 
         wait_until(lambda: server.get("/api/v1/runs/canonical").json()["status"] == "lost")
         assert while_connected == "live"
+
+
+def test_trainer_that_comes_again_with_nothing_to_send_is_heard_of(settings: Settings) -> None:
+    trainer = Trainer()
+    with running(settings.model_copy(update={"lost_after": 0.05})) as server:
+        send(server.ws, trainer.opening())
+        again = handshake.headers(time.time(), None, "canonical")
+        with connect(f"{server.ws}/api/v1/ingest", additional_headers=again):
+            threading.Event().wait(0.1)
+            while_connected = server.get("/api/v1/runs/canonical").json()["status"]
+
+        wait_until(lambda: server.get("/api/v1/runs/canonical").json()["status"] == "lost")
+        assert while_connected == "live"
+
+
+def test_attempt_on_a_machine_whose_clock_is_slow_is_the_newest_all_the_same(
+    server: Running,
+) -> None:
+    now, day = time.time(), 86_400.0
+    first = Trainer(time=now - 100)
+    send(server.ws, [*first.opening(), first.frame(5)])
+
+    slow = Trainer(attempt="a2", time=now - day)
+    headers = handshake.headers(now - day, None, None)
+    send(server.ws, [*slow.opening(), slow.frame(9)], additional_headers=headers)
+
+    run = server.get("/api/v1/runs/canonical").json()
+    assert (run["status"], run["step"]) == ("live", 9)
+    assert [attempt["attempt"] for attempt in run["attempts"]] == ["a1", "a2"]
+    assert run["attempts"][1]["started"] == pytest.approx(now, abs=5)
 
 
 def test_a_run_that_ended_is_ended_and_lives_again_with_its_next_attempt(server: Running) -> None:

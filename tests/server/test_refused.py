@@ -7,7 +7,7 @@ import pytest
 from websockets.sync.client import connect
 
 from gainstage import wire
-from gainstage_server.commit import Committer
+from gainstage_server.commit import Committer, Sent
 from gainstage_server.refused import AT_ONCE, KEPT_BYTES, Apart
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
@@ -164,7 +164,7 @@ def test_a_flood_of_garbage_costs_one_transaction(tmp_path: Path) -> None:
         Settings(disk_floor=0), store, NoFold(), Runs(store, 60.0), clock=lambda: 1_000.0
     )
 
-    outcomes = [committer.commit([b"garbage"] * 100).outcomes for _ in range(50)]
+    outcomes = [committer.commit([Sent(b"garbage")] * 100).outcomes for _ in range(50)]
 
     assert {type(outcome) for batch in outcomes for outcome in batch} == {wire.Refuse}
     assert store.writes == 1

@@ -8,7 +8,7 @@ import pytest
 
 from gainstage import wire
 from gainstage_server import writer as writer_module
-from gainstage_server.commit import Committed, Outcome
+from gainstage_server.commit import Committed, Outcome, Sent
 from gainstage_server.counters import Counters
 from gainstage_server.ingest import MAX_REFUSALS, Pace, Session
 from gainstage_server.store.interface import StoreError
@@ -18,6 +18,8 @@ from gainstage_server.writer import BATCH_MESSAGES, Writer
 
 class Sender:
     """Remembers what it is told."""
+
+    behind = 0.0
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
@@ -38,14 +40,15 @@ class FakeCommitter:
         self.gate = threading.Event()
         self.gate.set()
 
-    def commit(self, batch: Sequence[bytes]) -> Committed:
+    def commit(self, batch: Sequence[Sent]) -> Committed:
         assert self.gate.wait(10)
-        if b"poison" in batch:
+        messages = [sent.data for sent in batch]
+        if b"poison" in messages:
             raise StoreError("poison")
-        if b"fault" in batch:
+        if b"fault" in messages:
             raise ZeroDivisionError("a fault of ours")
-        self.batches.append(list(batch))
-        outcomes = [Key("run", "a", 0, int(data)) for data in batch]
+        self.batches.append(messages)
+        outcomes = [Key("run", "a", 0, int(data)) for data in messages]
         return Committed(outcomes, (), {}, {})
 
 

@@ -1,0 +1,42 @@
+"""What a trainer says of itself when it connects, in headers: a message may come much later."""
+
+import email.utils
+from collections.abc import Mapping
+
+# The run whose messages it brings, where it knows; a trainer with nothing to send is heard of too.
+RUN = "Gainstage-Run"
+# RFC 9110, section 6.6.1: when it was sent, by the sender's clock, in whole seconds.
+DATE = "Date"
+# Below this, the way and the whole seconds explain a difference between two clocks.
+SAME_SECONDS = 5.0
+
+
+def headers(now: float, token: str | None, run: str | None) -> dict[str, str]:
+    """What a trainer sends.
+
+    Args:
+        now: Unix time in seconds by the trainer's clock.
+        token: Of the server.
+        run: The run whose messages wait.
+    """
+    sent = {DATE: email.utils.formatdate(now, usegmt=True)}
+    if token:
+        sent["Authorization"] = f"Bearer {token}"
+    if run:
+        sent[RUN] = run
+    return sent
+
+
+def behind(received: Mapping[str, str], now: float) -> float:
+    """How far the trainer's clock is behind the server's; 0 where it does not say, or hardly.
+
+    Args:
+        received: The headers that it sent.
+        now: Unix time in seconds by the server's clock.
+    """
+    try:
+        date = email.utils.parsedate_to_datetime(received[DATE]).timestamp()
+    except (KeyError, ValueError, OverflowError):
+        return 0.0
+    seconds = now - date
+    return seconds if abs(seconds) > SAME_SECONDS else 0.0
