@@ -153,6 +153,7 @@ def test_module_that_is_run_exists(
     """In this process, which has imported the frameworks already."""
     option, module, *arguments = shlex.split(example.text, comments=True)[1:]
     monkeypatch.setattr(sys, "argv", [module, *arguments, "--help"])
+    monkeypatch.delitem(sys.modules, module, raising=False)  # another test may have imported it
 
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
