@@ -167,6 +167,7 @@ class Diagnosis:
         """Nothing folded since the last commit holds: go back to what is stored."""
         for stream in streams:
             self._courses.drop(stream)
+            self._failed.drop(stream)
 
     def forget_run(self, run: str) -> None:
         """Nothing of the run is stored any more."""

@@ -48,9 +48,10 @@ class Layout:
         self, blocks: Mapping[str, wire.FloatBlock], statistic: str
     ) -> tuple[wire.FloatBlock, Mask] | None:
         """A statistic's value of every row, and which of them exist; None: not sampled."""
-        block, position = self.places.get(statistic, ("", 0))
-        if block not in blocks:
+        place = self.places.get(statistic)
+        if place is None or place[0] not in blocks:
             return None
+        block, position = place
         return blocks[block][:, position], self.masks[block][:, position]
 
     def units(self, position: int) -> int:

@@ -13,6 +13,7 @@ from gainstage_server.commit import Committed, Committer
 from gainstage_server.counters import Counters
 from gainstage_server.diagnosis import Fold
 from gainstage_server.hub import Hub
+from gainstage_server.progress import CHIEF, is_newest
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
@@ -88,13 +89,20 @@ class Service:
     def _publish(self, committed: Committed) -> None:
         self.runs.apply(committed)
         self.hub.publish(
-            committed.fresh,
+            [item for item in committed.fresh if self._is_shown(item.message)],
             [
                 wire.FindingChanged(run=run, finding=finding)
                 for run, findings in committed.findings.items()
                 for finding in findings
             ],
         )
+
+    def _is_shown(self, message: wire.TrainerMessage) -> bool:
+        """Whether viewers follow it: of the chief, the layers and frames of the newest attempt."""
+        if message.worker != CHIEF or not isinstance(message, wire.Schema | wire.Frame):
+            return True
+        run = self.runs.get(message.run)
+        return run is not None and is_newest(run, message)
 
 
 def _tell_of_failure(writing: asyncio.Task[None]) -> None:

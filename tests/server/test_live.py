@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+import numpy as np
 import pytest
 from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
@@ -44,6 +46,37 @@ def test_a_viewer_of_a_run_that_has_not_begun_is_told_when_it_does(server: Runni
         send(server.ws, messages)
 
         assert [viewer.recv(timeout=10) for _ in range(3)] == messages
+
+
+def test_viewer_goes_on_with_the_newest_attempt_when_an_older_one_arrives_late(
+    server: Running,
+) -> None:
+    older, newer = Trainer(), Trainer(attempt="a2", time=2_000.0)
+    send(server.ws, newer.opening())
+    with watch(server, "canonical") as viewer:
+        viewer.recv(timeout=10)
+        send(server.ws, [*older.opening(), older.quiet(1)])
+        send(server.ws, [frame := newer.quiet(2)])
+        told = [viewer.recv(timeout=10) for _ in range(2)]
+
+    assert [type(read(data)) for data in told] == [wire.RunStart, wire.Frame]
+    assert told[1] == frame
+
+
+def test_statistic_that_a_run_does_not_have_is_no_block_without_a_name(server: Running) -> None:
+    trainer = Trainer()
+    schema = trainer.schema_message()
+    nameless = {**schema.blocks, "": wire.BlockSchema((), b"")}
+    schema = msgspec.structs.replace(schema, blocks=nameless, seq=1)
+    trainer.seq = 0
+    send(server.ws, [trainer.run_start(seq=0), wire.encode(schema)])
+    trainer.seq, trainer.schema_seq = 1, 1
+    empty = wire.decode(trainer.frame(1))[0]
+    with connect(f"{server.ws}/api/v1/live") as viewer:
+        subscribe(viewer, "canonical", statistics=["unknown"])
+        send(server.ws, [wire.encode(empty, {"": np.zeros((trainer.rows, 0), np.float32)})])
+
+        assert send(server.ws, [trainer.frame(2)]) == []
 
 
 def test_a_viewer_of_some_statistics_is_sent_their_columns(server: Running) -> None:

@@ -1,12 +1,15 @@
 """How SQLite writes its file: page by page to a log, and from there into the file."""
 
 import contextlib
+import logging
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+
+log = logging.getLogger("gainstage.server")
 
 # Another process may hold the lock for a checkpoint of the log; waiting is better than failing.
 _BUSY_SECONDS = 10
@@ -49,38 +52,45 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._bytes = 0  # since it began anew, about
-        self._unmoved = 0
+        self._bytes = 0  # in the log, when it was last moved
+        self._unmoved = 0  # written since then, about
         self._thread = ThreadPoolExecutor(1, "gainstage-log")
         self._moving: Future[None] | None = None
+        self._told = False
 
     def wrote(self, size: int) -> None:
         """A transaction with so many bytes of messages was committed."""
-        self._bytes += size + _TRANSACTION_BYTES
         self._unmoved += size + _TRANSACTION_BYTES
+        if self._unmoved < _MOVED_BYTES or not (self._moving is None or self._moving.done()):
+            return
         if self._bytes >= _LOG_BYTES:
             self.renew()
-        elif self._unmoved >= _MOVED_BYTES and (self._moving is None or self._moving.done()):
-            self._moving = self._thread.submit(self._move)
+        else:
             self._unmoved = 0
+            self._moving = self._thread.submit(self._move, "PASSIVE")
 
     def renew(self) -> None:
-        """Have the next transaction begin the log anew, unless a reader needs what is in it."""
+        """Empty the log, unless a reader needs what is in it: then after as much again as usual."""
         self.wait()
-        self._move()
-        self._bytes = self._unmoved = 0
+        self._unmoved = 0
+        self._move("TRUNCATE")
 
     def wait(self) -> None:
         """Return when nothing is being moved."""
         if self._moving is not None:
             self._moving.result()
 
-    def _move(self) -> None:
-        # What cannot be moved, for want of room or of rights, stays in the log; whether anything
-        # can be written, commits say.
-        with (
-            contextlib.suppress(sqlite3.Error),
-            contextlib.closing(sqlite3.connect(self._path)) as database,
-        ):
-            database.execute("PRAGMA synchronous=FULL")
-            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def _move(self, mode: str) -> None:
+        try:
+            # Nobody waits for a reader.
+            with contextlib.closing(sqlite3.connect(self._path, timeout=0)) as database:
+                database.execute("PRAGMA synchronous=FULL")
+                ((page_bytes,),) = database.execute("PRAGMA page_size")
+                ((_, pages, _),) = database.execute(f"PRAGMA wal_checkpoint({mode})")
+        except sqlite3.Error as error:
+            # What cannot be moved, for want of room or of rights, stays in the log.
+            if not self._told:
+                log.warning("The log of %s grows, as it cannot be moved: %s", self._path, error)
+            self._told = True
+        else:
+            self._bytes, self._told = page_bytes * max(0, pages), False

@@ -59,8 +59,8 @@ class MessageRecord(NamedTuple):
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A run as the lists show it; its figures are those of the chief's newest frame.
 
-    Times are Unix times in seconds: `started` and `ended` by the trainer's clock, `last_seen` and
-    `last_frame` by the server's.
+    Times are Unix times in seconds by the server's clock; `started` and `ended` are those of the
+    training, whenever the server came to know them.
     """
 
     run: str

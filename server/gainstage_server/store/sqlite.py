@@ -128,9 +128,11 @@ class SQLiteStore(Store):
     @override
     def probe(self) -> None:
         try:
-            with self._writing, self._writer.begin() as connection:
-                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-                connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
+            with self._writing:
+                with self._writer.begin() as connection:
+                    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                    connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
+                self._log.wrote(0)
         except SQLAlchemyError as error:
             raise StoreError(f"Writing to {self._path} failed: {error}") from error
 
