@@ -45,6 +45,7 @@ class ViewerQueue:
     def put_frame(self, key: Hashable, data: bytes) -> None:
         """Send a frame, unless too many newer ones come before the viewer reads."""
         self._waiting_frames[key] = None
+        self._waiting_frames.move_to_end(key)  # as `put` does
         self.put(key, data)
         while len(self._waiting_frames) > self._frames:
             self._drop_oldest_frame()

@@ -18,6 +18,8 @@ export class Histories {
   private statistic = "";
   private readonly selections = new Map<string, Selection>();
   private readonly lacking = new Map<Panel, Lack>();
+  /** The newest question for each panel: an answer to an older one would take back what came since. */
+  private readonly asked = new Map<Panel, Meanwhile>();
 
   constructor(
     private readonly run: string,
@@ -95,6 +97,7 @@ export class Histories {
 
   private async attempt(panel: Panel): Promise<void> {
     const meanwhile = this.state.wait();
+    this.asked.set(panel, meanwhile);
     try {
       await (panel === HEAT ? this.fetchHeat(meanwhile) : this.fetchSeries(panel, meanwhile));
     } catch (error) {
@@ -111,12 +114,16 @@ export class Histories {
     if (panel === HEAT || this.selections.has(panel)) this.mark(panel, "some");
   }
 
+  private isNewest(panel: Panel, meanwhile: Meanwhile): boolean {
+    return this.asked.get(panel) === meanwhile;
+  }
+
   private async fetchHeat(meanwhile: Meanwhile): Promise<void> {
     const { statistic } = this;
     const { window } = this.state;
     const heat = await this.api.heatmap(this.run, statistic, HEAT_POINTS, window);
     // Something else may have been chosen meanwhile.
-    if (statistic === this.statistic && window === this.state.window) {
+    if (statistic === this.statistic && window === this.state.window && this.isNewest(HEAT, meanwhile)) {
       this.state.setHeat(statistic, heat, meanwhile);
     }
   }
@@ -130,7 +137,7 @@ export class Histories {
       layer === null
         ? await this.api.logs(this.run, statistics, SERIES_POINTS, window)
         : await this.api.series(this.run, layer, statistics, SERIES_POINTS, window);
-    if (selection === this.selections.get(panel) && window === this.state.window) {
+    if (selection === this.selections.get(panel) && window === this.state.window && this.isNewest(panel, meanwhile)) {
       this.state.setSeries(panel, selection, history, meanwhile);
     }
   }

@@ -191,6 +191,23 @@ it("goes on where the answer ends with what the feed brought meanwhile, however 
   expect([...steps.slice(0, columns)]).toEqual(Array.from({ length: 101 }, (_, step) => step));
 });
 
+it("keeps what was answered to the newest question, in whichever order answers come", async () => {
+  const { server, edges, feed } = await follow();
+  let older = (_: Heat): void => undefined;
+  let newer = (_: Heat): void => undefined;
+  server.heats.set("pre_db", new Promise((resolve) => (older = resolve)));
+  feed.showHeat("pre_db");
+  await settled();
+  server.heats.set("pre_db", new Promise((resolve) => (newer = resolve)));
+  edges.socket.brings(written({ type: "skipped", run: "run-1", frames: 3 }));
+  await edges.pass(10_000);
+  newer({ ...EMPTY, rows: ["r0"] });
+  await settled();
+  older(EMPTY);
+  await settled();
+  expect(feed.state.heat!.lanes).toBe(1);
+});
+
 it("asks again where more came meanwhile than is kept", async () => {
   const { server, edges, feed } = await follow();
   feed.state.receive({ message: aSchema([aRow()], ["pre_db"]), blocks: new Map() });
