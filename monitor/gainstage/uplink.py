@@ -2,11 +2,12 @@
 
 import contextlib
 import logging
+import os
 import random
 import socket
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.sync.client import ClientConnection, connect
@@ -62,6 +63,14 @@ def ingest_url(url: str) -> str:
     if parts.username or parts.password:
         raise ValueError("`url` must not hold a user or password; pass `token=` instead.")
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/api/v1/ingest", "", ""))
+
+
+class Connection(ClientConnection):
+    """One whose pings draw no number from `random`, which is the training's."""
+
+    def ping(self, data: Any = None, **options: Any) -> threading.Event:
+        """As websockets does it, where `data` is given."""
+        return super().ping(os.urandom(8) if data is None else data, **options)
 
 
 class Uplink:
@@ -156,6 +165,7 @@ class Uplink:
             self._address,
             additional_headers=handshake.headers(time.time(), self._token, self.delivery.run),
             compression=None,
+            create_connection=Connection,
             max_size=wire.MAX_MESSAGE_BYTES,
             open_timeout=TIMEOUT,
             ping_interval=PING_SECONDS,

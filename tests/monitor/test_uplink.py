@@ -2,6 +2,7 @@
 
 import http
 import logging
+import random
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
@@ -252,6 +254,33 @@ def test_server_that_never_answers_is_left_for_another_connection(
         link.drain(60)
 
     assert len(spool) == 0
+
+
+class Pinged(ServerConnection):
+    """Notes that it was pinged."""
+
+    pinged = threading.Event()
+
+    def process_event(self, event: Any) -> None:
+        if getattr(event, "opcode", None) is Opcode.PING:  # the handshake has none
+            self.pinged.set()
+        super().process_event(event)
+
+
+def test_pings_draw_no_number_of_the_training(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uplink, "PING_SECONDS", 0.01)
+    monkeypatch.setattr(Pinged, "pinged", threading.Event())
+    before = random.getstate()
+
+    with (
+        answering(acknowledge_all, create_connection=Pinged, ping_interval=None) as url,
+        linked(spool, url),
+    ):
+        assert Pinged.pinged.wait(60)
+
+    assert random.getstate() == before
 
 
 def test_connection_that_is_half_open_is_noticed(
