@@ -77,5 +77,26 @@ def _forsake() -> None:
     _release()
 
 
+_forking = threading.local()
+
+
+def _hold() -> None:
+    # A SIGTERM between the copy and `_forsake` would be lost, or taken for the parent's.
+    ours = signal.getsignal(signal.SIGTERM) is _terminated
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}) if ours else None
+
+
+def _let() -> None:
+    if _forking.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _in_child() -> None:
+    try:
+        _forsake()
+    finally:
+        _let()
+
+
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_forsake)
+    os.register_at_fork(before=_hold, after_in_parent=_let, after_in_child=_in_child)

@@ -192,6 +192,29 @@ recorder.close("completed")
     assert (code, out) == (0, "")
 
 
+def test_child_that_gets_sigterm_as_it_begins_dies_of_it_and_says_nothing(
+    tmp_path: Path, closed: str
+) -> None:
+    at_once = "os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))"
+    body = """
+child = os.fork()
+if child == 0:
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+recorder.close("completed")
+"""
+
+    code, out, err = ended(
+        body, closed, tmp_path, script=f"import os, signal\n{at_once}\n{TRAINING}"
+    )
+
+    assert (code, out) == (0, ""), err
+    ((*_, end),) = waiting(tmp_path)
+    assert isinstance(end, wire.RunEnd)
+    assert end.status == "completed"
+
+
 FIT = """
 import sys
 import keras
