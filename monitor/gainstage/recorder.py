@@ -1,14 +1,15 @@
 """From samples to frames: measures, spools and diagnoses one attempt of a run."""
 
+import contextlib
 import ctypes
 import logging
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from gainstage.exposition import RunFigures
 
 log = logging.getLogger("gainstage")
+
+Message = TypeVar("Message", bound=wire.TrainerMessage)
 
 # How long the end of an attempt waits for its messages to be stored, and how long one that was
 # broken off; the rest stays in the spool.
@@ -82,20 +85,19 @@ class Recorder:
         self._spool: Spool | None = None
         self._uplink: Uplink | None = None
         self._met = False
-        self._ending, self._ended = threading.Lock(), False
+        self._ended = False
+        self._renew_locks()
         if url is not None:
             name = f"{identity.run}.{identity.worker}.{self.attempt}{SUFFIX}"
             self._spool = spool_at(folder / name)
             self._uplink = Uplink(self._spool, url, token)
             endings.expect(self)
         self._append(
-            wire.RunStart(
-                **self._next(),
-                project=identity.project,
-                tags=identity.tags,
-                config=dict(identity.config),
-                environment=dict(environment),
-            )
+            wire.RunStart,
+            project=identity.project,
+            tags=identity.tags,
+            config=dict(identity.config),
+            environment=dict(environment),
         )
 
     @property
@@ -158,10 +160,7 @@ class Recorder:
     def _frame(
         self, schema: wire.Schema, blocks: dict[str, wire.FloatBlock], **fields: Any
     ) -> wire.Frame:
-        frame = wire.Frame(**self._next(), schema=schema.seq, **fields)
-        self._append(frame, blocks)
-        self.frames += 1
-        return frame
+        return self._append(wire.Frame, blocks, schema=schema.seq, **fields)
 
     def figures(self) -> "RunFigures | None":
         """The run as Prometheus is shown it; None before the first frame. From any thread."""
@@ -186,12 +185,13 @@ class Recorder:
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, text: str) -> None:
         """Tells whoever looks at the run."""
-        self._append(wire.Notice(**self._next(), level=level, code=code, text=text))
+        self._append(wire.Notice, level=level, code=code, text=text)
 
     def trial(self, trial: Trial) -> None:
         """Adds what came out of a trial."""
-        message = wire.TrialResult(
-            **self._next(),
+        self._append(
+            wire.TrialResult,
+            {wire.OUTCOMES: trial.outcomes},
             layer=trial.layer,
             contestants=trial.contestants,
             seeds=trial.seeds,
@@ -199,7 +199,6 @@ class Recorder:
             columns=trial.columns,
             interrupted=trial.interrupted,
         )
-        self._append(message, {wire.OUTCOMES: trial.outcomes})
 
     def close(
         self, status: Literal["completed", "interrupted"], patience: float = DRAIN_SECONDS
@@ -214,20 +213,18 @@ class Recorder:
             spool, uplink = self._spool, self._uplink
             if spool is None or uplink is None:
                 return False
-            if not self._ended:  # as it has where somebody could not wait for the rest
-                self._ended = True
-                end = wire.RunEnd(
-                    **self._next(), status=status, frames=self.frames, thinned=spool.thinned
-                )
-                self._append(end)
+            with self._appending:
+                if not self._ended:  # as it has where somebody could not wait for the rest
+                    figures = {"frames": self.frames, "thinned": spool.thinned}
+                    self._append(wire.RunEnd, status=status, **figures)
+                    self._ended = True
             if uplink.meets(patience):  # nobody waits for a server that was never there
                 uplink.drain(deadline - time.monotonic())
             uplink.close()
             self._met, self._uplink = uplink.met, None
-            left = len(spool)
             spool.close()
             endings.over(self)
-        if left:
+        if left := len(spool):
             log.warning("gainstage: %s", self._reminder(left, spool.path))
         return True
 
@@ -236,9 +233,11 @@ class Recorder:
         run = self.identity.run
         if file is None:
             return f"{left} messages of run {run} waited in memory, and are lost."
-        size = file.stat().st_size / 1e6
+        size = ""
+        with contextlib.suppress(OSError):  # a `gainstage sync` may have taken it meanwhile
+            size = f" ({file.stat().st_size / 1e6:.1f} MB)"
         return (
-            f"{left} messages of run {run} wait in {self._folder} ({size:.1f} MB). To send them "
+            f"{left} messages of run {run} wait in {self._folder}{size}. To send them "
             f"later: {sync_command(self._url or '', self._folder)}"
         )
 
@@ -249,6 +248,7 @@ class Recorder:
 
     def forsake(self) -> None:
         """In the child of a fork: the attempt goes on in the parent, and only there."""
+        self._renew_locks()
         uplink, self._uplink = self._uplink, None
         if uplink is not None:
             uplink.forsake()
@@ -260,13 +260,7 @@ class Recorder:
         blocks = {"layers": _block(IDS, self._exists), "gradients": _block(GRADIENTS, trainable)}
         if self._units.any():
             blocks[units.UNITS] = units.described(self._units)
-        schema = wire.Schema(
-            **self._next(),
-            rows=rows,
-            blocks=blocks,
-            training=training,
-        )
-        self._append(schema)
+        schema = self._append(wire.Schema, rows=rows, blocks=blocks, training=training)
         self._schema, self._validation, self.state = schema, None, begin(schema)
         return schema
 
@@ -280,15 +274,31 @@ class Recorder:
             "time": time.time(),
         }
 
+    def _renew_locks(self) -> None:
+        self._ending = threading.Lock()
+        # Messages are appended in the order of their numbers, and none behind the attempt's end:
+        # the server's answer to a later one would remove it unsent.
+        self._appending = threading.RLock()
+
     def _append(
-        self, message: wire.TrainerMessage, blocks: Mapping[str, wire.FloatBlock] | None = None
-    ) -> None:
-        if self._spool is None or self._uplink is None:
-            return
-        frame = isinstance(message, wire.Frame)
-        source = message.source if frame else ""
-        self._spool.append(message.seq, wire.encode(message, blocks), frame=frame, source=source)
-        self._uplink.notify()
+        self,
+        kind: Callable[..., Message],
+        blocks: Mapping[str, wire.FloatBlock] | None = None,
+        /,
+        **fields: Any,
+    ) -> Message:
+        """Makes a message and spools it, unless the attempt has ended."""
+        with self._appending:
+            message = kind(**self._next(), **fields)
+            if self._ended:
+                return message
+            source = message.source if isinstance(message, wire.Frame) else None
+            if self._spool is not None and self._uplink is not None:
+                body = wire.encode(message, blocks)
+                self._spool.append(message.seq, body, frame=source is not None, source=source or "")
+                self._uplink.notify()
+            self.frames += source is not None
+        return message
 
 
 def _block(ids: Sequence[str], exists: Bools) -> wire.BlockSchema:

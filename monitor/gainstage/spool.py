@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -207,7 +207,9 @@ class Spool:
                 self.path,
             )
         elif sent:
-            self.path.unlink(missing_ok=True)
+            # Where it cannot be, such as while a `gainstage sync` looks at it, it lies there empty.
+            with suppress(OSError):
+                self.path.unlink()
 
     def _rank(self, seq: int, source: str) -> int:
         """How often the number of the frame can be halved, then its age; the first is last."""
