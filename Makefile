@@ -28,9 +28,9 @@ demo: .venv/.demo-stamp $(STATIC)/index.html
 
 # Several at a time, and what each says in one piece.
 TOGETHER := --jobs=3 --output-sync=target
-# They run side by side on few cores: more threads in each only wait for one another. TensorFlow keeps
-# its own: with one thread it has no channels-first convolution on a CPU.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --durations=20
+# They train small models side by side on few cores: more threads in each only wait for one another.
+THREADS := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
+PYTEST = $(THREADS) $(BIN)/pytest --durations=20
 
 test:
 	$(MAKE) $(TOGETHER) $(TESTS)

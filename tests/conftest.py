@@ -19,6 +19,9 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": COMPILED,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # TensorFlow convolves channels first on a CPU by oneDNN alone, which is off where the processor
+    # has no AVX-512.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
 }
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
