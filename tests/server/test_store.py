@@ -1,8 +1,6 @@
 """The store: exactly one row a message, all of a transaction or nothing of it."""
 
 import math
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +9,11 @@ from sqlalchemy import select
 
 from gainstage import wire
 from gainstage.finding import Evidence, Finding
-from gainstage_server.store import file, tables
+from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import (
     AttemptRecord,
     Checkpoint,
-    FrameRecord,
     Key,
     Mark,
     MessageRecord,
@@ -27,12 +24,9 @@ from gainstage_server.store.records import (
 )
 from gainstage_server.store.sqlite import SQLiteStore
 
+from .stored import add, frame
+
 STREAM = Stream("run", "a1", 0)
-
-
-def frame(seq: int, step: int = 0, attempt: str = "a1", **changes: object) -> FrameRecord:
-    record = FrameRecord("run", attempt, 0, seq, 1, "probe", step, 0.0, b"raw%d" % seq)
-    return record._replace(**changes)
 
 
 def message(seq: int, type: str = "schema") -> MessageRecord:
@@ -58,18 +52,6 @@ def run(**changes: object) -> RunRecord:
 def finding(id: str = "f", **changes: object) -> Finding:
     fields = {"row": "r", "layer": "l", "verdict": "activity", "severity": "warning"}
     return Finding(id=id, since_step=1, last_step=2, **fields | changes)
-
-
-def add(store: SQLiteStore, *records: FrameRecord) -> set[Key]:
-    """The keys of what was new, and was stored."""
-    with store.write() as transaction:
-        new = transaction.new(key(record) for record in records)
-        transaction.add([], [record for record in records if key(record) in new])
-        return new
-
-
-def key(record: FrameRecord | MessageRecord) -> Key:
-    return Key(*record[:4])
 
 
 def test_only_what_was_not_stored_counts_as_new(store: SQLiteStore) -> None:
@@ -120,80 +102,6 @@ def test_deleting_a_run_does_not_write_it_once_more(store: SQLiteStore, tmp_path
 
     assert (tmp_path / "unit.db").stat().st_size > size
     assert (tmp_path / "unit.db-wal").stat().st_size < size / 20
-
-
-def test_log_is_moved_into_the_file_beside_the_commits(store: SQLiteStore, tmp_path: Path) -> None:
-    size = file._MOVED_BYTES
-    add(store, frame(0, raw=bytes(size)))
-    store._log.wait()
-
-    assert (tmp_path / "unit.db").stat().st_size > size
-
-
-def test_log_gives_back_its_room_when_a_transaction_fails(
-    store: SQLiteStore, tmp_path: Path
-) -> None:
-    size = file._MOVED_BYTES // 2
-    add(store, frame(0, raw=bytes(size)))
-    assert (tmp_path / "unit.db").stat().st_size < size
-
-    with pytest.raises(StoreError), store.write() as transaction:
-        transaction.add([], [frame(1, raw=None)])
-    add(store, frame(1, raw=bytes(size)))
-
-    assert (tmp_path / "unit.db").stat().st_size > size
-    assert (tmp_path / "unit.db-wal").stat().st_size < 2 * size
-
-
-def test_log_of_a_store_that_never_rests_begins_anew(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(file, "_LOG_BYTES", 2**20)
-    store = SQLiteStore(tmp_path / "busy.db")
-    store.open()
-    for seq in range(64):
-        add(store, frame(seq, raw=bytes(2**18)))
-
-    size = (tmp_path / "busy.db-wal").stat().st_size
-    store.close()
-    assert size < 2**23
-
-
-def test_log_that_a_reader_holds_is_emptied_once_it_lets_go(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(file, "_MOVED_BYTES", 2**20)
-    monkeypatch.setattr(file, "_LOG_BYTES", 2**20)
-    store, path = SQLiteStore(tmp_path / "read.db"), tmp_path / "read.db-wal"
-    store.open()
-    add(store, frame(0))
-    with closing(sqlite3.connect(tmp_path / "read.db")) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM frames").fetchone()
-        for seq in range(1, 16):
-            add(store, frame(seq, raw=bytes(2**20)))
-            store._log.wait()
-        held = path.stat().st_size
-    for seq in range(16, 19):
-        add(store, frame(seq, raw=bytes(2**20)))
-        store._log.wait()
-
-    let_go = path.stat().st_size
-    store.close()
-    assert held > 14 * 2**20
-    assert let_go < 4 * 2**20
-
-
-def test_asking_whether_anything_can_be_written_does_not_fill_the_disk(
-    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(file, "_MOVED_BYTES", 2**20)
-    monkeypatch.setattr(file, "_LOG_BYTES", 2**20)
-    for _ in range(1_000):
-        store.probe()
-    store._log.wait()
-
-    assert (tmp_path / "unit.db-wal").stat().st_size < 4 * 2**20
 
 
 def test_every_key_begins_with_the_run() -> None:

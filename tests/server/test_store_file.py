@@ -1,0 +1,87 @@
+"""The store's file: its log is moved into it beside the commits, and stays bounded."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gainstage_server.store import file
+from gainstage_server.store.interface import StoreError
+from gainstage_server.store.sqlite import SQLiteStore
+
+from .stored import add, frame
+
+
+def test_log_is_moved_into_the_file_beside_the_commits(store: SQLiteStore, tmp_path: Path) -> None:
+    size = file._MOVED_BYTES
+    add(store, frame(0, raw=bytes(size)))
+    store._log.wait()
+
+    assert (tmp_path / "unit.db").stat().st_size > size
+
+
+def test_log_gives_back_its_room_when_a_transaction_fails(
+    store: SQLiteStore, tmp_path: Path
+) -> None:
+    size = file._MOVED_BYTES // 2
+    add(store, frame(0, raw=bytes(size)))
+    assert (tmp_path / "unit.db").stat().st_size < size
+
+    with pytest.raises(StoreError), store.write() as transaction:
+        transaction.add([], [frame(1, raw=None)])
+    add(store, frame(1, raw=bytes(size)))
+
+    assert (tmp_path / "unit.db").stat().st_size > size
+    assert (tmp_path / "unit.db-wal").stat().st_size < 2 * size
+
+
+def test_log_of_a_store_that_never_rests_begins_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(file, "_LOG_BYTES", 2**20)
+    store = SQLiteStore(tmp_path / "busy.db")
+    store.open()
+    for seq in range(64):
+        add(store, frame(seq, raw=bytes(2**18)))
+
+    size = (tmp_path / "busy.db-wal").stat().st_size
+    store.close()
+    assert size < 2**23
+
+
+def test_log_that_a_reader_holds_is_emptied_once_it_lets_go(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(file, "_MOVED_BYTES", 2**20)
+    monkeypatch.setattr(file, "_LOG_BYTES", 2**20)
+    store, path = SQLiteStore(tmp_path / "read.db"), tmp_path / "read.db-wal"
+    store.open()
+    add(store, frame(0))
+    with closing(sqlite3.connect(tmp_path / "read.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM frames").fetchone()
+        for seq in range(1, 16):
+            add(store, frame(seq, raw=bytes(2**20)))
+            store._log.wait()
+        held = path.stat().st_size
+    for seq in range(16, 19):
+        add(store, frame(seq, raw=bytes(2**20)))
+        store._log.wait()
+
+    let_go = path.stat().st_size
+    store.close()
+    assert held > 14 * 2**20
+    assert let_go < 4 * 2**20
+
+
+def test_asking_whether_anything_can_be_written_does_not_fill_the_disk(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(file, "_MOVED_BYTES", 2**20)
+    monkeypatch.setattr(file, "_LOG_BYTES", 2**20)
+    for _ in range(1_000):
+        store.probe()
+    store._log.wait()
+
+    assert (tmp_path / "unit.db-wal").stat().st_size < 4 * 2**20
