@@ -133,8 +133,8 @@ SUBSET = $(COMPILE) --constraint requirements/dev.txt pyproject.toml
 
 lock: | $(BIN)/pip
 	$(BIN)/pip install --quiet uv
-	$(COMPILE) pyproject.toml --extra demo --extra plot --extra postgres --group build --group test --group check \
-		--group node --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra demo --extra parquet --extra plot --extra postgres --group build --group test --group check \
+		--group generate --group node --output-file requirements/dev.txt
 	$(SUBSET) --extra demo --group build --output-file requirements/demo.txt
 	$(SUBSET) --extra server --extra postgres --output-file requirements/server.txt
 	$(COMPILE) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
