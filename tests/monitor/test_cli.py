@@ -161,7 +161,7 @@ def test_sync_before_any_training_has_nothing_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = tmp_path / "spool"
-    monkeypatch.setattr("gainstage.cli.SPOOLS", never)
+    monkeypatch.setattr("gainstage.cli.training.SPOOLS", never)
 
     result = run("sync", str(never))
 

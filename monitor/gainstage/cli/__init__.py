@@ -1,0 +1,47 @@
+"""The command line."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from gainstage.cli import runs, server, training
+from gainstage.cli.terminal import console
+
+# In the order in which the help lists them.
+COMMANDS = (
+    server.serve,
+    training.demo,
+    runs.runs,
+    runs.show,
+    runs.check,
+    training.sync,
+    training.trial,
+)
+
+app = typer.Typer(
+    help="Watch Keras models while they train.", no_args_is_help=True, add_completion=False
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"gainstage {version('gainstage')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    """What every command takes."""
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()

@@ -1,0 +1,5 @@
+"""`python -m gainstage.cli`."""
+
+from gainstage.cli import main
+
+main()
