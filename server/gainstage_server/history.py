@@ -1,4 +1,4 @@
-"""A run's past: the frames of all its attempts as one line of steps, downsampled."""
+"""A run's past: the frames of a worker's attempts as one line of steps, downsampled."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gainstage import wire
 from gainstage.units import UNITS
+from gainstage.workers import CHIEF
 from gainstage_server.catalogue import stored_layout
 from gainstage_server.layout import Layout
 from gainstage_server.store.interface import Store
@@ -163,32 +164,50 @@ class _Logs:
             return values.astype(np.float32), present
 
 
-class History:
-    """Reads the past of one run from the store."""
+def line(extents: Sequence[Span]) -> list[Span]:
+    """What the run is made of; `extents` are all steps of a worker's attempts, oldest first.
 
-    def __init__(self, store: Store, run: str) -> None:
+    An attempt that begins at a step which an earlier one had passed goes on from a checkpoint
+    before it: what the earlier one did after that step is no longer part of the run.
+    """
+    spans: list[Span] = []
+    end = MAX_STEP + 1
+    for span in reversed(extents):
+        spans.append(span._replace(end=min(span.end, end)))
+        end = min(end, span.first)
+    return [span for span in reversed(spans) if span.first < span.end]
+
+
+class History:
+    """Reads the past of one worker of a run from the store, or of one of its attempts."""
+
+    def __init__(
+        self, store: Store, run: str, worker: int = CHIEF, attempt: str | None = None
+    ) -> None:
         self._store = store
         self._run = run
+        self._worker = worker
+        self._attempt = attempt
         self._layouts: dict[Key, Layout | None] = {}
 
     def spans(self, window: Window) -> list[Span]:
-        """What the run's line of steps is made of.
-
-        An attempt that begins at a step which an earlier one had passed goes on from a checkpoint
-        before it: what the earlier one did after that step is no longer part of the run.
-        """
-        spans: list[Span] = []
-        end = window.last + 1
-        for attempt, first in reversed(self._store.extents(self._run)):
-            spans.append(Span(attempt, max(first, window.first), end))
-            end = min(end, first)
-        return [span for span in reversed(spans) if span.first < span.end]
+        """What the line of steps is made of; of one attempt, all that it did."""
+        extents = self._store.extents(self._run, self._worker)
+        if self._attempt is None:
+            spans = line(extents)
+        else:
+            spans = [span for span in extents if span.stream.attempt == self._attempt]
+        shown = (
+            span._replace(first=max(span.first, window.first), end=min(span.end, window.last + 1))
+            for span in spans
+        )
+        return [span for span in shown if span.first < span.end]
 
     def read(self, cells: Sequence[Cell], window: Window) -> Buckets:
         """The values of `cells`, in this order, over the steps of `window`."""
         spans = self.spans(window)
         buckets = self._buckets(len(cells), window, spans)
-        return self._read(buckets, self._store.frames(self._run, spans), partial(_Places, cells))
+        return self._read(buckets, self._store.frames(spans), partial(_Places, cells))
 
     def logs(self, names: Sequence[str], window: Window) -> Buckets:
         """What the training logged under `names`, in this order, over the steps of `window`."""
@@ -197,7 +216,7 @@ class History:
         spans = self.spans(window)
         reader = _Logs(names)
         buckets = self._buckets(len(names), window, spans)
-        return self._read(buckets, self._store.headers(self._run, spans), lambda _: reader)
+        return self._read(buckets, self._store.headers(spans), lambda _: reader)
 
     def units(self, row: str, groups: int, window: Window) -> Buckets:
         """The first `groups` columns of the row's unit map, over the steps of `window`.
@@ -205,14 +224,14 @@ class History:
         Frames without it are skipped; most of them are not even read, being too short to hold one.
         """
         spans = self.spans(window)
-        schemas = self._store.schemas(self._run, spans) if groups else []
+        schemas = self._store.schemas(spans) if groups else []
         layouts = filter(None, map(self._layout, schemas))
         sizes = [layout.masks[UNITS].size for layout in layouts if UNITS in layout.masks]
         if not sizes:
             return Buckets(0, window.points, groups)
         least = min(sizes) * FLOAT_BYTES
         buckets = self._buckets(groups, window, spans, least=least)
-        frames = self._store.frames(self._run, spans, least=least)
+        frames = self._store.frames(spans, least=least)
         return self._read(buckets, frames, partial(_Units, row, groups))
 
     def _layout(self, schema: Key) -> Layout | None:
@@ -223,7 +242,7 @@ class History:
     def _buckets(
         self, columns: int, window: Window, spans: Sequence[Span], *, least: int = 0
     ) -> Buckets:
-        return Buckets(self._store.count(self._run, spans, least=least), window.points, columns)
+        return Buckets(self._store.count(spans, least=least), window.points, columns)
 
     def _read(
         self,

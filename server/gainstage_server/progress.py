@@ -4,11 +4,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from gainstage import wire
+from gainstage.workers import CHIEF
 from gainstage_server.admission import MAX_ENTRIES, Admitted
 from gainstage_server.store.records import AttemptRecord, RunRecord
 
 SATURATION = "saturation_rate"
-CHIEF = 0
 
 
 def is_newest(run: RunRecord, message: wire.Message) -> bool:

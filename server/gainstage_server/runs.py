@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from gainstage import wire
 from gainstage.finding import Finding
+from gainstage.workers import CHIEF
 from gainstage_server.admission import Admitted
 from gainstage_server.commit import Committed
-from gainstage_server.progress import CHIEF, is_newest
+from gainstage_server.progress import is_newest
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import Key, Mark, RunRecord

@@ -9,11 +9,12 @@ from typing import Protocol, cast
 from starlette.requests import HTTPConnection
 
 from gainstage import wire
+from gainstage.workers import CHIEF
 from gainstage_server.commit import Committed, Committer
 from gainstage_server.counters import Counters
 from gainstage_server.diagnosis import Fold
 from gainstage_server.hub import Hub
-from gainstage_server.progress import CHIEF, is_newest
+from gainstage_server.progress import is_newest
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store

@@ -192,7 +192,7 @@ def test_frames_that_could_not_be_committed_are_not_remembered(
 
     process.commit(messages[4])
 
-    assert store.count("canonical", [Span("a1", 0, 99)]) == 3
+    assert store.count([Span(Stream("canonical", "a1", 0), 0, 99)]) == 3
     assert process.findings() == EXPECTED
 
 

@@ -101,6 +101,10 @@ def read(store: SQLiteStore, cells: Sequence[Cell] = PRE_DB, **window: int) -> B
     return History(store, "canonical").read(list(cells), Window(**window))
 
 
+def read_of(store: SQLiteStore, worker: int, attempt: str | None = None) -> Buckets:
+    return History(store, "canonical", worker, attempt).read(list(PRE_DB), Window())
+
+
 def test_a_run_that_goes_on_from_a_checkpoint_shows_only_what_counts(
     store: SQLiteStore, commit: Commit
 ) -> None:
@@ -122,6 +126,30 @@ def test_a_run_that_starts_all_over_shows_the_new_attempt_only(
     commit(*second.opening(), second.frame(0, 2.0))
 
     assert read(store).steps.tolist() == [0]
+
+
+def test_an_attempt_shows_also_what_a_later_one_took_the_place_of(
+    store: SQLiteStore, commit: Commit
+) -> None:
+    first, second = Trainer(), Trainer(attempt="a2", time=2_000.0)
+    commit(*first.opening(), *(first.frame(step, 1.0) for step in (0, 10, 20, 30)))
+    commit(*second.opening(), *(second.frame(step, 2.0) for step in (20, 40)))
+
+    assert read_of(store, 0, "a1").steps.tolist() == [0, 10, 20, 30]
+    assert read_of(store, 0, "a2").steps.tolist() == [20, 40]
+    assert read_of(store, 0, "a3").steps.tolist() == []
+
+
+def test_each_worker_has_a_line_of_its_own(store: SQLiteStore, commit: Commit) -> None:
+    chief, other = Trainer(), Trainer(attempt="b1", worker=1)
+    again = Trainer(attempt="b2", worker=1, time=2_000.0)
+    commit(*chief.opening(), *(chief.frame(step, 1.0) for step in (0, 10)))
+    commit(*other.opening(), *(other.frame(step, 2.0) for step in (5, 15)))
+    commit(*again.opening(), again.frame(10, 3.0))
+
+    assert read_of(store, 0).steps.tolist() == [0, 10]
+    assert read_of(store, 1).last[:, 0].tolist() == [2.0, 3.0]
+    assert read_of(store, 2).steps.tolist() == []
 
 
 def test_a_window_is_inclusive_at_both_ends(store: SQLiteStore, commit: Commit) -> None:

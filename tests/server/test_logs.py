@@ -12,7 +12,7 @@ from gainstage import wire
 from gainstage_server import models
 from gainstage_server.admission import MAX_ENTRIES
 from gainstage_server.history import Buckets, History, Window
-from gainstage_server.store.records import FrameRecord, Span
+from gainstage_server.store.records import FrameRecord, Span, Stream
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .conftest import Running
@@ -182,16 +182,16 @@ class Kept:
     def __init__(self, frames: list[bytes]) -> None:
         self._frames = frames
 
-    def extents(self, run: str) -> list[tuple[str, int]]:
-        return [("a1", 0)]
+    def extents(self, run: str, worker: int) -> list[Span]:
+        return [Span(Stream(run, "a1", worker), 0, len(self._frames))]
 
-    def count(self, run: str, spans: list[Span], *, least: int = 0) -> int:
+    def count(self, spans: list[Span], *, least: int = 0) -> int:
         return len(self._frames)
 
-    def headers(self, run: str, spans: list[Span]) -> Iterator[FrameRecord]:
+    def headers(self, spans: list[Span]) -> Iterator[FrameRecord]:
         for step, raw in enumerate(self._frames):
             kept = raw[: wire.header_end(raw)]
-            yield FrameRecord(run, "a1", 0, step, 1, "probe", step, step / 2, kept)
+            yield FrameRecord(*spans[0].stream, step, 1, "probe", step, step / 2, kept)
 
     def message(self, key: object) -> None:
         return None

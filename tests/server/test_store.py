@@ -27,6 +27,7 @@ from gainstage_server.store.sqlite import SQLiteStore
 from .stored import add, frame
 
 STREAM = Stream("run", "a1", 0)
+LATER = Stream("run", "a2", 0)
 
 
 def message(seq: int, type: str = "schema") -> MessageRecord:
@@ -143,7 +144,7 @@ def test_a_finding_takes_the_place_of_the_one_with_its_id(store: SQLiteStore) ->
 def test_findings_of_one_stream_can_be_forgotten(store: SQLiteStore) -> None:
     with store.write() as transaction:
         transaction.put_findings(STREAM, [finding("f")])
-        transaction.put_findings(Stream("run", "a2", 0), [finding("g")])
+        transaction.put_findings(LATER, [finding("g")])
         transaction.drop_findings(STREAM)
 
     assert [found.id for found in store.findings("run")] == ["g"]
@@ -289,19 +290,20 @@ def test_spans_are_read_in_their_order_and_by_steps_within(store: SQLiteStore) -
         transaction.put_attempts(attempts)
     add(store, frame(1, 0), frame(2, 20), frame(3, 10), frame(4, 5, source="validation"))
     add(store, frame(1, 15, "a2"), frame(2, 25, "a2"))
-    spans = [Span("a1", 0, 15), Span("a2", 15, 20)]
+    spans = [Span(STREAM, 0, 15), Span(LATER, 15, 20)]
 
-    assert store.extents("run") == [("a1", 0), ("a2", 15)]
-    assert store.count("run", spans) == 3
-    assert [record.step for record in store.frames("run", spans)] == [0, 10, 15]
+    assert store.extents("run", 0) == [Span(STREAM, 0, 21), Span(LATER, 15, 26)]
+    assert store.extents("run", 1) == []
+    assert store.count(spans) == 3
+    assert [record.step for record in store.frames(spans)] == [0, 10, 15]
 
 
 def test_frames_that_are_too_short_are_neither_counted_nor_read(store: SQLiteStore) -> None:
     add(store, frame(1, 0, raw=b"1234"), frame(2, 10, raw=b"12345"), frame(3, 20, raw=b"123456"))
-    spans = [Span("a1", 0, 30)]
+    spans = [Span(STREAM, 0, 30)]
 
-    assert store.count("run", spans, least=5) == 2
-    assert [record.step for record in store.frames("run", spans, least=5)] == [10, 20]
+    assert store.count(spans, least=5) == 2
+    assert [record.step for record in store.frames(spans, least=5)] == [10, 20]
 
 
 def test_headers_of_frames_are_read_without_their_blocks(store: SQLiteStore) -> None:
@@ -318,7 +320,7 @@ def test_headers_of_frames_are_read_without_their_blocks(store: SQLiteStore) -> 
     validated = wire.encode(wire.Frame(**identity, seq=40, step=15, source="validation"))
     add(store, frame(40, 15, source="validation", raw=validated))
 
-    headers = list(store.headers("run", [Span("a1", 0, 30)]))
+    headers = list(store.headers([Span(STREAM, 0, 30)]))
 
     assert headers == [
         frame(step, step, raw=written[step][: wire.header_end(written[step])]) for step in (10, 20)
@@ -329,7 +331,7 @@ def test_schemas_of_spans_are_named_once(store: SQLiteStore) -> None:
     add(store, frame(2, 0), frame(3, 5), frame(5, 10, schema=4), frame(7, 20, schema=6))
     add(store, frame(2, 12, "a2"))
 
-    schemas = store.schemas("run", [Span("a1", 0, 15), Span("a2", 10, 15)])
+    schemas = store.schemas([Span(STREAM, 0, 15), Span(LATER, 10, 15)])
 
     assert sorted(schemas) == [
         Key("run", "a1", 0, 1),

@@ -154,25 +154,25 @@ class Store(Protocol):
         """The frames of a stream that come after `seq`, in order."""
         ...
 
-    def extents(self, run: str) -> list[tuple[str, int]]:
-        """The chief's attempts that hold frames, oldest first, each with its first step."""
+    def extents(self, run: str, worker: int) -> list[Span]:
+        """A worker's attempts that hold probe frames, oldest first, from first to last step."""
         ...
 
-    def schemas(self, run: str, spans: Sequence[Span]) -> list[Key]:
-        """The schemas that the chief's probe frames in `spans` refer to."""
+    def schemas(self, spans: Sequence[Span]) -> list[Key]:
+        """The schemas that the probe frames in `spans` refer to."""
         ...
 
-    def count(self, run: str, spans: Sequence[Span], *, least: int = 0) -> int:
-        """How many of the chief's probe frames lie in `spans`, of `least` bytes or more."""
+    def count(self, spans: Sequence[Span], *, least: int = 0) -> int:
+        """How many probe frames lie in `spans`, of `least` bytes or more."""
         ...
 
-    def frames(self, run: str, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
-        """The chief's probe frames in `spans`, in order of spans and steps.
+    def frames(self, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
+        """The probe frames in `spans`, in order of spans and steps.
 
         Those of fewer than `least` bytes are left out, without being read.
         """
         ...
 
-    def headers(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+    def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
         """The same frames, of whose bytes only the header is read: `raw` ends with it."""
         ...

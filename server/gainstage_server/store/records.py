@@ -133,8 +133,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(NamedTuple):
-    """The part of an attempt that its run's history shows: `first <= step < end`."""
+    """A part of a stream: `first <= step < end`."""
 
-    attempt: str
+    stream: Stream
     first: int
     end: int

@@ -40,17 +40,16 @@ from gainstage_server.store.records import (
 from gainstage_server.store.transaction import SQLiteTransaction, within
 
 _FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
-_CHIEF = 0
 
 _finding = msgspec.msgpack.Decoder(Finding)
 
 
-def _in_span(run: str, span: Span, least: int = 0) -> tuple[Any, ...]:
+def _in_span(span: Span, least: int = 0) -> tuple[Any, ...]:
     frames = tables.frames
     # SQLite knows how long a blob is without reading it.
     size = (func.length(frames.c.raw) >= least,) if least else ()
     return (
-        *within(frames, Stream(run, span.attempt, _CHIEF)),
+        *within(frames, span.stream),
         frames.c.source == "probe",
         frames.c.step >= span.first,
         frames.c.step < span.end,
@@ -239,51 +238,57 @@ class SQLiteStore(Store):
         )
 
     @override
-    def extents(self, run: str) -> list[tuple[str, int]]:
+    def extents(self, run: str, worker: int) -> list[Span]:
         frames, attempts = tables.frames, tables.attempts
-        first = (
-            select(func.min(frames.c.step))
+        # One seek each in the index: together in one subquery they would read all steps.
+        first, last = (
+            select(bound(frames.c.step))
             .where(
                 frames.c.run == run,
                 frames.c.attempt == attempts.c.attempt,
-                frames.c.worker == _CHIEF,
+                frames.c.worker == worker,
                 frames.c.source == "probe",
             )
             .scalar_subquery()
+            for bound in (func.min, func.max)
         )
         rows = self._rows(
-            select(attempts.c.attempt, first.label("first"))
-            .where(attempts.c.run == run, attempts.c.worker == _CHIEF)
+            select(attempts.c.attempt, first.label("first"), last.label("last"))
+            .where(attempts.c.run == run, attempts.c.worker == worker)
             .order_by(attempts.c.started)
         )
-        return [(row.attempt, row.first) for row in rows if row.first is not None]
-
-    @override
-    def schemas(self, run: str, spans: Sequence[Span]) -> list[Key]:
-        schema = tables.frames.c.schema
         return [
-            Key(run, span.attempt, _CHIEF, row.schema)
-            for span in spans
-            for row in self._rows(select(schema).where(*_in_span(run, span)).distinct())
+            Span(Stream(run, row.attempt, worker), row.first, row.last + 1)
+            for row in rows
+            if row.first is not None
         ]
 
     @override
-    def count(self, run: str, spans: Sequence[Span], *, least: int = 0) -> int:
-        statements = (select(func.count()).where(*_in_span(run, span, least)) for span in spans)
+    def schemas(self, spans: Sequence[Span]) -> list[Key]:
+        schema = tables.frames.c.schema
+        return [
+            Key(*span.stream, row.schema)
+            for span in spans
+            for row in self._rows(select(schema).where(*_in_span(span)).distinct())
+        ]
+
+    @override
+    def count(self, spans: Sequence[Span], *, least: int = 0) -> int:
+        statements = (select(func.count()).where(*_in_span(span, least)) for span in spans)
         return sum(self._first(statement)[0] for statement in statements)
 
     @override
-    def frames(self, run: str, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
+    def frames(self, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
         for span in spans:
             yield from self._stream(
-                select(*_FRAME_COLUMNS).where(*_in_span(run, span, least)).order_by(*_BY_STEP)
+                select(*_FRAME_COLUMNS).where(*_in_span(span, least)).order_by(*_BY_STEP)
             )
 
     @override
-    def headers(self, run: str, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+    def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
         columns = (*_FRAME_COLUMNS[:-1], _ROWID)
         for span in spans:
-            statement = select(*columns).where(*_in_span(run, span)).order_by(*_BY_STEP)
+            statement = select(*columns).where(*_in_span(span)).order_by(*_BY_STEP)
             with self._reader.begin() as connection:
                 database = cast("sqlite3.Connection", connection.connection.driver_connection)
                 rows = connection.execution_options(yield_per=_FETCH).execute(statement)
