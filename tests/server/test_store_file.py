@@ -5,9 +5,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from gainstage_server.store import file
 from gainstage_server.store.interface import StoreError
+from gainstage_server.store.records import FrameRecord
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .stored import add, frame
@@ -73,6 +75,22 @@ def test_log_that_a_reader_holds_is_emptied_once_it_lets_go(
     store.close()
     assert held > 14 * 2**20
     assert let_go < 4 * 2**20
+
+
+def test_frames_of_a_transaction_are_written_by_one_statement_that_returns_nothing(
+    store: SQLiteStore,
+) -> None:
+    seen: list[str] = []
+
+    @event.listens_for(store._writer, "before_cursor_execute")
+    def note(_c: object, _u: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO frames"):
+            seen.append(statement)
+
+    add(store, *map(frame, range(100)))
+
+    assert [statement.count("?") for statement in seen] == [100 * len(FrameRecord._fields)]
+    assert "RETURNING" not in seen[0]
 
 
 def test_asking_whether_anything_can_be_written_does_not_fill_the_disk(

@@ -29,6 +29,10 @@ _LOG_BYTES = 256 * 2**20
 def engine(path: Path, begin: str) -> Engine:
     """An engine whose transactions start with `begin`, as sqlite3's own never lock early."""
     made = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+    # All rows of a plain INSERT in one statement: sqlite3 lets go of Python's lock for all of them,
+    # and not row by row. To return anything of them would have SQLite write them to a temporary
+    # file first.
+    made.dialect.use_insertmanyvalues_wo_returning = True
 
     def on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None

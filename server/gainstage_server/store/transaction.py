@@ -72,10 +72,7 @@ class SQLiteTransaction(Transaction):
 
     def _add(self, table: Table, records: Sequence[MessageRecord | FrameRecord]) -> None:
         if records:
-            # With RETURNING, SQLAlchemy writes all rows in one statement: sqlite3 lets go of
-            # Python's lock for all of it, and not row by row.
-            statement = insert(table).returning(table.c.seq)
-            self._connection.execute(statement, [record._asdict() for record in records]).close()
+            self._connection.execute(insert(table), [record._asdict() for record in records])
 
     @override
     def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> None:
