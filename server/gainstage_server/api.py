@@ -2,103 +2,39 @@
 
 import dataclasses
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
-from gainstage import curves, diagnosis, wire
+from gainstage import curves, diagnosis
 from gainstage.statistics import STATISTICS
 from gainstage_server import messages, models, views
-from gainstage_server.history import MAX_STEP, Cell, History, Window
+from gainstage_server.history import Cell, Window
 from gainstage_server.layout import Layout
 from gainstage_server.ops.alerts import finding_page, page_url
+from gainstage_server.parameters import (
+    MEDIA_TYPE,
+    PROBLEM,
+    PROBLEMS,
+    Described,
+    Named,
+    OfLayer,
+    Past,
+    Served,
+    answer,
+    position_of,
+    unknown,
+    window_of,
+)
 from gainstage_server.runs import Status
-from gainstage_server.service import Service, service_of
-from gainstage_server.store.records import RunRecord
 
-MEDIA_TYPE = "application/x-gainstage"
-KNOWN_SHOWN = 50  # names listed where a name is unknown
-MAX_POINTS = 5_000
 MAX_STATISTICS = 64
 MAX_NOTICES = 200
 MAX_TRIALS = 20
 # Of a heatmap, whose rows are many; it takes 13 bytes each, and in JSON a hundred.
 MAX_CELLS = 2**20
 
-Responses = dict[int | str, dict[str, Any]]
-PROBLEM: Responses = {404: {"model": models.Problem}}
-PROBLEMS: Responses = {401: {"model": models.Problem}, 422: {"model": models.Problem}}
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
-
-Served = Annotated[Service, Depends(service_of)]
-OfLayer = Annotated[str, Query(description="A row's id or its path.")]
-FromStep = Annotated[int, Query(alias="from", ge=0, le=MAX_STEP, description="First step.")]
-ToStep = Annotated[int, Query(alias="to", ge=0, le=MAX_STEP, description="Last step.")]
-Points = Annotated[int, Query(ge=1, le=MAX_POINTS, description="Most points of a series.")]
-
-
-def answer(payload: dict[str, Any]) -> Response:
-    """`payload` as JSON."""
-    return Response(msgspec.json.encode(payload), media_type="application/json")
-
-
-def unknown(what: str, received: str, known: list[str]) -> HTTPException:
-    """What to say where there is no `what` named `received`."""
-    shown = ", ".join(known[:KNOWN_SHOWN]) or "none"
-    more = f" and {len(known) - KNOWN_SHOWN} more" if len(known) > KNOWN_SHOWN else ""
-    return HTTPException(
-        404,
-        f"There is no {what} {received[:256]!r}. Known: {shown}{more}. "
-        "Check the spelling; capitals matter.",
-    )
-
-
-def run_record(run: str, service: Served) -> RunRecord:
-    """The run that a path names.
-
-    Raises:
-        HTTPException: 404, there is none.
-    """
-    record = service.runs.get(run)
-    if record is None:
-        raise unknown("run", run, [known.run for known in service.runs.all()])
-    return record
-
-
-Named = Annotated[RunRecord, Depends(run_record)]
-
-
-def newest_layout(record: Named, service: Served) -> Layout:
-    """The newest schema of the run that a path names.
-
-    Raises:
-        HTTPException: 404, the run has none.
-    """
-    schema = service.runs.newest(record.run).schema
-    message = wire.decode(schema)[0] if schema else None
-    if not isinstance(message, wire.Schema):
-        raise HTTPException(
-            404,
-            f"Run {record.run!r} has not named its layers yet. Expected a schema, which comes "
-            "with the first sampled step. Received none. Ask again later.",
-        )
-    return Layout.of(message)
-
-
-Described = Annotated[Layout, Depends(newest_layout)]
-
-
-def position_of(layer: str, layout: Layout) -> int:
-    """Where the row stands that a query names.
-
-    Raises:
-        HTTPException: 404, there is none.
-    """
-    position = layout.position(layer)
-    if position is None:
-        raise unknown("layer", layer, [row.path for row in layout.schema.rows])
-    return position
 
 
 def _check_statistics(names: list[str], layout: Layout) -> None:
@@ -143,21 +79,17 @@ def layers(record: Named, service: Served) -> Response:
 @router.get("/runs/{run}/series", response_model=models.Series, responses=PROBLEM)
 def series(
     record: Named,
-    service: Served,
     layout: Described,
-    *,
+    past: Past,
+    window: Annotated[Window, Depends(window_of(600))],
     layer: OfLayer,
     statistic: Annotated[list[str], Query(min_length=1, max_length=MAX_STATISTICS)],
-    first: FromStep = 0,
-    last: ToStep = MAX_STEP,
-    points: Points = 600,
 ) -> Response:
     """Statistics of one row over steps. Downsampled series keep every spike."""
     row = layout.schema.rows[position_of(layer, layout)]
     _check_statistics(statistic, layout)
     cells = [Cell(row.id, name) for name in statistic]
-    buckets = History(service.store, record.run).read(cells, Window(first, last, points))
-    return answer(views.series(record, row, statistic, buckets))
+    return answer(views.series(record, row, statistic, past.read(cells, window)))
 
 
 @router.get(
@@ -167,13 +99,10 @@ def series(
 )
 def heatmap(
     record: Named,
-    service: Served,
     layout: Described,
-    *,
+    past: Past,
+    window: Annotated[Window, Depends(window_of(400))],
     statistic: str,
-    first: FromStep = 0,
-    last: ToStep = MAX_STEP,
-    points: Points = 400,
     accept: Annotated[str, Header()] = "application/json",
 ) -> Response:
     """One statistic of all rows over steps, as JSON or in the wire's binary framing.
@@ -183,8 +112,8 @@ def heatmap(
     _check_statistics([statistic], layout)
     rows = list(layout.rows)
     cells = [Cell(row, statistic) for row in rows]
-    points = min(points, max(1, MAX_CELLS // max(1, len(rows))))
-    buckets = History(service.store, record.run).read(cells, Window(first, last, points))
+    points = min(window.points, max(1, MAX_CELLS // max(1, len(rows))))
+    buckets = past.read(cells, dataclasses.replace(window, points=points))
     if MEDIA_TYPE in accept:
         data = views.heatmap_bytes(record, rows, statistic, buckets)
         return Response(data, media_type=MEDIA_TYPE)

@@ -1,6 +1,5 @@
 """What the streams have told so far: which attempts have begun, and what their schemas hold."""
 
-from gainstage import wire
 from gainstage_server.layout import Layout
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
@@ -9,13 +8,6 @@ from gainstage_server.store.records import AttemptRecord, Key, Stream
 # A layout of 1,000 rows takes about 1 MB; what falls out is read from the store again.
 _LAYOUTS = 512
 _ATTEMPTS = 10_000
-
-
-def stored_layout(store: Store, key: Key) -> Layout | None:
-    """The schema stored as `key`; None: there is none."""
-    raw = store.message(key)
-    message = wire.decode(raw)[0] if raw else None
-    return Layout.of(message) if isinstance(message, wire.Schema) else None
 
 
 class Catalogue:
@@ -42,7 +34,7 @@ class Catalogue:
     def layout(self, key: Key) -> Layout | None:
         """The schema sent as `key`; None: there is none."""
         known = self._staged_layouts.get(key) or self._layouts.get(key)
-        if known is None and (known := stored_layout(self._store, key)):
+        if known is None and (known := Layout.read(self._store.message(key))):
             self._layouts.put(key, known)
         return known
 

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server import models, views
-from gainstage_server.api import PROBLEM, PROBLEMS, Served, answer, run_record, unknown
+from gainstage_server.parameters import PROBLEM, PROBLEMS, Served, answer, run_record, unknown
 from gainstage_server.service import Service
 from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import Mark

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.units import UNITS
 from gainstage.workers import CHIEF
-from gainstage_server.catalogue import stored_layout
 from gainstage_server.layout import Layout
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import FrameRecord, Key, Span
@@ -236,7 +235,7 @@ class History:
 
     def _layout(self, schema: Key) -> Layout | None:
         if schema not in self._layouts:
-            self._layouts[schema] = stored_layout(self._store, schema)
+            self._layouts[schema] = Layout.read(self._store.message(schema))
         return self._layouts[schema]
 
     def _buckets(

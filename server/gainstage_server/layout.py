@@ -44,6 +44,12 @@ class Layout:
             rows={row.id: position for position, row in enumerate(schema.rows)},
         )
 
+    @classmethod
+    def read(cls, raw: bytes | None) -> "Layout | None":
+        """That of a schema as it came; None: there is none."""
+        schema = wire.decode(raw)[0] if raw else None
+        return cls.of(schema) if isinstance(schema, wire.Schema) else None
+
     def column(
         self, blocks: Mapping[str, wire.FloatBlock], statistic: str
     ) -> tuple[wire.FloatBlock, Mask] | None:

@@ -48,13 +48,13 @@ class _Shown:
     def of(cls, runs: Runs, run: str) -> Self:
         """May have to ask the store."""
         newest = runs.newest(run)
-        return cls(newest, _layout(newest))
+        return cls(newest, Layout.read(newest.schema))
 
     def now(self, runs: Runs, run: str) -> "_Shown":
         """The same after what has come since."""
         newest = runs.newest_in_memory(run) or self.newest
         same = newest.schema == self.newest.schema
-        return _Shown(newest, self.layout if same else _layout(newest))
+        return _Shown(newest, self.layout if same else Layout.read(newest.schema))
 
     def frame(self, statistics: Statistics | None) -> bytes | None:
         """The newest frame, or of it these statistics."""
@@ -65,11 +65,6 @@ class _Shown:
         if not isinstance(frame, wire.Frame):
             return None
         return excerpt(frame, blocks, self.layout, statistics)
-
-
-def _layout(newest: Newest) -> Layout | None:
-    schema = wire.decode(newest.schema)[0] if newest.schema else None
-    return Layout.of(schema) if isinstance(schema, wire.Schema) else None
 
 
 class Spectator:

@@ -3,25 +3,23 @@
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
 
 from gainstage import wire
 from gainstage_server import models
-from gainstage_server.api import (
+from gainstage_server.history import Buckets, Window
+from gainstage_server.parameters import (
     MEDIA_TYPE,
     PROBLEM,
     PROBLEMS,
     Described,
-    FromStep,
     Named,
     OfLayer,
-    Points,
-    Served,
-    ToStep,
+    Past,
     answer,
     position_of,
+    window_of,
 )
-from gainstage_server.history import MAX_STEP, Buckets, History, Window
 from gainstage_server.store.records import RunRecord
 from gainstage_server.views import Plain, framed, numbers
 
@@ -35,13 +33,10 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 )
 def units(
     record: Named,
-    service: Served,
     layout: Described,
-    *,
+    past: Past,
+    window: Annotated[Window, Depends(window_of(400))],
     layer: OfLayer,
-    first: FromStep = 0,
-    last: ToStep = MAX_STEP,
-    points: Points = 400,
     accept: Annotated[str, Header()] = "application/json",
 ) -> Response:
     """The units of one row over steps, as JSON or in the wire's binary framing.
@@ -50,7 +45,7 @@ def units(
     """
     position = position_of(layer, layout)
     row, groups = layout.schema.rows[position], len(layout.unit_columns(position))
-    buckets = History(service.store, record.run).units(row.id, groups, Window(first, last, points))
+    buckets = past.units(row.id, groups, window)
     fields = _fields(record, row, layout.units(position), buckets)
     # Buckets of frames that have no map are no columns of the picture.
     kept = buckets.frames > 0

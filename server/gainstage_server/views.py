@@ -159,10 +159,10 @@ def attempt(record: AttemptRecord) -> Plain:
 def layers(record: RunRecord, newest: Newest) -> Plain:
     """`models.Layers`."""
     shown: Plain = {"run": record.run, "step": None, "time": None, "training": None, "rows": []}
-    schema = wire.decode(newest.schema)[0] if newest.schema else None
-    if not isinstance(schema, wire.Schema):
+    layout = Layout.read(newest.schema)
+    if layout is None:
         return shown
-    layout = Layout.of(schema)
+    schema = layout.schema
     blocks: dict[str, wire.FloatBlock] = {}
     if newest.frame:
         frame, blocks = wire.decode(newest.frame)

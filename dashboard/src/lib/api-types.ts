@@ -1339,6 +1339,10 @@ export interface operations {
                 /** @description A row's id or its path. */
                 layer: string;
                 statistic: string[];
+                /** @description Its number; the chief's is 0. */
+                worker?: number;
+                /** @description All that this one did; without it, the run's line of steps. */
+                attempt?: string | null;
                 /** @description First step. */
                 from?: number;
                 /** @description Last step. */
@@ -1396,6 +1400,10 @@ export interface operations {
         parameters: {
             query: {
                 statistic: string;
+                /** @description Its number; the chief's is 0. */
+                worker?: number;
+                /** @description All that this one did; without it, the run's line of steps. */
+                attempt?: string | null;
                 /** @description First step. */
                 from?: number;
                 /** @description Last step. */
@@ -1945,6 +1953,10 @@ export interface operations {
             query: {
                 /** @description A row's id or its path. */
                 layer: string;
+                /** @description Its number; the chief's is 0. */
+                worker?: number;
+                /** @description All that this one did; without it, the run's line of steps. */
+                attempt?: string | null;
                 /** @description First step. */
                 from?: number;
                 /** @description Last step. */
@@ -2004,6 +2016,10 @@ export interface operations {
     logs: {
         parameters: {
             query?: {
+                /** @description Its number; the chief's is 0. */
+                worker?: number;
+                /** @description All that this one did; without it, the run's line of steps. */
+                attempt?: string | null;
                 /** @description First step. */
                 from?: number;
                 /** @description Last step. */
