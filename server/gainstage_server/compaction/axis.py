@@ -1,0 +1,105 @@
+"""Which frames a chunk holds, which of their blocks, and what its resolutions show of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from gainstage_server.compaction.rollups import BANDS, Places
+
+Flags = npt.NDArray[np.bool_]
+
+
+class _Axis(msgspec.Struct, frozen=True, array_like=True):
+    """Frame by frame, as bytes of little-endian numbers."""
+
+    seqs: bytes
+    steps: bytes
+    times: bytes
+    sampled: dict[int, bytes]  # block -> one bit for each frame, 1 where the frame has it
+
+
+_axis = msgspec.msgpack.Decoder(_Axis)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What a resolution shows of a chunk, or of frames that are in none.
+
+    Attributes:
+        seqs: [entries], of the last frame of each.
+        steps: [entries], the same.
+        times: [entries], the same.
+        frames: [entries], how many each has.
+    """
+
+    seqs: npt.NDArray[np.int64]
+    steps: npt.NDArray[np.int64]
+    times: npt.NDArray[np.float64]
+    frames: Places
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Which frames a chunk holds, in order, and which of them have which blocks."""
+
+    seqs: npt.NDArray[np.int64]
+    steps: npt.NDArray[np.int64]
+    times: npt.NDArray[np.float64]
+    sampled: Mapping[int, Flags]  # block -> [frames]
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    def dump(self) -> bytes:
+        """As it is stored."""
+        bits = {
+            block: np.packbits(flags, bitorder="little").tobytes()
+            for block, flags in self.sampled.items()
+        }
+        return msgspec.msgpack.encode(
+            _Axis(
+                self.seqs.astype("<i8").tobytes(),
+                self.steps.astype("<i8").tobytes(),
+                self.times.astype("<f8").tobytes(),
+                bits,
+            )
+        )
+
+    @classmethod
+    def load(cls, data: bytes) -> "Axis":
+        """What `dump` wrote."""
+        stored = _axis.decode(data)
+        seqs, steps = (np.frombuffer(array, "<i8") for array in (stored.seqs, stored.steps))
+        sampled = {
+            block: np.unpackbits(
+                np.frombuffer(bits, np.uint8), count=len(seqs), bitorder="little"
+            ).astype(bool)
+            for block, bits in stored.sampled.items()
+        }
+        return cls(seqs, steps, np.frombuffer(stored.times, "<f8"), sampled)
+
+    def entries(self, factor: int) -> Entries:
+        """The entries of so many frames each; the last may have fewer."""
+        starts = np.arange(0, len(self), factor)
+        ends = np.append(starts[1:], len(self))
+        last = ends - 1
+        return Entries(self.seqs[last], self.steps[last], self.times[last], ends - starts)
+
+    def entries_with(self, block: int, factor: int) -> tuple[Places, Places]:
+        """The entries in which `block` was sampled, and in how many of the frames of each."""
+        flags = self.sampled.get(block)
+        if flags is None:
+            return np.zeros(0, np.intp), np.zeros(0, np.intp)
+        found = np.unique(np.flatnonzero(flags) // factor, return_counts=True)
+        return found[0].astype(np.intp), found[1].astype(np.intp)
+
+    def depth(self, block: int, factor: int) -> int:
+        """How many values each cell of `block` has at this resolution."""
+        entries, _ = self.entries_with(block, factor)
+        return len(entries) * (1 if factor == 1 else BANDS)
