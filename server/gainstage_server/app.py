@@ -3,12 +3,14 @@
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gainstage import diagnosis, wire
@@ -51,6 +53,8 @@ def create_app(settings: Settings, store: Store | None = None, fold: Fold = diag
     )
     app.state.service = service
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPStatus.BAD_REQUEST, _unreadable)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
     for part in (api, changes, ingest, live, metrics, health, units, logs):
         app.include_router(part.router)
     app.include_router(dashboard_router())
@@ -64,6 +68,21 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     problems = (f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in found)
     detail = f"The request cannot be read: {'; '.join(problems)}. See /api/v1/openapi.json."
     return JSONResponse({"detail": detail}, 422)
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """A body that is no text; FastAPI has a status of its own for it."""
+    detail = "The body cannot be read: expected JSON in UTF-8. See /api/v1/openapi.json."
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _not_allowed(request: Request, error: Exception) -> JSONResponse:
+    """A method that a path does not have: of its routes, Starlette would name the first one's."""
+    path = request.scope["route"].path
+    routes = (route for route in iter_route_contexts(request.app.routes) if route.path == path)
+    methods = ", ".join(sorted({method for route in routes for method in route.methods or ()}))
+    detail = f"This takes the methods {methods}. Received: {request.method[:32]}."
+    return JSONResponse({"detail": detail}, HTTPStatus.METHOD_NOT_ALLOWED, {"allow": methods})
 
 
 class Sockets(WebSocketsSansIOProtocol):

@@ -315,6 +315,25 @@ def test_what_trainers_sent_cannot_be_changed_over_http(canonical: Running) -> N
             assert httpx.request(method, canonical.url + RUN + path).status_code == 405
 
 
+def test_a_method_that_a_path_does_not_take_is_answered_with_those_it_does(server: Running) -> None:
+    answer = httpx.patch(server.url + RUN)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET")
+    assert answer.json() == {"detail": "This takes the methods DELETE, GET. Received: PATCH."}
+
+
+def test_a_body_that_is_no_text_is_answered_like_any_other_that_cannot_be_read(
+    server: Running,
+) -> None:
+    url = f"{server.url}{RUN}/findings/f/mark"
+    headers = {"content-type": "application/json"}
+
+    answers = [httpx.put(url, content=body, headers=headers) for body in (b"\xff", b"{")]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert "expected JSON in UTF-8" in answers[0].json()["detail"]
+
+
 def test_the_checked_in_openapi_is_that_of_the_server(server: Running) -> None:
     assert openapi.FILE.read_text() == openapi.render(), (
         f"python -m gainstage_server.openapi > {Path(openapi.FILE).name}"
