@@ -22,7 +22,8 @@ _MOVED_BYTES = 4 * 2**20
 _TRANSACTION_BYTES = 8 * _PAGE_BYTES
 # A log begins anew once all of it is moved, which is never the case while commits go on. After so
 # much, one waits for that; hardly anything is left to move by then. At 64 MiB, under a flood of
-# large frames, every second commit would.
+# large frames, every second commit would. The file keeps this size: to write over it takes half as
+# long as to have it grow again.
 _LOG_BYTES = 256 * 2**20
 
 
@@ -40,6 +41,7 @@ def engine(path: Path, begin: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=0")  # see `Log`
+        connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
         # Debian's SQLite writes zeros over what is deleted: to delete a run of 10 GB, 10 GB more.
         connection.execute("PRAGMA secure_delete=OFF")
 
@@ -68,16 +70,20 @@ class Log:
         if self._unmoved < _MOVED_BYTES or not (self._moving is None or self._moving.done()):
             return
         if self._bytes >= _LOG_BYTES:
-            self.renew()
+            self._renew("RESTART")
         else:
             self._unmoved = 0
             self._moving = self._thread.submit(self._move, "PASSIVE")
 
-    def renew(self) -> None:
-        """Empty the log, unless a reader needs what is in it: then after as much again as usual."""
+    def empty(self) -> None:
+        """Give back the room that the log takes, unless a reader needs what is in it."""
+        self._renew("TRUNCATE")
+
+    def _renew(self, mode: str) -> None:
+        """Begin the log anew; where a reader needs what is in it, after as much again as usual."""
         self.wait()
         self._unmoved = 0
-        self._move("TRUNCATE")
+        self._move(mode)
 
     def wait(self) -> None:
         """Return when nothing is being moved."""
@@ -90,11 +96,12 @@ class Log:
             with contextlib.closing(sqlite3.connect(self._path, timeout=0)) as database:
                 database.execute("PRAGMA synchronous=FULL")
                 ((page_bytes,),) = database.execute("PRAGMA page_size")
-                ((_, pages, _),) = database.execute(f"PRAGMA wal_checkpoint({mode})")
+                ((busy, pages, _),) = database.execute(f"PRAGMA wal_checkpoint({mode})")
         except sqlite3.Error as error:
             # What cannot be moved, for want of room or of rights, stays in the log.
             if not self._told:
                 log.warning("The log of %s grows, as it cannot be moved: %s", self._path, error)
             self._told = True
         else:
-            self._bytes, self._told = page_bytes * max(0, pages), False
+            begun_anew = mode != "PASSIVE" and not busy
+            self._bytes, self._told = 0 if begun_anew else page_bytes * max(0, pages), False

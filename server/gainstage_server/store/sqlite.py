@@ -120,7 +120,7 @@ class SQLiteStore(Store):
                     transaction = SQLiteTransaction(connection)
                     yield transaction
             except SQLAlchemyError as error:
-                self._log.renew()  # on a disk that is full it may hold the room that was missing
+                self._log.empty()  # on a disk that is full it may hold the room that was missing
                 raise StoreError(f"Writing to {self._path} failed: {error}") from error
             self._log.wrote(transaction.bytes)
 
