@@ -133,7 +133,7 @@ SUBSET = $(COMPILE) --constraint requirements/dev.txt pyproject.toml
 
 lock: | $(BIN)/pip
 	$(BIN)/pip install --quiet uv
-	$(COMPILE) pyproject.toml --extra demo --extra parquet --extra plot --extra postgres --group build --group test --group check \
+	$(COMPILE) pyproject.toml --extra demo --extra export --extra plot --extra postgres --group build --group test --group check \
 		--group generate --group node --output-file requirements/dev.txt
 	$(SUBSET) --extra demo --group build --output-file requirements/demo.txt
 	$(SUBSET) --extra server --extra postgres --output-file requirements/server.txt

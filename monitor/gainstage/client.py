@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -35,14 +35,29 @@ class Client:
         """What was found in a run, open findings first."""
         return self._get(f"/api/v1/runs/{quote(run)}/findings", {}, "findings")
 
+    def archive(self, run: str) -> HTTPResponse:
+        """The run's archive, for the caller to read and to close."""
+        return self._open(f"{self._url}/api/v1/runs/{quote(run)}/archive")
+
     def _get(self, path: str, query: dict[str, str], part: str | None = None) -> Any:
         """What the server answers, or the `part` of it."""
         url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
-        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+            with self._open(url) as answer:
                 told = json.load(answer)
                 return told if part is None else told[part]
+        except (OSError, HTTPException) as error:
+            raise ServerError(f"{self._url} broke off its answer ({error}). Ask again.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServerError(
+                f"{self._url} is no Gainstage server: its answer cannot be read. Check --url."
+            ) from error
+
+    def _open(self, url: str) -> HTTPResponse:
+        """The server's answer, whose status is good."""
+        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
+        try:
+            return urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
         except urllib.error.HTTPError as error:
             try:
                 detail = json.load(error)["detail"]
@@ -53,7 +68,3 @@ class Client:
             command = serve_command(self._url)
             start = f" Start one with: {command}" if command else ""
             raise ServerError(f"No server at {self._url} ({error}).{start}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise ServerError(
-                f"{self._url} is no Gainstage server: its answer cannot be read. Check --url."
-            ) from error

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from gainstage import wire
 from gainstage.spool import SUFFIX, Spool
 from gainstage.spool_file import EmptySpoolError, SpoolError, SpoolInUseError
-from gainstage.uplink import Uplink
+from gainstage.uplink import Spooled, Uplink
 
 THINNED = "frames-thinned"
 # Between two looks at how far it is, in seconds.
@@ -90,7 +90,7 @@ def send_all(
             ended = _ended(spool)
             waited = len(spool)
             if waited and reached:
-                reached = _send(spool, url, token, patience, lambda left, run=run: told(run, left))
+                reached = send(spool, url, token, patience, lambda left, run=run: told(run, left))
             state = "left" if len(spool) else "sent"
             yield Outcome(run, state, waited, len(spool), spool.refused, ended)
         finally:
@@ -136,10 +136,24 @@ def _ended(spool: Spool) -> bool:
     return False
 
 
-def _send(
-    spool: Spool, url: str, token: str | None, patience: float, told: Callable[[int], None]
+class Sized(Spooled, Protocol):
+    """A queue that knows how much waits."""
+
+    def __len__(self) -> int: ...
+
+
+def send(
+    spool: Sized, url: str, token: str | None, patience: float, told: Callable[[int], None]
 ) -> bool:
-    """Sends what it can; returns whether there was a server."""
+    """Sends what it can; returns whether there was a server.
+
+    Args:
+        spool: What waits.
+        url: The server's address.
+        token: The server's token.
+        patience: Seconds without progress after which the rest is left.
+        told: Called now and then with how many messages wait still.
+    """
     uplink = Uplink(spool, url, token)
     left, deadline = len(spool), time.monotonic() + patience
     while left and time.monotonic() < deadline:

@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gainstage import diagnosis, wire
-from gainstage_server import api, changes, health, ingest, live, logs, metrics, units
+from gainstage_server import api, archive, changes, health, ingest, live, logs, metrics, units
 from gainstage_server.auth import Guard
 from gainstage_server.dashboard import dashboard_router
 from gainstage_server.diagnosis import Fold
@@ -55,7 +55,7 @@ def create_app(settings: Settings, store: Store | None = None, fold: Fold = diag
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPStatus.BAD_REQUEST, _unreadable)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
-    for part in (api, changes, ingest, live, metrics, health, units, logs):
+    for part in (api, archive, changes, ingest, live, metrics, health, units, logs):
         app.include_router(part.router)
     app.include_router(dashboard_router())
     app.add_middleware(Guard, settings=settings)

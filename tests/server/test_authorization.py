@@ -27,6 +27,7 @@ ROUTES: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/api/v1/runs/{run}/heatmap"): ("read", 200),
     ("GET", "/api/v1/runs/{run}/units"): ("read", 200),
     ("GET", "/api/v1/runs/{run}/logs"): ("read", 200),
+    ("GET", "/api/v1/runs/{run}/archive"): ("read", 200),
     ("GET", "/api/v1/runs/{run}/findings"): ("read", 200),
     ("GET", "/api/v1/runs/{run}/trials"): ("read", 200),
     ("GET", "/api/v1/refused"): ("read", 200),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gainstage.cli import runs, server, training
+from gainstage.cli import runs, server, training, transfer
 from gainstage.cli.terminal import console
 
 # In the order in which the help lists them.
@@ -15,6 +15,8 @@ COMMANDS = (
     runs.runs,
     runs.show,
     runs.check,
+    transfer.export,
+    transfer.import_,
     training.sync,
     training.trial,
 )
@@ -23,7 +25,7 @@ app = typer.Typer(
     help="Watch Keras models while they train.", no_args_is_help=True, add_completion=False
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def _tell_version(wanted: bool) -> None:

@@ -122,6 +122,10 @@ class Store(Protocol):
         """A run's `newest` messages of one type as they came, oldest first."""
         ...
 
+    def messages_of(self, stream: Stream) -> list[MessageRecord]:
+        """All messages of a stream that are no frames, in order."""
+        ...
+
     def message(self, key: Key) -> bytes | None:
         """One message other than a frame, as it came."""
         ...

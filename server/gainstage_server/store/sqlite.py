@@ -32,6 +32,7 @@ from gainstage_server.store.records import (
     FrameRecord,
     Key,
     Mark,
+    MessageRecord,
     RefusedRecord,
     RunRecord,
     Span,
@@ -171,6 +172,13 @@ class SQLiteStore(Store):
         statement = select(table.c.raw).where(table.c.run == run, table.c.type == type)
         order = (table.c.time.desc(), table.c.seq.desc())
         return [row.raw for row in reversed(self._rows(statement.order_by(*order).limit(newest)))]
+
+    @override
+    def messages_of(self, stream: Stream) -> list[MessageRecord]:
+        table = tables.messages
+        columns = (table.c[name] for name in MessageRecord._fields)
+        statement = select(*columns).where(*within(table, stream)).order_by(table.c.seq)
+        return [MessageRecord(*row) for row in self._rows(statement)]
 
     @override
     def message(self, key: Key) -> bytes | None:
