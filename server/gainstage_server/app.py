@@ -20,8 +20,8 @@ from gainstage_server.dashboard import dashboard_router
 from gainstage_server.diagnosis import Fold
 from gainstage_server.service import Service
 from gainstage_server.settings import Settings
+from gainstage_server.store import store_at
 from gainstage_server.store.interface import Store, StoreError
-from gainstage_server.store.sqlite import SQLiteStore
 
 # Above the largest message that is read, so that a slightly larger one gets an answer that says
 # so; beyond this the connection is closed with 1009.
@@ -32,8 +32,8 @@ GRACEFUL_SECONDS = 10
 
 
 def create_app(settings: Settings, store: Store | None = None, fold: Fold = diagnosis) -> FastAPI:
-    """The application; `store` is by default the SQLite file that the settings name."""
-    service = Service(settings, store or SQLiteStore(settings.path), fold)
+    """The application; `store` is by default the one that the settings name."""
+    service = Service(settings, store or store_at(settings.database.get_secret_value()), fold)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -55,6 +55,7 @@ def create_app(settings: Settings, store: Store | None = None, fold: Fold = diag
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPStatus.BAD_REQUEST, _unreadable)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
+    app.add_exception_handler(StoreError, _unavailable)
     for part in (api, archive, changes, ingest, live, metrics, health, units, logs):
         app.include_router(part.router)
     app.include_router(dashboard_router())
@@ -83,6 +84,11 @@ async def _not_allowed(request: Request, error: Exception) -> JSONResponse:
     methods = ", ".join(sorted({method for route in routes for method in route.methods or ()}))
     detail = f"This takes the methods {methods}. Received: {request.method[:32]}."
     return JSONResponse({"detail": detail}, HTTPStatus.METHOD_NOT_ALLOWED, {"allow": methods})
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    """A request that needs what the store does not give now."""
+    return JSONResponse({"detail": str(error)}, 503)
 
 
 class Sockets(WebSocketsSansIOProtocol):
@@ -150,8 +156,8 @@ def can_listen(settings: Settings) -> None:
 
 def serve(settings: Settings) -> None:
     """Run until the process is told to end; a store that cannot be used ends it with a reason."""
-    store = SQLiteStore(settings.path)
     try:
+        store = store_at(settings.database.get_secret_value())
         store.open()
     except StoreError as error:
         raise SystemExit(str(error)) from error

@@ -142,7 +142,7 @@ class Committer:
 
     def _check_disk(self) -> None:
         free, floor = self._store.free_bytes(), self._settings.disk_floor
-        if free < floor:
+        if free is not None and free < floor:
             raise StoreError(
                 f"The disk has {free} bytes left, {floor} are to stay free. Nothing is stored "
                 "until there is room: make some, or lower GAINSTAGE_DISK_FLOOR."

@@ -19,7 +19,10 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Problem}})
 def readyz(service: Annotated[Service, Depends(service_of)]) -> Health:
-    """The store can be written and the disk is above its floor."""
+    """The store can be written and the disk is above its floor.
+
+    Of a PostgreSQL only the first is asked: it is no client's to see how full its disk is.
+    """
     if not service.writing:
         raise HTTPException(
             503, "Nothing is stored any more: see the log, and start the server anew."
@@ -30,7 +33,7 @@ def readyz(service: Annotated[Service, Depends(service_of)]) -> Health:
     except (StoreError, OSError) as error:
         raise HTTPException(503, str(error)) from error
     floor = service.settings.disk_floor
-    if free < floor:
+    if free is not None and free < floor:
         raise HTTPException(
             503,
             f"The disk has {free} bytes left, {floor} are to stay free. "

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from gainstage_server.app import create_app
 from gainstage_server.settings import Settings
 
@@ -13,7 +15,7 @@ FILE = Path(__file__).parent / "openapi.json"
 
 def render() -> str:
     """The OpenAPI document as text."""
-    document = create_app(Settings(database=Path("unused.db"))).openapi()
+    document = create_app(Settings(database=SecretStr("unused.db"))).openapi()
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -14,6 +21,14 @@ from gainstage import wire
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 Token = Annotated[SecretStr, Field(min_length=1)]
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
+# A URL may hold a password.
+Database = Annotated[SecretStr, BeforeValidator(_text)]
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -42,8 +57,11 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8420, ge=0, le=65_535, description="Port to listen on; 0 takes a free one."
     )
-    database: Path = Field(
-        default=Path("~/.gainstage/gainstage.db"), description="File that holds everything stored."
+    database: Database = Field(
+        default=SecretStr("~/.gainstage/gainstage.db"),
+        min_length=1,
+        description="File that holds everything stored, or a PostgreSQL, as "
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
     )
     token: Token | None = Field(
         default=None, description="One token to send, to read and to change."
@@ -124,11 +142,6 @@ class Settings(BaseSettings):
         return tokens if tokens or others else None
 
     @property
-    def path(self) -> Path:
-        """The database's file, with the home folder filled in."""
-        return self.database.expanduser()
-
-    @property
     def hosts(self) -> frozenset[str]:
         """The names by which a request may address the server, without ports."""
         own = f"[{self.host}]" if ":" in self.host else self.host
@@ -156,7 +169,6 @@ def _explained(problem: ErrorDetails, options: Mapping[str, Any]) -> str:
         return problem["msg"].removeprefix("Value error, ")
     name = str(problem["loc"][0])
     given = f"--{name}" if name in options else f"GAINSTAGE_{name.upper()}"
-    # What was passed in as a token is not shown.
     received = "" if name.endswith("token") else f" Received: {problem['input']!r}."
     meaning = Settings.model_fields[name].description
     return f"{given}: {problem['msg']}.{received} Change it, or leave it out. It is: {meaning}"

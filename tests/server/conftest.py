@@ -7,11 +7,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.postgresql import Cluster, cluster
 
 from gainstage_server.app import create_server
 from gainstage_server.service import Service
 from gainstage_server.settings import Settings
-from gainstage_server.store.sqlite import SQLiteStore
+from gainstage_server.store import store_at
+from gainstage_server.store.interface import Store
+
+BACKENDS = ("sqlite", "postgresql")
 
 
 @dataclass
@@ -59,9 +63,31 @@ def running(settings: Settings, **options: object) -> Iterator[Running]:
             stop()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    with cluster() as it:
+        yield it
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(database=tmp_path / "gainstage.db", disk_floor=0)
+def backend() -> str:
+    """What is behind the store; a module that overrides this runs its tests over others too."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty one, as GAINSTAGE_DATABASE names it."""
+    if backend == "sqlite":
+        yield str(tmp_path / "gainstage.db")
+    else:
+        with request.getfixturevalue("postgresql").database() as url:
+            yield url
+
+
+@pytest.fixture
+def settings(database: str) -> Settings:
+    return Settings(database=database, disk_floor=0)
 
 
 @pytest.fixture
@@ -71,8 +97,8 @@ def server(settings: Settings) -> Iterator[Running]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SQLiteStore]:
-    opened = SQLiteStore(tmp_path / "unit.db")
+def store(database: str) -> Iterator[Store]:
+    opened = store_at(database)
     opened.open()
     yield opened
     opened.close()

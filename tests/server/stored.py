@@ -1,7 +1,7 @@
 """Rows of a store, with every field set that does not matter."""
 
+from gainstage_server.store.interface import Store
 from gainstage_server.store.records import FrameRecord, Key, MessageRecord
-from gainstage_server.store.sqlite import SQLiteStore
 
 
 def frame(seq: int, step: int = 0, attempt: str = "a1", **changes: object) -> FrameRecord:
@@ -13,7 +13,7 @@ def key(record: FrameRecord | MessageRecord) -> Key:
     return Key(*record[:4])
 
 
-def add(store: SQLiteStore, *records: FrameRecord) -> set[Key]:
+def add(store: Store, *records: FrameRecord) -> set[Key]:
     """The keys of what was new, and was stored."""
     with store.write() as transaction:
         new = transaction.new(key(record) for record in records)

@@ -178,7 +178,9 @@ def with_other_bytes(draw: st.DrawFn) -> bytes:
 
 def rows(server: Running) -> set[tuple[Any, ...]]:
     """All messages as they are stored."""
-    with closing(sqlite3.connect(server.service.settings.path)) as connection:
+    with closing(
+        sqlite3.connect(server.service.settings.database.get_secret_value())
+    ) as connection:
         return {
             row
             for table in ("messages", "frames")

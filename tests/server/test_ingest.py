@@ -81,7 +81,7 @@ class Gated(Running):
 
 @pytest.fixture
 def gated(settings: Settings) -> Iterator[Gated]:
-    store = GatedStore(settings.path)
+    store = GatedStore(Path(settings.database.get_secret_value()))
     store.gate.set()
     with running(settings, store=store) as server:
         yield Gated(server.port, server.service, server.stop, store)

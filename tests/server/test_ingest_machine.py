@@ -2,10 +2,9 @@
 before it is stored. A Hypothesis state machine over the writer, the sessions and a real store."""
 
 import asyncio
-import shutil
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import Table
+from tests.postgresql import Cluster
 
 from gainstage import wire
 from gainstage_server import writer as writer_module
@@ -30,7 +30,9 @@ from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
+from gainstage_server.store.postgresql import PostgreSQLStore
 from gainstage_server.store.records import Stream
+from gainstage_server.store.sql import SQLStore
 from gainstage_server.store.sqlite import SQLiteStore
 from gainstage_server.writer import Writer
 
@@ -48,16 +50,14 @@ KINDS = st.sampled_from(["frame", "frame", "frame", "notice", "schema", "run_end
 FATES = st.lists(st.sampled_from(["kept", "refused", "undone"]), max_size=6)
 
 
-class FlakyStore(SQLiteStore):
+class Flaky(SQLStore):
     """Fails when the test says so."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.fates: list[str] = []
+    fates: Sequence[str] = ()
 
     @contextmanager
     def write(self) -> Generator[Transaction]:
-        fate = self.fates.pop() if self.fates else "kept"
+        *self.fates, fate = self.fates or ["kept"]
         if fate == "refused":
             raise StoreError("The disk is on fire.")
         with super().write() as transaction:
@@ -72,6 +72,14 @@ class FlakyStore(SQLiteStore):
             stream = Stream(row.run, row.attempt, row.worker)
             found.setdefault(stream, []).append((row.seq, row.raw))
         return found
+
+
+class FlakySQLite(Flaky, SQLiteStore):
+    pass
+
+
+class FlakyPostgreSQL(Flaky, PostgreSQLStore):
+    pass
 
 
 class Connection:
@@ -136,8 +144,9 @@ senders = st.sampled_from(range(len(STREAMS)))
 class IngestMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.store = FlakyStore(self.folder / "machine.db")
+        self.lasts = ExitStack()
+        self.store = self.empty_store()
+        self.lasts.callback(self.store.close)
         self.store.open()
         self.inbox: list[tuple[Connection, bytes]] = []
         self.senders = [
@@ -145,12 +154,13 @@ class IngestMachine(RuleBasedStateMachine):
             for index, stream in enumerate(STREAMS)
         ]
 
+    def empty_store(self) -> Flaky:
+        folder = self.lasts.enter_context(tempfile.TemporaryDirectory())
+        return FlakySQLite(Path(folder) / "machine.db")
+
     def teardown(self) -> None:
-        try:
+        with self.lasts:
             self.settle()
-        finally:
-            self.store.close()
-            shutil.rmtree(self.folder)
 
     @initialize()
     def start(self) -> None:
@@ -280,18 +290,30 @@ def test_every_message_is_stored_once_whatever_fails(monkeypatch: pytest.MonkeyP
     run_state_machine_as_test(IngestMachine, settings=MACHINE)
 
 
-def test_the_machine_notices_when_a_connection_goes_on_after_a_failure(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_every_message_is_stored_once_in_postgresql_too(
+    monkeypatch: pytest.MonkeyPatch, postgresql: Cluster
 ) -> None:
-    monkeypatch.setattr(tempfile, "mkdtemp", lambda: str(tmp_path))
+    monkeypatch.setattr(writer_module, "BATCH_MESSAGES", 5)
+
+    class Machine(IngestMachine):
+        def empty_store(self) -> Flaky:
+            return FlakyPostgreSQL(self.lasts.enter_context(postgresql.database()))
+
+    run_state_machine_as_test(Machine, settings=settings(MACHINE, max_examples=5))
+
+
+def test_the_machine_notices_when_a_connection_goes_on_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(Connection, "fail", lambda self, reason: None)
     machine = IngestMachine()
-    machine.start()
-    machine.train(which=0, kinds=["frame"], count=9)
-    machine.commit(fates=[])
-    machine.train(which=0, kinds=["frame"], count=9)
-    machine.commit(fates=["undone"])
-    machine.train(which=0, kinds=["frame"], count=9)
-
-    with pytest.raises(AssertionError):
+    with machine.lasts:
+        machine.start()
+        machine.train(which=0, kinds=["frame"], count=9)
         machine.commit(fates=[])
+        machine.train(which=0, kinds=["frame"], count=9)
+        machine.commit(fates=["undone"])
+        machine.train(which=0, kinds=["frame"], count=9)
+
+        with pytest.raises(AssertionError):
+            machine.commit(fates=[])

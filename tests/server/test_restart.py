@@ -1,15 +1,28 @@
-"""A second server over the same file goes on as if nothing had happened."""
+"""A second server over the same store goes on as if nothing had happened."""
 
 from typing import Any
 
+import pytest
 from websockets.sync.client import connect
 
 from gainstage_server.settings import Settings
 
-from .conftest import Running, running
+from .conftest import BACKENDS, Running, running
 from .trainer import Trainer, read, send, subscribe
 
-PATHS = ("", "/layers", "/findings", "/series?layer=dense_1&statistic=pre_db")
+PATHS = (
+    "",
+    "/layers",
+    "/findings",
+    "/series?layer=dense_1&statistic=pre_db",
+    "/heatmap?statistic=pre_db",
+    "/logs",
+)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 def answers(server: Running) -> dict[str, Any]:

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
@@ -78,7 +76,7 @@ def test_settings_come_from_the_environment_with_commas_between_names(
 
     assert settings.hosts >= {"server", "gpu-box.example", "localhost", "[::1]"}
     assert settings.token is None
-    assert settings.path == Path("/data/runs.db")
+    assert settings.database.get_secret_value() == "/data/runs.db"
 
 
 def test_settings_do_not_change() -> None:

@@ -1,7 +1,6 @@
-"""The store: exactly one row a message, all of a transaction or nothing of it."""
+"""The store on either database: one row a message, all of a transaction or nothing of it."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from sqlalchemy import select
 from gainstage import wire
 from gainstage.finding import Evidence, Finding
 from gainstage_server.store import tables
-from gainstage_server.store.interface import StoreError
+from gainstage_server.store.interface import Store, StoreError
 from gainstage_server.store.records import (
     AttemptRecord,
     Checkpoint,
@@ -22,12 +21,17 @@ from gainstage_server.store.records import (
     Span,
     Stream,
 )
-from gainstage_server.store.sqlite import SQLiteStore
 
+from .conftest import BACKENDS
 from .stored import add, frame
 
 STREAM = Stream("run", "a1", 0)
 LATER = Stream("run", "a2", 0)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 def message(seq: int, type: str = "schema") -> MessageRecord:
@@ -55,18 +59,18 @@ def finding(id: str = "f", **changes: object) -> Finding:
     return Finding(id=id, since_step=1, last_step=2, **fields | changes)
 
 
-def test_only_what_was_not_stored_counts_as_new(store: SQLiteStore) -> None:
+def test_only_what_was_not_stored_counts_as_new(store: Store) -> None:
     assert add(store, frame(1), frame(2)) == {Key("run", "a1", 0, 1), Key("run", "a1", 0, 2)}
     assert add(store, frame(2, raw=b"other"), frame(3)) == {Key("run", "a1", 0, 3)}
 
     assert [record.raw for record in store.frames_after(STREAM, 0)] == [b"raw1", b"raw2", b"raw3"]
 
 
-def test_the_same_seq_of_another_attempt_or_worker_is_another_frame(store: SQLiteStore) -> None:
+def test_the_same_seq_of_another_attempt_or_worker_is_another_frame(store: Store) -> None:
     assert len(add(store, frame(1), frame(1, attempt="a2"), frame(1, worker=1))) == 3
 
 
-def test_a_failed_transaction_leaves_nothing(store: SQLiteStore) -> None:
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     def fail_halfway() -> None:
         with store.write() as transaction:
             transaction.add([message(1)], [frame(2)])
@@ -80,29 +84,9 @@ def test_a_failed_transaction_leaves_nothing(store: SQLiteStore) -> None:
     assert store.message(Key(*STREAM, 1)) is None
 
 
-def test_a_fault_of_the_database_is_named_as_one_of_the_store(store: SQLiteStore) -> None:
+def test_a_fault_of_the_database_is_named_as_one_of_the_store(store: Store) -> None:
     with pytest.raises(StoreError, match="failed"), store.write() as transaction:
         transaction.add([], [frame(1, raw=None)])
-
-
-def test_every_commit_waits_for_the_disk(store: SQLiteStore) -> None:
-    with store._writer.connect() as connection:
-        synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
-        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-
-    assert (synchronous, journal) == (2, "wal")
-
-
-def test_deleting_a_run_does_not_write_it_once_more(store: SQLiteStore, tmp_path: Path) -> None:
-    size = 8 * 2**20
-    add(store, *(frame(seq, raw=bytes(size // 8)) for seq in range(8)))
-    store.close()  # which moves the log into the file
-
-    with store.write() as transaction:
-        transaction.drop_run("run")
-
-    assert (tmp_path / "unit.db").stat().st_size > size
-    assert (tmp_path / "unit.db-wal").stat().st_size < size / 20
 
 
 def test_every_key_begins_with_the_run() -> None:
@@ -111,7 +95,7 @@ def test_every_key_begins_with_the_run() -> None:
     } == dict.fromkeys(tables.metadata.tables, "run")
 
 
-def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store: SQLiteStore) -> None:
+def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store: Store) -> None:
     with store.write() as transaction:
         transaction.put_runs([run()])
         transaction.put_runs([run(step=7, verdicts=("healthy", ""))])
@@ -119,7 +103,7 @@ def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store: SQLiteS
     assert store.runs() == [run(step=7, verdicts=("healthy", ""))]
 
 
-def test_attempts_come_in_the_order_in_which_they_began(store: SQLiteStore) -> None:
+def test_attempts_come_in_the_order_in_which_they_began(store: Store) -> None:
     late = AttemptRecord(run="run", attempt="a2", worker=0, started=9.0)
     early = AttemptRecord(run="run", attempt="a1", worker=0, started=1.0, frames=3)
     with store.write() as transaction:
@@ -130,7 +114,7 @@ def test_attempts_come_in_the_order_in_which_they_began(store: SQLiteStore) -> N
     assert store.attempt(Stream("run", "a3", 0)) is None
 
 
-def test_a_finding_takes_the_place_of_the_one_with_its_id(store: SQLiteStore) -> None:
+def test_a_finding_takes_the_place_of_the_one_with_its_id(store: Store) -> None:
     opened = finding(evidence={"pre_db": Evidence(math.nan, 3.0, "dB")})
     with store.write() as transaction:
         transaction.put_findings(STREAM, [opened, finding("g")])
@@ -141,7 +125,7 @@ def test_a_finding_takes_the_place_of_the_one_with_its_id(store: SQLiteStore) ->
     assert math.isnan(store.open_findings()["run"][0].evidence["pre_db"].value)
 
 
-def test_findings_of_one_stream_can_be_forgotten(store: SQLiteStore) -> None:
+def test_findings_of_one_stream_can_be_forgotten(store: Store) -> None:
     with store.write() as transaction:
         transaction.put_findings(STREAM, [finding("f")])
         transaction.put_findings(LATER, [finding("g")])
@@ -150,7 +134,7 @@ def test_findings_of_one_stream_can_be_forgotten(store: SQLiteStore) -> None:
     assert [found.id for found in store.findings("run")] == ["g"]
 
 
-def test_a_checkpoint_takes_the_place_of_the_last_one(store: SQLiteStore) -> None:
+def test_a_checkpoint_takes_the_place_of_the_last_one(store: Store) -> None:
     old = Checkpoint(**STREAM._asdict(), seq=1, schema=0, state=b"old")
     new = Checkpoint(**STREAM._asdict(), seq=9, schema=0, state=b"new")
     with store.write() as transaction:
@@ -165,7 +149,7 @@ def mark(**changes: object) -> Mark:
 
 
 def test_a_mark_takes_the_place_of_the_last_one_and_outlives_the_findings_of_a_stream(
-    store: SQLiteStore,
+    store: Store,
 ) -> None:
     with store.write() as transaction:
         transaction.put_findings(STREAM, [finding("f")])
@@ -178,7 +162,7 @@ def test_a_mark_takes_the_place_of_the_last_one_and_outlives_the_findings_of_a_s
     assert store.marks() == [mark()]
 
 
-def test_a_run_leaves_every_table_and_the_others_stay(store: SQLiteStore) -> None:
+def test_a_run_leaves_every_table_and_the_others_stay(store: Store) -> None:
     def fill(name: str) -> None:
         stream = Stream(name, "a1", 0)
         attempt = AttemptRecord(run=name, attempt="a1", worker=0, started=1.0)
@@ -213,23 +197,8 @@ def test_a_run_leaves_every_table_and_the_others_stay(store: SQLiteStore) -> Non
     assert held() == {(name, "other") for name in tables.metadata.tables}
 
 
-def test_a_store_from_before_there_were_marks_is_read_and_gets_its_table(
-    store: SQLiteStore, tmp_path: Path
-) -> None:
-    add(store, frame(1))
-    with store._writer.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE marks")
-    other = SQLiteStore(tmp_path / "unit.db")
-
-    other.open()
-
-    assert [record.seq for record in other.frames_after(STREAM, 0)] == [1]
-    assert other.marks() == []
-    other.close()
-
-
 def test_the_newest_frame_is_a_probes_and_of_the_schema_that_is_asked_for(
-    store: SQLiteStore,
+    store: Store,
 ) -> None:
     assert store.newest_frame(Key(*STREAM, 5)) is None
 
@@ -239,49 +208,14 @@ def test_the_newest_frame_is_a_probes_and_of_the_schema_that_is_asked_for(
     assert store.newest_frame(Key(*STREAM, 5)) == b"raw8"
 
 
-def test_of_many_messages_the_newest_come_oldest_first(store: SQLiteStore) -> None:
+def test_of_many_messages_the_newest_come_oldest_first(store: Store) -> None:
     with store.write() as transaction:
         transaction.add([message(seq, "notice") for seq in range(5)], [])
 
     assert store.messages("run", "notice", newest=2) == [b"raw3", b"raw4"]
 
 
-def test_a_store_of_another_release_is_refused_and_left_as_it_is(
-    store: SQLiteStore, tmp_path: Path
-) -> None:
-    add(store, frame(1))
-    with store._writer.begin() as connection:
-        connection.exec_driver_sql("PRAGMA user_version = 99")
-    other = SQLiteStore(tmp_path / "unit.db")
-
-    with pytest.raises(StoreError, match="Received version 99"):
-        other.open()
-
-    other.close()
-    assert [record.seq for record in store.frames_after(STREAM, 0)] == [1]
-
-
-def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
-    (tmp_path / "notes.db").write_text("This is not the database that you are looking for.")
-    opened = SQLiteStore(tmp_path / "notes.db")
-
-    with pytest.raises(StoreError, match=r"notes\.db cannot be opened"):
-        opened.open()
-
-    opened.close()
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    opened = SQLiteStore(tmp_path / "file" / "unit.db")
-
-    with pytest.raises(StoreError, match="GAINSTAGE_DATABASE"):
-        opened.open()
-
-    opened.close()
-
-
-def test_spans_are_read_in_their_order_and_by_steps_within(store: SQLiteStore) -> None:
+def test_spans_are_read_in_their_order_and_by_steps_within(store: Store) -> None:
     attempts = [
         AttemptRecord(run="run", attempt=name, worker=0, started=started)
         for name, started in (("a1", 1.0), ("a2", 2.0), ("silent", 3.0))
@@ -298,7 +232,7 @@ def test_spans_are_read_in_their_order_and_by_steps_within(store: SQLiteStore) -
     assert [record.step for record in store.frames(spans)] == [0, 10, 15]
 
 
-def test_frames_that_are_too_short_are_neither_counted_nor_read(store: SQLiteStore) -> None:
+def test_frames_that_are_too_short_are_neither_counted_nor_read(store: Store) -> None:
     add(store, frame(1, 0, raw=b"1234"), frame(2, 10, raw=b"12345"), frame(3, 20, raw=b"123456"))
     spans = [Span(STREAM, 0, 30)]
 
@@ -306,7 +240,7 @@ def test_frames_that_are_too_short_are_neither_counted_nor_read(store: SQLiteSto
     assert [record.step for record in store.frames(spans, least=5)] == [10, 20]
 
 
-def test_headers_of_frames_are_read_without_their_blocks(store: SQLiteStore) -> None:
+def test_headers_of_frames_are_read_without_their_blocks(store: Store) -> None:
     identity = {"run": "run", "attempt": "a1", "time": 0.0, "schema": 1}
     # One as long as a page of the file or so, and one that takes many.
     written = {
@@ -327,7 +261,7 @@ def test_headers_of_frames_are_read_without_their_blocks(store: SQLiteStore) -> 
     ]
 
 
-def test_schemas_of_spans_are_named_once(store: SQLiteStore) -> None:
+def test_schemas_of_spans_are_named_once(store: Store) -> None:
     add(store, frame(2, 0), frame(3, 5), frame(5, 10, schema=4), frame(7, 20, schema=6))
     add(store, frame(2, 12, "a2"))
 
@@ -338,12 +272,3 @@ def test_schemas_of_spans_are_named_once(store: SQLiteStore) -> None:
         Key("run", "a1", 0, 4),
         Key("run", "a2", 0, 1),
     ]
-
-
-def test_probing_writes_and_says_when_it_cannot(store: SQLiteStore, tmp_path: Path) -> None:
-    store.probe()
-
-    with store._writer.connect() as connection:
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-    with pytest.raises(StoreError, match=r"unit\.db"):
-        store.probe()

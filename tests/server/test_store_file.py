@@ -15,12 +15,32 @@ from gainstage_server.store.sqlite import SQLiteStore
 from .stored import add, frame
 
 
+def test_every_commit_waits_for_the_disk(store: SQLiteStore) -> None:
+    with store._writer.connect() as connection:
+        synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+
+    assert (synchronous, journal) == (2, "wal")
+
+
+def test_deleting_a_run_does_not_write_it_once_more(store: SQLiteStore, tmp_path: Path) -> None:
+    size = 8 * 2**20
+    add(store, *(frame(seq, raw=bytes(size // 8)) for seq in range(8)))
+    store.close()  # which moves the log into the file
+
+    with store.write() as transaction:
+        transaction.drop_run("run")
+
+    assert (tmp_path / "gainstage.db").stat().st_size > size
+    assert (tmp_path / "gainstage.db-wal").stat().st_size < size / 20
+
+
 def test_log_is_moved_into_the_file_beside_the_commits(store: SQLiteStore, tmp_path: Path) -> None:
     size = file._MOVED_BYTES
     add(store, frame(0, raw=bytes(size)))
     store._log.wait()
 
-    assert (tmp_path / "unit.db").stat().st_size > size
+    assert (tmp_path / "gainstage.db").stat().st_size > size
 
 
 def test_log_gives_back_its_room_when_a_transaction_fails(
@@ -28,14 +48,14 @@ def test_log_gives_back_its_room_when_a_transaction_fails(
 ) -> None:
     size = file._MOVED_BYTES // 2
     add(store, frame(0, raw=bytes(size)))
-    assert (tmp_path / "unit.db").stat().st_size < size
+    assert (tmp_path / "gainstage.db").stat().st_size < size
 
     with pytest.raises(StoreError), store.write() as transaction:
         transaction.add([], [frame(1, raw=None)])
     add(store, frame(1, raw=bytes(size)))
 
-    assert (tmp_path / "unit.db").stat().st_size > size
-    assert (tmp_path / "unit.db-wal").stat().st_size < 2 * size
+    assert (tmp_path / "gainstage.db").stat().st_size > size
+    assert (tmp_path / "gainstage.db-wal").stat().st_size < 2 * size
 
 
 def test_log_of_a_store_that_never_rests_begins_anew_in_the_room_that_it_has(
@@ -104,4 +124,33 @@ def test_asking_whether_anything_can_be_written_does_not_fill_the_disk(
         store.probe()
     store._log.wait()
 
-    assert (tmp_path / "unit.db-wal").stat().st_size < 4 * 2**20
+    assert (tmp_path / "gainstage.db-wal").stat().st_size < 4 * 2**20
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("This is not the database that you are looking for.")
+    opened = SQLiteStore(tmp_path / "notes.db")
+
+    with pytest.raises(StoreError, match=r"notes\.db cannot be opened"):
+        opened.open()
+
+    opened.close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    opened = SQLiteStore(tmp_path / "file" / "gainstage.db")
+
+    with pytest.raises(StoreError, match="GAINSTAGE_DATABASE"):
+        opened.open()
+
+    opened.close()
+
+
+def test_probing_writes_and_says_when_it_cannot(store: SQLiteStore, tmp_path: Path) -> None:
+    store.probe()
+
+    with store._writer.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match=r"gainstage\.db"):
+        store.probe()

@@ -1,6 +1,5 @@
 """The command that is the server."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,9 +17,11 @@ def serve(
         typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8420"),
     ] = None,
     database: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="File that holds everything stored.", show_default="~/.gainstage/gainstage.db"
+            help="File that holds everything stored, or postgresql://HOST:PORT/DATABASE. A URL "
+            "with a password belongs into GAINSTAGE_DATABASE: other users see options.",
+            show_default="~/.gainstage/gainstage.db",
         ),
     ] = None,
 ) -> None:

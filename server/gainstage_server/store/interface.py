@@ -26,6 +26,10 @@ class StoreError(Exception):
 class Transaction(Protocol):
     """Everything of it is stored, or nothing."""
 
+    def touch(self) -> None:
+        """Write what is there already, to see whether that can be done."""
+        ...
+
     def new(self, keys: Iterable[Key]) -> set[Key]:
         """Those of `keys` under which nothing is stored."""
         ...
@@ -78,7 +82,7 @@ class Store(Protocol):
         """Make it ready for use; creates it where there is none.
 
         Raises:
-            StoreError: It cannot be used, or another release wrote it.
+            StoreError: It cannot be used, or a later release wrote it.
         """
         ...
 
@@ -102,8 +106,8 @@ class Store(Protocol):
         """
         ...
 
-    def free_bytes(self) -> int:
-        """Space left where the store grows."""
+    def free_bytes(self) -> int | None:
+        """Space left where the store grows; None: it is on another machine, which does not tell."""
         ...
 
     def runs(self) -> list[RunRecord]:

@@ -1,4 +1,7 @@
-"""The tables. Every key begins with the run, so that a database can be split by runs."""
+"""The tables. Every key begins with the run, so that a database can be split by runs.
+
+A change of them is a revision in `migrations`.
+"""
 
 from typing import Any
 
@@ -35,10 +38,6 @@ class Packed(TypeDecorator[Any]):
 
 
 metadata = MetaData()
-
-# Changes with any table that stores hold already: what another release wrote is not read by guess.
-# A table that did not exist then is made when the store is opened; releases without it ignore it.
-VERSION = 1
 
 runs = Table(
     "runs",

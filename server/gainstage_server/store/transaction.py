@@ -1,11 +1,11 @@
-"""What is stored in one transaction of SQLite."""
+"""What is stored in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Executable, Table, func, select, union_all
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Executable, Table, func, select, text, union_all
+from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
 from gainstage.finding import Finding
@@ -33,27 +33,36 @@ def within(table: Table, stream: Stream) -> tuple[Any, ...]:
     )
 
 
-def _replace(table: Table) -> Executable:
-    statement = insert(table)
-    values = [column for column in table.columns if not column.primary_key]
-    return statement.on_conflict_do_update(
-        index_elements=list(table.primary_key),
-        set_={column: statement.excluded[column.name] for column in values},
-    )
+# SQL has no standard word for "or put it in place of what is there"; both dialects have the same.
+Insert = Callable[[Table], sqlite.Insert | postgresql.Insert]
 
 
-class SQLiteTransaction(Transaction):
+class SQLTransaction(Transaction):
     """What is written over one connection between its BEGIN and its COMMIT."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, insert: Insert) -> None:
         self._connection = connection
+        self._insert = insert
         self.bytes = 0  # of messages
+
+    def _replace(self, table: Table) -> Executable:
+        statement = self._insert(table)
+        values = [column for column in table.columns if not column.primary_key]
+        return statement.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={column.name: statement.excluded[column.name] for column in values},
+        )
 
     def _put(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
         if records:
             self._connection.execute(
-                _replace(table), [msgspec.structs.asdict(record) for record in records]
+                self._replace(table), [msgspec.structs.asdict(record) for record in records]
             )
+
+    @override
+    def touch(self) -> None:
+        # The one row that every store has.
+        self._connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
     @override
     def new(self, keys: Iterable[Key]) -> set[Key]:
@@ -72,7 +81,7 @@ class SQLiteTransaction(Transaction):
 
     def _add(self, table: Table, records: Sequence[MessageRecord | FrameRecord]) -> None:
         if records:
-            self._connection.execute(insert(table), [record._asdict() for record in records])
+            self._connection.execute(self._insert(table), [record._asdict() for record in records])
 
     @override
     def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> None:
@@ -102,7 +111,7 @@ class SQLiteTransaction(Transaction):
             for finding in findings
         ]
         if rows:
-            self._connection.execute(_replace(tables.findings), rows)
+            self._connection.execute(self._replace(tables.findings), rows)
 
     @override
     def drop_findings(self, stream: Stream) -> None:

@@ -1,0 +1,162 @@
+"""The store in a PostgreSQL: every commit on the disk, and any number of servers that write."""
+
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.pq import Format
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+from typing_extensions import override
+
+from gainstage import wire
+from gainstage_server.store import tables
+from gainstage_server.store.interface import StoreError, Transaction
+from gainstage_server.store.migrations import migrate
+from gainstage_server.store.records import FrameRecord, Key, Span
+from gainstage_server.store.sql import FETCH, PLACE, SQLStore, frames_in
+from gainstage_server.store.transaction import SQLTransaction, within
+
+# PostgreSQL keeps long values in pieces of 1,996 bytes, and hardly a header is longer than one.
+_PIECE = 1_996
+# Advisory locks are two numbers: what is locked, and which of these.
+_MIGRATION, _RUN = 0x67610000, 0x67610001
+_CONNECT_SECONDS = 10
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """Receives bytes as they are, and not as hexadecimal text."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.format = Format.BINARY
+
+
+class _ServerCursor(psycopg.ServerCursor[Any]):
+    """The same, some rows at a time."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.format = Format.BINARY
+
+
+def _on_connect(connection: psycopg.Connection[Any], _: object) -> None:
+    # Stricter than that, such as waiting for a standby, may stay as the database's owner wants it.
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) "
+        "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+    )
+    connection.commit()
+
+
+def _on_connect_reader(connection: psycopg.Connection[Any], _: object) -> None:
+    connection.cursor_factory = _Cursor
+    connection.server_cursor_factory = _ServerCursor
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        # A database that was started anew is found again without an error.
+        pool_pre_ping=True,
+        # An error may be logged, and a parameter be anything that a trainer sent.
+        hide_parameters=True,
+        **options,
+    )
+
+
+def _lock(connection: Connection, kind: int, number: int) -> None:
+    """Wait until no one else holds the lock, and hold it to the transaction's end."""
+    connection.execute(select(func.pg_advisory_xact_lock(kind, number)))
+
+
+def _beginning(size: int) -> ColumnElement[bytes]:
+    return func.substring(tables.frames.c.raw, 1, size)
+
+
+def _header(connection: Connection, key: Key, size: int) -> bytes:
+    frame = *within(tables.frames, key.stream), tables.frames.c.seq == key.seq
+    return connection.execute(select(_beginning(size)).where(*frame)).scalar_one()
+
+
+class PostgreSQLTransaction(SQLTransaction):
+    """What no other server writes to the same runs until it is committed."""
+
+    @override
+    def new(self, keys: Iterable[Key]) -> set[Key]:
+        keys = list(keys)
+        # In one order everywhere, so that no two wait for each other.
+        for number in sorted({zlib.crc32(key.run.encode()) >> 1 for key in keys}):
+            _lock(self._connection, _RUN, number)
+        return super().new(keys)
+
+
+class PostgreSQLStore(SQLStore):
+    """One database, on this machine or another."""
+
+    def __init__(self, url: str) -> None:
+        """Use the database at `url`, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`."""
+        parsed = make_url(url)
+        # Without user, password and options: a name for messages and logs.
+        name = URL.create(
+            parsed.drivername, host=parsed.host, port=parsed.port, database=parsed.database
+        )
+        # As in SQLite, a reader sees what was there when it began.
+        reader = _engine(parsed, isolation_level="REPEATABLE READ").execution_options(
+            postgresql_readonly=True
+        )
+        writer = _engine(parsed)
+        event.listen(reader, "connect", _on_connect_reader)
+        event.listen(writer, "connect", _on_connect)
+        super().__init__(str(name), reader, writer)
+
+    @override
+    def open(self) -> None:
+        try:
+            with self._writer.begin() as connection:
+                _lock(connection, _MIGRATION, 0)
+                migrate(connection, self._name)
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"{self._name} cannot be opened: {error}. Expected a PostgreSQL that answers, "
+                "and a database in which its user may create tables. See GAINSTAGE_DATABASE."
+            ) from error
+
+    @override
+    @contextmanager
+    def write(self) -> Generator[Transaction]:
+        try:
+            with self._writer.begin() as connection:
+                yield PostgreSQLTransaction(connection, insert)
+        except SQLAlchemyError as error:
+            raise StoreError(f"Writing to {self._name} failed: {error}") from error
+
+    @override
+    def free_bytes(self) -> None:
+        return None
+
+    @override
+    def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
+        pieces = {"yield_per": FETCH}
+        for span in spans:
+            found = frames_in(span, *PLACE, _beginning(_PIECE))
+            with self._reading() as connection:
+                for *place, piece in connection.execute(found, execution_options=pieces):
+                    end = wire.header_end(piece)
+                    key = Key(*place[:4])
+                    raw = piece if end <= len(piece) else _header(connection, key, end)
+                    yield FrameRecord(*place, raw=raw[:end])

