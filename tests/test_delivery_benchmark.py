@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks import delivery
-from benchmarks.delivery import claims, frames, ingest, other, others
+from benchmarks.delivery import claims, frames, ingest, other, others, report
 from benchmarks.delivery.ingest import Ingest
 from benchmarks.delivery.live import Viewed
 from benchmarks.delivery.trainer import Handed
@@ -106,7 +106,8 @@ def test_other_tools_are_given_the_values_of_the_frames_by_name(
 ) -> None:
     monkeypatch.setattr(others, "missing", lambda python: list(others.TOOLS))
 
-    assert others.measure(Path(sys.executable), tmp_path / "o", layers=3, seconds=1) == {}
+    found = others.measure(Path(sys.executable), tmp_path / "o", layers=3, seconds=1)
+    assert set(found.values()) == {others.Failed("not installed")}
 
     names = json.loads((tmp_path / "o" / "names.json").read_text())
     job = other.Job(tmp_path, names, np.load(tmp_path / "o" / "frames.npy"), seconds=60.0)
@@ -115,6 +116,35 @@ def test_other_tools_are_given_the_values_of_the_frames_by_name(
     pre = frames.STATISTICS["layers"].index("pre_rms")
     assert steps[18]["network/block_0/dense_2/pre_rms"] == frames.values(3, 2)[2, pre]
     assert not list(replace(job, seconds=0.0).steps())
+
+
+def test_tool_that_fails_says_so_in_the_table_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(others, "missing", lambda python: ["wandb"])
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys; from pathlib import Path\n"
+        "if sys.argv[1] == 'mlflow': sys.exit('It did not start.')\n"
+        'told = \'{"version": "1.2", "values": 4000000, "seconds": 2.0}\'\n'
+        "Path(sys.argv[2], 'trackio.json').write_text(told)\n"
+    )
+    monkeypatch.setattr(others, "SCRIPT", script)
+
+    found = others.measure(Path(sys.executable), tmp_path / "o", layers=3, seconds=1)
+
+    assert found == {
+        "mlflow": others.Failed("It did not start."),
+        "trackio": others.Logged("1.2", values=4_000_000, seconds=2.0),
+        "wandb": others.Failed("not installed"),
+    }
+    ends = [line[-26:] for line in report.beside(found, STORED).splitlines()[1:]]
+    assert ends == [
+        "       40,000,000        1",
+        "It did not start.        -",
+        "        2,000,000     0.05",
+        "    not installed        -",
+    ]
 
 
 def test_tools_that_an_interpreter_has_not_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,11 +100,8 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
             say(report.viewed(viewed))
             handed = trainer.measure(url, spools, layers=layers, seconds=seconds)
             say(report.handed(handed))
-        beside, left_out = None, list[str]()
+        beside = None
         if given.with_others:
-            left_out = others.missing(given.with_others)
-            if left_out:
-                say(f"Left out, as not installed: {', '.join(left_out)} (group bench).")
             beside = others.measure(
                 given.with_others, folder / "others", layers=layers, seconds=seconds
             )
@@ -118,7 +115,6 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
         "ingest": asdict(stored) | {"share": stored.share},
         "viewer": asdict(viewed),
         "training": asdict(handed),
-        "left_out": left_out,
         "others": beside and {tool: asdict(one) for tool, one in beside.items()},
         "claims": [asdict(verdict) for verdict in verdicts],
     }

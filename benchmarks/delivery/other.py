@@ -28,7 +28,8 @@ MOST_FRAMES = 250  # 10 million values: some take what comes into memory first
 # The tracking server's limit for a request.
 MLFLOW_BATCH = 1_000
 MLFLOW_CLIENTS = 4
-START_SECONDS = 300.0
+# Its server imports everything once for each of its processes.
+START_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def _tracking_server(database: Path) -> Iterator[str]:
         while True:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health"):
                 break
-            _check(process.poll() is None and time.monotonic() < end, "MLflow's server starts")
+            running = process.poll() is None and time.monotonic() < end
+            _check(running, f"MLflow's server answers within {START_SECONDS:.0f} s")
             time.sleep(0.2)
         yield url
     finally:

@@ -1,4 +1,4 @@
-"""The same values into other tools."""
+"""The same values into other tools, each of which may be missing or fail."""
 
 import json
 import subprocess
@@ -33,14 +33,23 @@ class Logged:
         return self.values / self.seconds
 
 
+@dataclass(frozen=True)
+class Failed:
+    """Why nothing is known of a tool."""
+
+    reason: str
+
+
 def missing(python: Path) -> list[str]:
     """Those that this interpreter does not have."""
     code = f"import importlib.util as u; print(*(t for t in {list(TOOLS)} if not u.find_spec(t)))"
     return _run(python, "-c", code).split()
 
 
-def measure(python: Path, folder: Path, *, layers: int, seconds: float) -> Mapping[str, Logged]:
-    """Of each tool that the interpreter has."""
+def measure(
+    python: Path, folder: Path, *, layers: int, seconds: float
+) -> Mapping[str, Logged | Failed]:
+    """What each tool did: one that fails does not end the others."""
     folder.mkdir()
     network = Network("", layers)
     names = [
@@ -52,13 +61,18 @@ def measure(python: Path, folder: Path, *, layers: int, seconds: float) -> Mappi
     (folder / "names.json").write_text(json.dumps(names))
     frames = np.stack([values(layers, frame).ravel() for frame in range(len(FRAMES))])
     np.save(folder / "frames.npy", frames)
-    left_out = missing(python)
-    found: dict[str, Logged] = {}
-    for tool in TOOLS:
-        if tool not in left_out:
-            _run(python, str(SCRIPT), tool, str(folder), str(seconds))
-            found[tool] = Logged(**json.loads((folder / f"{tool}.json").read_text()))
-    return found
+    not_installed = dict.fromkeys(missing(python), Failed("not installed"))
+    return {
+        tool: not_installed.get(tool) or _logged(python, tool, folder, seconds) for tool in TOOLS
+    }
+
+
+def _logged(python: Path, tool: str, folder: Path, seconds: float) -> Logged | Failed:
+    try:
+        _run(python, str(SCRIPT), tool, str(folder), str(seconds))
+    except RuntimeError as error:
+        return Failed(str(error).splitlines()[-1])
+    return Logged(**json.loads((folder / f"{tool}.json").read_text()))
 
 
 def _run(python: Path, *arguments: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.delivery.claims import Verdict
 from benchmarks.delivery.ingest import Ingest
 from benchmarks.delivery.live import PER_SECOND, SCRAPE_SECONDS, Viewed
-from benchmarks.delivery.others import TOOLS, Logged
+from benchmarks.delivery.others import TOOLS, Failed, Logged
 from benchmarks.delivery.trainer import Handed
 from benchmarks.grid import grid, number
 
@@ -60,20 +60,16 @@ def handed(found: Handed) -> str:
     return f"{grid(rows)}\n{found.frames:,} frames"
 
 
-def beside(found: Mapping[str, Logged], own: Ingest) -> str:
-    """Values that each stored."""
-    rows = [
-        ("stored", "values a second", "of ours"),
-        ("Gainstage", f"{own.per_second * own.values:,.0f}", "1"),
-        *(
-            (
-                f"{TOOLS[tool]} ({one.version})",
-                f"{one.per_second:,.0f}",
-                f"{one.per_second / (own.per_second * own.values):.2g}",
-            )
-            for tool, one in found.items()
-        ),
-    ]
+def beside(found: Mapping[str, Logged | Failed], own: Ingest) -> str:
+    """Values that each stored, or why it did not."""
+    ours = own.per_second * own.values
+    rows = [("stored", "values a second", "of ours"), ("Gainstage", f"{ours:,.0f}", "1")]
+    for tool, one in found.items():
+        if isinstance(one, Failed):
+            rows.append((TOOLS[tool], one.reason, "-"))
+        else:
+            shown = f"{one.per_second:,.0f}", f"{one.per_second / ours:.2g}"
+            rows.append((f"{TOOLS[tool]} ({one.version})", *shown))
     return grid(rows)
 
 
