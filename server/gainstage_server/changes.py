@@ -20,7 +20,6 @@ _CHANGES: dict[int | str, dict[str, Any]] = {
     **PROBLEM,
     403: {"model": models.Problem},
     413: {"model": models.Problem},
-    503: {"model": models.Problem},
 }
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 

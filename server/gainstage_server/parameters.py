@@ -19,7 +19,7 @@ MAX_POINTS = 5_000
 
 Responses = dict[int | str, dict[str, Any]]
 PROBLEM: Responses = {404: {"model": models.Problem}}
-PROBLEMS: Responses = {401: {"model": models.Problem}, 422: {"model": models.Problem}}
+PROBLEMS: Responses = {status: {"model": models.Problem} for status in (401, 422, 503)}
 
 Served = Annotated[Service, Depends(service_of)]
 OfLayer = Annotated[str, Query(description="A row's id or its path.")]
