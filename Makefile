@@ -88,7 +88,8 @@ screenshots: .venv/.dev-stamp $(STATIC)/index.html
 # Tests compare these files with what the code says.
 PACKAGE := server/gainstage_server
 generate: .venv/.dev-stamp dashboard/node_modules/.stamp
-	for made in openapi=openapi.json messages=messages.json ops.alerts=ops/alerts.yml; do \
+	for made in openapi=openapi.json messages=messages.json ops.alerts=ops/alerts.yml \
+		ops.metrics_page=../../docs/metrics.md; do \
 		$(BIN)/python -m gainstage_server.$${made%=*} > .venv/made && \
 		cp .venv/made $(PACKAGE)/$${made#*=} || exit 1; \
 	done

@@ -2,14 +2,14 @@
 
 import argparse
 
-from benchmarks import dashboard, delivery, diagnosis, fold, overhead
+from benchmarks import dashboard, delivery, diagnosis, fold, overhead, scrape
 
 argparse.ArgumentParser(
     prog="python -m benchmarks",
     description="Every benchmark: "
     + ", ".join(
         f"python -m benchmarks.{name}"
-        for name in ("overhead", "diagnosis", "fold", "delivery", "dashboard")
+        for name in ("overhead", "diagnosis", "fold", "delivery", "scrape", "dashboard")
     ),
 ).parse_args()
 overhead.main([])
@@ -17,4 +17,5 @@ overhead.main(["--memory"])
 diagnosis.main([])
 fold.main([])
 delivery.main([])
+scrape.main([])
 dashboard.main([])

@@ -89,3 +89,10 @@ TABLE: dict[str, Activation] = {
     )
 }
 LINEAR = TABLE["linear"]
+
+
+def headroom_db(name: str | None) -> float:
+    """Level at which the function of that name saturates; NaN where it does not or is unknown."""
+    function = TABLE.get(name or LINEAR.name)
+    headroom = function.headroom if function else None
+    return math.nan if headroom is None else 20 * math.log10(headroom)

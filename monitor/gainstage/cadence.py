@@ -95,8 +95,13 @@ class Cadence:
         return self.every == "auto" and self._spent > self.overhead * whole
 
     def costs(self) -> dict[str, float]:
-        """Seconds of a step and of a sample, the samples' share of the time, and their gap."""
+        """Seconds of a step and of a sample, the samples' share of the time and what it may be.
+
+        Also the gap between samples, in steps.
+        """
         costs = {"tracing": self.tracing_seconds}
+        if self.every == "auto":
+            costs["budget"] = self.overhead
         if self.step_seconds is not None:
             costs["step"] = self.step_seconds
         if self.sample_seconds is not None and self._trained:

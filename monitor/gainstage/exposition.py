@@ -1,72 +1,70 @@
-"""A run's figures for Prometheus: one table, which the server and the training process serve alike.
+"""A run's metrics for Prometheus: one table, which the server and the training process serve alike.
 
 Never a series for each layer and statistic: 1,000 layers with 40 statistics would be 40,000 series
 a run. Layers have one only while they have an open finding.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar, get_args
 
-import numpy as np
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from gainstage.finding import Finding
-from gainstage.frame import Table
+from gainstage.figures import RunFigures
+from gainstage.finding import Severity
 
 # Layers of a run that may have a series; the others are counted.
 LAYERS_SHOWN = 50
 
+RUN_LABELS = ("run", "project")
+# Of a scrape, that are written in one go.
+_LINES = 500
 Samples = Iterable[tuple[tuple[str, ...], float]]
+Source = TypeVar("Source")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFigures:
-    """A run as it is at the time of a scrape.
+class Metric(Generic[Source]):
+    """A row of a table of metrics.
 
     Attributes:
-        status: "live" or "lost".
-        step: Optimizer step of the newest frame.
-        last_frame: When the newest frame came, Unix time in seconds.
-        frames: Frames so far.
-        verdicts: One a row; empty where the row is not judged.
-        worst_saturation: Saturation rate of the most saturated layer; None where none has one.
-        mean_saturation: Its mean over the layers that have one.
-        findings: The open ones, without those that a person has muted.
+        name: As Prometheus stores it, `_total` included.
+        kind: What may be asked of it: `rate()` of a counter only.
+        unit: The base unit, which the name ends with; empty where things are counted.
+        labels: Besides those that all metrics of its table have.
+        help: One sentence.
+        read: Values of the labels and a value, for each series.
     """
-
-    run: str
-    project: str
-    status: str
-    step: int | None
-    last_frame: float | None
-    frames: int
-    verdicts: Sequence[str]
-    worst_saturation: float | None
-    mean_saturation: float | None
-    findings: Sequence[Finding]
-
-
-@dataclass(frozen=True)
-class RunMetric:
-    """A metric of every run: `samples` gives label values and a value each."""
 
     name: str
     help: str
-    samples: Callable[[RunFigures], Samples]
+    read: Callable[[Source], Samples]
+    kind: Literal["gauge", "counter"] = "gauge"
+    unit: str = ""
     labels: tuple[str, ...] = ()
-    family: type[GaugeMetricFamily] | type[CounterMetricFamily] = GaugeMetricFamily
+
+    @property
+    def family(self) -> str:
+        """The name without what its samples' names add."""
+        return self.name.removesuffix("_total") if self.kind == "counter" else self.name
 
 
-def _one(value: float | None) -> Samples:
+def one(value: float | None) -> Samples:
+    """A single series, if there is a value."""
     return () if value is None else (((), float(value)),)
 
 
-def _counted(labels: Iterable[tuple[str, ...]]) -> Samples:
-    return [(values, float(count)) for values, count in Counter(labels).items()]
+def counted(values: Iterable[str], *, always: Sequence[str] = ()) -> Samples:
+    """How often each value of a label occurs, but for the empty one; 0 is told of `always`."""
+    counts = Counter(dict.fromkeys(always, 0))
+    counts.update(values)
+    return [((value,), float(count)) for value, count in counts.items() if value]
 
 
 def _layers_with_findings(run: RunFigures) -> list[tuple[str, str, str]]:
@@ -75,80 +73,150 @@ def _layers_with_findings(run: RunFigures) -> list[tuple[str, str, str]]:
     return list(dict.fromkeys(found))
 
 
-RUN_METRICS = (
-    RunMetric(
-        "gainstage_run_info",
-        "A run that has not ended; its status is live or lost.",
-        lambda run: [((run.status,), 1.0)],
+RUN_METRICS: tuple[Metric[RunFigures], ...] = (
+    Metric(
+        name="gainstage_run_info",
+        help="1 for a run that has not ended; its status is live or lost.",
         labels=("status",),
+        read=lambda run: [((run.status,), 1.0)],
     ),
-    RunMetric(
-        "gainstage_run_step", "Optimizer step of the newest frame.", lambda run: _one(run.step)
+    Metric(
+        name="gainstage_run_step",
+        help="Optimizer step of the newest frame.",
+        read=lambda run: one(run.step),
     ),
-    RunMetric(
-        "gainstage_run_last_frame_timestamp_seconds",
-        "When the newest frame came, by the clock of the process that is scraped.",
-        lambda run: _one(run.last_frame),
+    Metric(
+        name="gainstage_run_last_frame_timestamp_seconds",
+        help="When the newest frame came, by the clock of the process that is scraped.",
+        unit="seconds",
+        read=lambda run: one(run.last_frame),
     ),
-    RunMetric(
-        "gainstage_run_frames",
-        "Frames so far.",
-        lambda run: _one(run.frames),
-        family=CounterMetricFamily,
+    Metric(
+        name="gainstage_run_frames_total",
+        help="Samples of the training that have come.",
+        kind="counter",
+        read=lambda run: one(run.frames),
     ),
-    RunMetric(
-        "gainstage_run_layers",
-        "Layers that have this verdict.",
-        lambda run: _counted((verdict,) for verdict in run.verdicts if verdict),
+    Metric(
+        name="gainstage_run_overhead_ratio",
+        help="Share of the training time that samples have taken.",
+        unit="ratio",
+        read=lambda run: one(run.costs.get("share")),
+    ),
+    Metric(
+        name="gainstage_run_overhead_budget_ratio",
+        help="Share of the training time that samples may take; none where every N steps are read.",
+        unit="ratio",
+        read=lambda run: one(run.costs.get("budget")),
+    ),
+    Metric(
+        name="gainstage_run_layers",
+        help="Layers that have this verdict.",
         labels=("verdict",),
+        read=lambda run: counted(run.verdicts),
     ),
-    RunMetric(
-        "gainstage_run_worst_saturation_ratio",
-        "Saturation rate of the most saturated layer.",
-        lambda run: _one(run.worst_saturation),
+    Metric(
+        name="gainstage_run_worst_saturation_ratio",
+        help="Saturation rate of the most saturated layer.",
+        unit="ratio",
+        read=lambda run: one(run.of_frame.worst_saturation),
     ),
-    RunMetric(
-        "gainstage_run_mean_saturation_ratio",
-        "Saturation rate, mean over the layers that have one.",
-        lambda run: _one(run.mean_saturation),
+    Metric(
+        name="gainstage_run_mean_saturation_ratio",
+        help="Saturation rate, mean over the layers that have one.",
+        unit="ratio",
+        read=lambda run: one(run.of_frame.mean_saturation),
     ),
-    RunMetric(
-        "gainstage_run_findings",
-        "Open findings that are not muted.",
-        lambda run: _counted((found.verdict, found.severity) for found in run.findings),
-        labels=("verdict", "severity"),
+    Metric(
+        name="gainstage_run_worst_excess_decibels",
+        help="Level above the activation's headroom, of the layer where that is most; below 0 "
+        "where all layers are within theirs.",
+        unit="decibels",
+        read=lambda run: one(run.of_frame.worst_excess),
     ),
-    RunMetric(
-        "gainstage_layer_finding",
-        f"1 for a layer with an open finding that is not muted; at most {LAYERS_SHOWN} a run.",
-        lambda run: [(labels, 1.0) for labels in _layers_with_findings(run)[:LAYERS_SHOWN]],
+    Metric(
+        name="gainstage_run_worst_nonfinite_ratio",
+        help="Share of values that are NaN or infinite, of the layer where that is most.",
+        unit="ratio",
+        read=lambda run: one(run.of_frame.worst_nonfinite),
+    ),
+    Metric(
+        name="gainstage_run_findings",
+        help="Open findings that are not muted; 0 is a series too.",
+        labels=("severity",),
+        read=lambda run: counted(
+            (finding.severity for finding in run.findings), always=get_args(Severity)
+        ),
+    ),
+    Metric(
+        name="gainstage_layer_finding",
+        help=f"1 for a layer with an open finding that is not muted; at most {LAYERS_SHOWN} a run.",
         labels=("layer", "verdict", "severity"),
+        read=lambda run: [(labels, 1.0) for labels in _layers_with_findings(run)[:LAYERS_SHOWN]],
     ),
-    RunMetric(
-        "gainstage_run_layer_findings_hidden",
-        f"Open findings of layers beyond the first {LAYERS_SHOWN}, which have no series.",
-        lambda run: _one(max(0, len(_layers_with_findings(run)) - LAYERS_SHOWN)),
+    Metric(
+        name="gainstage_run_layer_findings_hidden",
+        help=f"Open findings of layers beyond the first {LAYERS_SHOWN}, which have no series.",
+        read=lambda run: one(max(0, len(_layers_with_findings(run)) - LAYERS_SHOWN)),
     ),
 )
 
 
-def families(runs: Sequence[RunFigures]) -> Iterator[Metric]:
-    """Every metric of `runs`, in Prometheus's own form."""
+def family_of(metric: Metric[Any], labels: Sequence[str] = ()) -> Any:
+    """A metric without samples, in the form that prometheus-client writes; `labels` come first."""
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    return kind(metric.family, metric.help, labels=(*labels, *metric.labels), unit=metric.unit)
+
+
+def families(runs: Sequence[RunFigures]) -> Iterator[Family]:
+    """Every metric of `runs`, in the form that prometheus-client writes."""
     for metric in RUN_METRICS:
-        family: Any = metric.family(
-            metric.name, metric.help, labels=("run", "project", *metric.labels)
-        )
+        family = family_of(metric, RUN_LABELS)
         for run in runs:
-            for values, value in metric.samples(run):
+            for values, value in metric.read(run):
                 family.add_metric((run.run, run.project, *values), value)
         yield family
 
 
-def saturation(table: Table) -> tuple[float | None, float | None]:
-    """(worst, mean) saturation rate over the layers that have one; None where none has."""
-    rates = table.column("saturation_rate")
-    rates = rates[np.isfinite(rates)]
-    return (float(rates.max()), float(rates.mean())) if rates.size else (None, None)
+# prometheus-client takes several times as long, more than a second of processor time for 1,000 runs
+# with findings in 50 layers each (`python -m benchmarks.scrape`).
+def text(runs: Sequence[RunFigures], *, openmetrics: bool = False) -> Iterator[str]:
+    """Every metric of `runs`, as the body of a scrape, without OpenMetrics's `# EOF`.
+
+    It comes in parts that take about a millisecond each.
+    """
+    own = [_labels(RUN_LABELS) % _escaped((run.run, run.project)) for run in runs]
+    for metric in RUN_METRICS:
+        family = metric.family if openmetrics else metric.name
+        lines = [f"# HELP {family} {metric.help}", f"# TYPE {family} {metric.kind}"]
+        if openmetrics and metric.unit:
+            lines.append(f"# UNIT {family} {metric.unit}")
+        form = f"{metric.name}{{%s,{_labels(metric.labels)}}} ".replace(",}", "}")
+        for run, labels in zip(runs, own, strict=True):
+            lines += [
+                form % (labels, *_escaped(values)) + _number(value)
+                for values, value in metric.read(run)
+            ]
+            if len(lines) >= _LINES:
+                yield "\n".join([*lines, ""])
+                lines = []
+        yield "\n".join([*lines, ""]) if lines else ""
+
+
+def _labels(names: Iterable[str]) -> str:
+    return ",".join(f'{name}="%s"' for name in names)
+
+
+# Most are 1.
+_number = functools.lru_cache(4_096)(floatToGoString)
+
+
+# Layers of one model, and verdicts, come again in other runs.
+@functools.lru_cache(4_096)
+def _escaped(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"") for value in values
+    )
 
 
 class Exposition(Collector):
@@ -166,7 +234,7 @@ class Exposition(Collector):
         registry.register(self)
         self._server, self._thread = start_http_server(port, "127.0.0.1", registry)
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """The run's metrics as they are now."""
         run = self._read()
         return families([] if run is None else [run])

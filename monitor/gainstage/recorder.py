@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from gainstage import endings, report, units, wire
 from gainstage.diagnosis import Finding, State, advance, begin
+from gainstage.figures import RunFigures, frame_figures
 from gainstage.frame import Table
 from gainstage.measures import Meters
 from gainstage.outcome import Trial
@@ -25,9 +26,6 @@ from gainstage.statistics import BY_ID, GRADIENTS, IDS
 from gainstage.summaries import Bools, Places
 from gainstage.uplink import Uplink
 from gainstage.workers import CHIEF
-
-if TYPE_CHECKING:
-    from gainstage.exposition import RunFigures
 
 log = logging.getLogger("gainstage")
 
@@ -75,6 +73,7 @@ class Recorder:
         self.newest: Table | None = None
         self.state: State | None = None
         self._last_frame = 0.0
+        self._costs: Mapping[str, float] = {}
         self._seq = 0
         self._schema: wire.Schema | None = None
         self._meters = Meters(())
@@ -137,7 +136,7 @@ class Recorder:
         if unit_map is not None and units.UNITS in schema.blocks:
             blocks[units.UNITS] = unit_map.block(self._units)
         frame = self._frame(schema, blocks, step=step, epoch=epoch, logs=logs, costs=costs)
-        self._last_frame = frame.time
+        self._last_frame, self._costs = frame.time, costs
         self.newest = Table(step, tuple(row.path for row in rows), values, self._exists)
         self.state, changed = advance(self.state or begin(schema), frame, blocks)
         return changed
@@ -162,14 +161,11 @@ class Recorder:
     ) -> wire.Frame:
         return self._append(wire.Frame, blocks, schema=schema.seq, **fields)
 
-    def figures(self) -> "RunFigures | None":
+    def figures(self) -> RunFigures | None:
         """The run as Prometheus is shown it; None before the first frame. From any thread."""
-        from gainstage.exposition import RunFigures, saturation
-
         table, state = self.newest, self.state
         if table is None or state is None:
             return None
-        worst, mean = saturation(table)
         return RunFigures(
             run=self.identity.run,
             project=self.identity.project,
@@ -178,8 +174,8 @@ class Recorder:
             last_frame=self._last_frame,
             frames=self.frames,
             verdicts=state.verdicts,
-            worst_saturation=worst,
-            mean_saturation=mean,
+            of_frame=frame_figures(table.column, state.layout.headroom_db),
+            costs=self._costs,
             findings=[finding for finding in state.findings if finding.open],
         )
 

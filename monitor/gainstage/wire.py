@@ -166,7 +166,7 @@ class Frame(Message, tag="frame", frozen=True, kw_only=True):
     epoch: int = 0
     source: Literal["probe", "validation"] = "probe"
     logs: dict[str, float] = {}
-    costs: dict[str, float] = {}  # seconds: "step" without a sample, "sample"; "share" of wall time
+    costs: dict[str, float] = {}  # of samples: `Cadence.costs`
     blocks: tuple[Block, ...] = ()
 
 
@@ -218,6 +218,7 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="r
 
     reason: str
     seq: int | None = None
+    code: str = ""  # of what kind the reason is, in a word
 
 
 class FindingChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finding"):

@@ -283,13 +283,14 @@ _CHECKS: Mapping[type[wire.Message], Callable[[_Gate, Any, Blocks], Layout | Non
 }
 
 
-def _refuse(reason: str, data: bytes) -> wire.Refuse:
+def _refuse(reason: str, data: bytes, code: str) -> wire.Refuse:
     """A refusal that names the seq where it can be read, so that the trainer drops the message.
 
     One of another version has none: its trainer keeps it until the server can read it.
     """
     known = data[: len(_KNOWN_VERSION)] == _KNOWN_VERSION
-    return wire.Refuse(reason=reason[:MAX_REASON], seq=sender_of(data).seq if known else None)
+    seq = sender_of(data).seq if known else None
+    return wire.Refuse(reason=reason[:MAX_REASON], seq=seq, code=code)
 
 
 def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | wire.Refuse:
@@ -299,23 +300,25 @@ def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | w
     """
     limit = settings.message_bytes
     if len(data) > limit:
-        return _refuse(f"A message has at most {limit} bytes. Received: {len(data)}.", data)
+        reason = f"A message has at most {limit} bytes. Received: {len(data)}."
+        return _refuse(reason, data, "size")
     try:
         message, blocks = wire.decode(data)
     except wire.UnknownTypeError as error:
-        return _refuse(f"{error} Here that is the server.", data)
+        return _refuse(f"{error} Here that is the server.", data, "release")
     # A shape that no array can have overflows in numpy.
     except (ValueError, OverflowError) as error:
-        return _refuse(str(error), data)
+        return _refuse(str(error), data, "unreadable")
     if not isinstance(message, wire.Message):
         return _refuse(
             f"A trainer sends {', '.join(kind.__name__ for kind in _CHECKS)}. "
             f"Received: {type(message).__name__}.",
             data,
+            "rule",
         )
     try:
         _check_identity(message)
         layout = _CHECKS[type(message)](_Gate(settings, catalogue), message, blocks)
     except (_AdmissionError, wire.WireError) as error:
-        return _refuse(str(error), data)
+        return _refuse(str(error), data, "rule")
     return Admitted(message, blocks, layout, data)

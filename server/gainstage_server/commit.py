@@ -160,6 +160,7 @@ class Committer:
                 reason=f"This server holds at most {self._settings.runs} runs. Received one more. "
                 "Raise GAINSTAGE_RUNS.",
                 seq=message.seq,
+                code="runs",
             )
         admitted.setdefault(key, result)
         # What came first under this key holds: frames after a repeated schema mean the stored one.

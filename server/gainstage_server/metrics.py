@@ -1,102 +1,230 @@
 """What Prometheus is shown: read from the live state at the moment of the scrape."""
 
+import gzip
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Annotated
+from itertools import accumulate
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from fastapi import APIRouter, Depends, Header, Response
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import Metric as Family
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.registry import Collector
 
-from gainstage.exposition import RunFigures, families
+from gainstage.exposition import Metric, Samples, family_of, one, text
+from gainstage.figures import FrameFigures, RunFigures
 from gainstage_server.counters import Histogram
 from gainstage_server.runs import Runs
 from gainstage_server.service import Service, service_of
+from gainstage_server.store.interface import StoreError
 
 router = APIRouter()
 
 # A lost run is shown for as long as someone may want to be told about it.
 LOST_SHOWN_SECONDS = 24 * 3600.0
+# The text repeats itself so much that higher levels save little for several times the time.
+GZIP_LEVEL = 1
 
 
-def shown_runs(runs: Runs, now: float) -> list[RunFigures]:
-    """The runs that have series: live ones, and those that were lost not long ago."""
+def shown_runs(runs: Runs, now: float, projects: Collection[str] | None = None) -> list[RunFigures]:
+    """The runs that have series: live ones, and those that were lost not long ago.
+
+    Args:
+        runs: All of them.
+        now: Unix time in seconds, by the server's clock.
+        projects: Those whose runs are shown; None: of all.
+    """
     shown: list[RunFigures] = []
-    for record in runs.all():
-        status = runs.status(record, now)
+    for record in runs.unended():
         recent = now - runs.last_seen(record, now) <= LOST_SHOWN_SECONDS
-        if status != "ended" and recent:
+        if recent and (projects is None or record.project in projects):
             shown.append(
                 RunFigures(
                     run=record.run,
                     project=record.project,
-                    status=status,
+                    status=runs.status(record, now),
                     step=record.step,
                     last_frame=record.last_frame,
                     frames=record.frames,
                     verdicts=record.verdicts,
-                    worst_saturation=record.worst_saturation,
-                    mean_saturation=record.mean_saturation,
+                    of_frame=FrameFigures(
+                        worst_saturation=record.worst_saturation,
+                        mean_saturation=record.mean_saturation,
+                    ),
                     findings=runs.heard_findings(record.run),
                 )
             )
     return shown
 
 
+@dataclass(frozen=True, kw_only=True)
+class HistogramMetric:
+    """A row of the table whose values are counted by size; as `Metric` otherwise."""
+
+    name: str
+    help: str
+    read: Callable[[Service], Histogram]
+    kind: str = "histogram"
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+
+
+def _of_store(read: Callable[[], int]) -> Samples:
+    """What a store that cannot be asked does not tell; its failures are counted elsewhere."""
+    try:
+        return one(read())
+    except (StoreError, OSError):
+        return ()
+
+
+def _statuses(runs: Runs, now: float) -> Samples:
+    unended = runs.unended()
+    counts = Counter({"live": 0, "lost": 0, "ended": len(runs) - len(unended)})
+    counts.update(runs.status(record, now) for record in unended)
+    return [((status,), float(count)) for status, count in counts.items()]
+
+
+SERVER_METRICS: tuple[Metric[Service] | HistogramMetric, ...] = (
+    Metric(
+        name="gainstage_build_info",
+        help="1, labelled with the release.",
+        labels=("version",),
+        read=lambda _service: [((version("gainstage"),), 1.0)],
+    ),
+    Metric(
+        name="gainstage_runs",
+        help="Runs that are stored, by whether they go on.",
+        labels=("status",),
+        read=lambda service: _statuses(service.runs, time.time()),
+    ),
+    Metric(
+        name="gainstage_trainers",
+        help="Trainers that are connected.",
+        read=lambda service: one(service.counters.trainers),
+    ),
+    Metric(
+        name="gainstage_viewers",
+        help="Viewers that are connected.",
+        read=lambda service: one(len(service.hub)),
+    ),
+    Metric(
+        name="gainstage_ingest_messages_total",
+        help="Messages of trainers: stored, stored before (duplicate), or refused.",
+        kind="counter",
+        labels=("result",),
+        read=lambda service: _by_label(service.counters.messages),
+    ),
+    Metric(
+        name="gainstage_ingest_frames_total",
+        help="Frames that were stored.",
+        kind="counter",
+        read=lambda service: one(service.counters.frames),
+    ),
+    Metric(
+        name="gainstage_ingest_refused_total",
+        help="Messages that were refused, by why: larger than what is read (size), of a type that "
+        "only a later release knows (release), no message (unreadable), against a limit or out of "
+        "order (rule), of one run more than the server holds (runs).",
+        kind="counter",
+        labels=("reason",),
+        read=lambda service: _by_label(service.counters.refused),
+    ),
+    Metric(
+        name="gainstage_ingest_waiting_messages",
+        help="Messages that have come and are not stored yet.",
+        read=lambda service: one(service.writer.waiting[0]),
+    ),
+    Metric(
+        name="gainstage_ingest_waiting_bytes",
+        help="Bytes of the messages that have come and are not stored yet.",
+        unit="bytes",
+        read=lambda service: one(service.writer.waiting[1]),
+    ),
+    HistogramMetric(
+        name="gainstage_store_commit_seconds",
+        help="Time to store a batch of messages.",
+        unit="seconds",
+        read=lambda service: service.counters.commit_seconds,
+    ),
+    Metric(
+        name="gainstage_store_commit_failures_total",
+        help="Batches that could not be stored.",
+        kind="counter",
+        read=lambda service: one(service.counters.commit_failures),
+    ),
+    Metric(
+        name="gainstage_store_free_bytes",
+        help="Space left where the store grows.",
+        unit="bytes",
+        read=lambda service: _of_store(service.store.free_bytes),
+    ),
+    Metric(
+        name="gainstage_store_floor_bytes",
+        help="Free space below which nothing is stored.",
+        unit="bytes",
+        read=lambda service: one(service.settings.disk_floor),
+    ),
+)
+
+
+def _by_label(counts: dict[str, int]) -> Samples:
+    return [((label,), float(count)) for label, count in counts.items()]
+
+
 class ServiceCollector(Collector):
-    """Reads a service at scrape time."""
+    """Reads a service's own metrics at scrape time."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def collect(self) -> Iterator[Metric]:
-        """All metrics as they are now."""
-        yield from families(shown_runs(self._service.runs, time.time()))
-        yield from self._of_server()
-
-    def _of_server(self) -> Iterator[Metric]:
-        counters = self._service.counters
-        messages = CounterMetricFamily(
-            "gainstage_ingest_messages", "Messages of trainers.", labels=("result",)
-        )
-        for result, count in counters.messages.items():
-            messages.add_metric((result,), count)
-        yield messages
-        yield CounterMetricFamily(
-            "gainstage_store_commit_failures",
-            "Batches that could not be stored.",
-            counters.commit_failures,
-        )
-        yield _histogram(
-            "gainstage_store_commit_seconds", "Time to store a batch.", counters.commit_seconds
-        )
-        yield GaugeMetricFamily("gainstage_trainers", "Trainers connected.", counters.trainers)
-        yield GaugeMetricFamily("gainstage_viewers", "Viewers connected.", len(self._service.hub))
-        build = GaugeMetricFamily("gainstage_build_info", "The release.", labels=("version",))
-        build.add_metric((version("gainstage"),), 1)
-        yield build
+    def collect(self) -> Iterator[Family]:
+        """All of them as they are now."""
+        for metric in SERVER_METRICS:
+            if isinstance(metric, HistogramMetric):
+                yield _histogram(metric, metric.read(self._service))
+            else:
+                family: Any = family_of(metric)
+                for labels, value in metric.read(self._service):
+                    family.add_metric(labels, value)
+                yield family
 
 
-def _histogram(name: str, help: str, histogram: Histogram) -> HistogramMetricFamily:
-    total = 0
-    buckets: list[tuple[str, float]] = []
+def _histogram(metric: HistogramMetric, histogram: Histogram) -> Family:
     bounds = [*map(str, histogram.bounds), "+Inf"]
-    for bound, count in zip(bounds, histogram.counts, strict=True):
-        total += count
-        buckets.append((bound, total))
-    return HistogramMetricFamily(name, help, buckets=buckets, sum_value=histogram.sum)
+    return HistogramMetricFamily(
+        metric.name,
+        metric.help,
+        buckets=list(zip(bounds, accumulate(histogram.counts), strict=True)),
+        sum_value=histogram.sum,
+        unit=metric.unit,
+    )
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)
-def metrics(service: Annotated[Service, Depends(service_of)]) -> Response:
-    """The state of all runs and of the server, in Prometheus's text format."""
+def metrics(
+    service: Annotated[Service, Depends(service_of)],
+    accept: Annotated[str, Header()] = "",
+    accept_encoding: Annotated[str, Header()] = "",
+) -> Response:
+    """The state of all runs and of the server, in Prometheus's text format or in OpenMetrics."""
     registry = CollectorRegistry()
     registry.register(ServiceCollector(service))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    ProcessCollector(registry=registry)
+    encode, media_type = choose_encoder(accept)
+    parts: list[str] = []
+    shown = shown_runs(service.runs, time.time())
+    for part in text(shown, openmetrics="openmetrics" in media_type):
+        parts.append(part)
+        # Whoever stores frames gets Python's lock now, not after the 5 ms that threads keep it for.
+        time.sleep(0)
+    body = "".join(parts).encode() + encode(registry)
+    headers = {"vary": "accept, accept-encoding"}
+    if gzip_accepted(accept_encoding):
+        body = gzip.compress(body, GZIP_LEVEL)
+        headers["content-encoding"] = "gzip"
+    return Response(body, media_type=media_type, headers=headers)

@@ -66,6 +66,10 @@ class Runs:
         # Copied in one go: another thread may be reading while a run begins.
         return sorted([*self._runs.values()], key=lambda record: -record.started)
 
+    def unended(self) -> list[RunRecord]:
+        """The runs of which no end has come, in no order."""
+        return [record for record in [*self._runs.values()] if record.ended is None]
+
     def get(self, run: str) -> RunRecord | None:
         """One run."""
         return self._runs.get(run)

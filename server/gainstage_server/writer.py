@@ -109,6 +109,11 @@ class Writer:
             yield
 
     @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages that are not committed yet, and their bytes."""
+        return self._waiting_messages, self._waiting_bytes
+
+    @property
     def _full(self) -> bool:
         return self._waiting_messages >= WAITING_MESSAGES or self._waiting_bytes >= WAITING_BYTES
 

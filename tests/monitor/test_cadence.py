@@ -186,7 +186,7 @@ def test_compiling_the_probe_is_told_apart_from_sampling() -> None:
     training = Training(cadence, samples=itertools.repeat(0.002))
 
     training.train(2)
-    assert cadence.costs() == {"tracing": TRACING}
+    assert cadence.costs() == {"tracing": TRACING, "budget": 0.01}
     assert cadence.gap == OPENING_GAP
     training.train(OPENING_GAP)
 
@@ -196,6 +196,7 @@ def test_compiling_the_probe_is_told_apart_from_sampling() -> None:
         "sample": pytest.approx(0.002),
         "share": pytest.approx(1 / 6),
         "gap": OPENING_GAP,
+        "budget": 0.01,
     }
 
 
@@ -226,7 +227,8 @@ def test_pause_is_no_training() -> None:
 
 
 def test_costs_that_were_not_measured_are_absent() -> None:
-    assert Cadence("auto", 0.01).costs() == {"tracing": 0.0}
+    assert Cadence("auto", 0.01).costs() == {"tracing": 0.0, "budget": 0.01}
+    assert Cadence(10, 0.01).costs() == {"tracing": 0.0}
 
 
 def test_cadence_follows_steps_that_become_slower() -> None:

@@ -6,9 +6,18 @@ import urllib.request
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
 
 from gainstage import LayerMonitor
+from gainstage.exposition import families, text
+from gainstage.figures import FrameFigures, RunFigures, frame_figures
+from gainstage.finding import Finding
 
 from .test_callback import STEPS, build, fit, logged
 
@@ -78,3 +87,83 @@ def test_port_is_free_again_for_the_next_fit_after_one_that_was_broken_off() -> 
     fit(monitor, model, callbacks=[monitor, scraping])
 
     assert "gainstage_run_frames_total{" in scraping.pages[-1]
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+numbers = st.none() | st.floats()
+findings = st.builds(
+    Finding,
+    id=names,
+    row=names,
+    layer=names,
+    verdict=st.sampled_from(["dead", "kernel"]),
+    severity=st.sampled_from(["info", "warning"]),
+    since_step=st.just(0),
+    last_step=st.just(1),
+)
+runs = st.builds(
+    RunFigures,
+    run=names,
+    project=names,
+    status=st.sampled_from(["live", "lost"]),
+    step=st.none() | st.integers(0, 2**53),
+    last_frame=numbers,
+    frames=st.integers(0, 2**53),
+    verdicts=st.lists(st.sampled_from(["", "healthy", "dead"])),
+    of_frame=st.builds(
+        FrameFigures,
+        worst_saturation=numbers,
+        mean_saturation=numbers,
+        worst_excess=numbers,
+        worst_nonfinite=numbers,
+    ),
+    costs=st.dictionaries(st.sampled_from(["share", "budget", "gap"]), st.floats()),
+    findings=st.lists(findings, max_size=60),
+)
+
+
+def by_label(page: str) -> list[object]:
+    """The lines of a scrape, with labels in the order of their names."""
+    read: list[object] = []
+    for line in page.split("\n"):
+        name, brace, rest = line.partition("{")
+        labels, _, value = rest.rpartition("}")
+        # What separates labels within a name is quoted, so that no other text can look like it.
+        apart = sorted(labels.replace('\\"', "\0").split('",')) if brace else []
+        read.append((name, sorted(label.rstrip('"') for label in apart), value))
+    return read
+
+
+@given(st.lists(runs, max_size=3))
+def test_text_is_what_prometheus_client_writes(shown: list[RunFigures]) -> None:
+    class Shown(Collector):
+        def collect(self) -> Any:
+            return families(shown)
+
+    registry = CollectorRegistry()
+    registry.register(Shown())
+
+    assert by_label("".join(text(shown))) == by_label(generate_latest(registry).decode())
+    assert by_label("".join([*text(shown, openmetrics=True), "# EOF\n"])) == by_label(
+        generate_openmetrics(registry).decode()
+    )
+
+
+def test_figures_of_a_frame_are_those_of_its_worst_layers() -> None:
+    nan = np.nan
+    columns = {
+        "saturation_rate": [0.5, nan, 0.25],
+        "pre_db": [20.0, 40.0, 3.0],
+        "nonfinite_rate": [0.0, 0.25, nan],
+        "weight_nonfinite_rate": [0.5, nan, nan],
+    }
+
+    figures = frame_figures(lambda id: np.array(columns[id]), np.array([10.0, nan, 9.0]))
+
+    assert figures == FrameFigures(
+        worst_saturation=0.5, mean_saturation=0.375, worst_excess=10.0, worst_nonfinite=0.5
+    )
+
+
+def test_figures_of_a_frame_without_a_statistic_are_none() -> None:
+    assert frame_figures(lambda _id: np.full(2, np.nan), np.full(2, np.nan)) == FrameFigures()

@@ -162,7 +162,10 @@ def test_prometheus_scrapes_the_server_and_alerts(
     assert (layer["layer"], layer["verdict"]) == ("m/two", "nonfinite")
     assert alert["labels"]["alertname"] == "GainstageNonfiniteFinding"
     assert alert["state"] == "firing"
-    assert [rule["name"] for rule in group["rules"]] == [alert.name for alert in alerts.ALERTS]
+    assert [rule["name"] for rule in group["rules"]] == [
+        *(recording.record for recording in alerts.RECORDINGS),
+        *(alert.name for alert in alerts.ALERTS),
+    ]
     assert {rule["health"] for rule in group["rules"]} == {"ok"}
     assert len(failures) == len(frames) == 1
 

@@ -17,7 +17,7 @@ from gainstage.finding import Alternative, Effect, Evidence, Finding
 from gainstage.statistics import STATISTICS, Statistic
 from gainstage.workers import BESIDE
 from gainstage_server import api, messages, models, openapi
-from gainstage_server.ops.alerts import finding_alert, page_url
+from gainstage_server.ops.alerts import finding_page, page_url
 from gainstage_server.views import number, numbers, plain
 
 from .conftest import Running
@@ -116,7 +116,7 @@ def test_every_rule_links_to_the_page_that_its_alert_links_to(server: Running) -
     rules = server.get("/api/v1/rules").json()["rules"]
 
     pages = {rule["runbook"] for rule in rules}
-    assert pages == {page_url(alert.runbook) for alert in map(finding_alert, diagnosis.RULES)}
+    assert pages == {page_url(finding_page(rule)) for rule in diagnosis.RULES}
     assert all(rule["runbook"].endswith(f"/docs/findings.md#{rule['verdict']}") for rule in rules)
 
 

@@ -1,16 +1,20 @@
 """What Prometheus is shown: as its own parser and promtool read it."""
 
+import gzip
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from gainstage import wire
-from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS, RunFigures
+from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS
+from gainstage.figures import RunFigures
 from gainstage.finding import Finding
 from gainstage_server.commit import Committed
 from gainstage_server.metrics import (
@@ -41,7 +45,9 @@ def samples(server: Running, **labels: str) -> dict[tuple[Any, ...], float]:
 @pytest.fixture
 def canonical(server: Running) -> Running:
     trainer = Trainer()
-    opening, frames = trainer.opening(), [trainer.loud(10 * index) for index in range(5)]
+    costs = {"share": 0.004, "budget": 0.01}
+    opening = trainer.opening()
+    frames = [trainer.loud(10 * index, costs=costs) for index in range(5)]
     assert send(server.ws, [*opening, *frames]) == []
     return server
 
@@ -59,7 +65,9 @@ def test_a_run_is_shown_by_worst_mean_and_counts(canonical: Running) -> None:
         ("gainstage_run_layers", ("verdict", "healthy")): 2,
         ("gainstage_run_worst_saturation_ratio",): 1,
         ("gainstage_run_mean_saturation_ratio",): pytest.approx(1 / 3),
-        ("gainstage_run_findings", ("severity", "warning"), ("verdict", "activity")): 1,
+        ("gainstage_run_findings", ("severity", "info")): 0,
+        ("gainstage_run_findings", ("severity", "warning")): 1,
+        ("gainstage_run_findings", ("severity", "critical")): 0,
         (
             "gainstage_layer_finding",
             ("layer", "dense_1"),
@@ -74,13 +82,21 @@ def test_the_server_counts_messages_and_times_commits(canonical: Running) -> Non
     send(canonical.ws, [Trainer().run_start()])
     late = Trainer()
     late.seq = 100
-    send(canonical.ws, [late.frame(1, schema=55), Trainer().run_start()])
+    send(canonical.ws, [b"noise", late.frame(1, schema=55), Trainer().run_start()])
 
     shown = samples(canonical)
 
     assert shown[("gainstage_ingest_messages_total", ("result", "stored"))] == 7
-    assert shown[("gainstage_ingest_messages_total", ("result", "refused"))] == 1
+    assert shown[("gainstage_ingest_messages_total", ("result", "refused"))] == 2
     assert shown[("gainstage_ingest_messages_total", ("result", "duplicate"))] == 2
+    assert shown[("gainstage_ingest_frames_total",)] == 5
+    assert shown[("gainstage_ingest_refused_total", ("reason", "rule"))] == 1
+    assert shown[("gainstage_ingest_refused_total", ("reason", "unreadable"))] == 1
+    assert shown[("gainstage_ingest_refused_total", ("reason", "size"))] == 0
+    assert shown[("gainstage_ingest_waiting_messages",)] == 0
+    assert shown[("gainstage_runs", ("status", "live"))] == 1
+    assert shown[("gainstage_trainers",)] == 0
+    assert shown[("gainstage_store_free_bytes",)] > 0
     assert shown[("gainstage_store_commit_failures_total",)] == 0
     assert shown[("gainstage_store_commit_seconds_count",)] >= 3
     assert shown[("gainstage_store_commit_seconds_bucket", ("le", "+Inf"))] >= 3
@@ -104,8 +120,51 @@ def test_promtool_finds_nothing_to_object_to(
     assert check(text.replace("gainstage_run_frames_total", "gainstage_run_frames")).returncode
 
 
+def test_scraper_that_reads_openmetrics_gets_the_same_samples_in_it(canonical: Running) -> None:
+    accept = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+    scraped = canonical.get("/metrics", headers=accept)
+
+    read = list(openmetrics(scraped.text))
+    families = {family.name: family for family in read}
+    plain = {
+        metric.name for metric in text_string_to_metric_families(canonical.get("/metrics").text)
+    }
+
+    assert scraped.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert scraped.text.endswith("\n# EOF\n")
+    assert {family.name for family in read} == plain
+    assert families["gainstage_run_frames"].type == "counter"
+    assert families["gainstage_store_free_bytes"].unit == "bytes"
+    assert families["gainstage_run_worst_saturation_ratio"].unit == "ratio"
+
+
+def test_scraper_that_takes_gzip_gets_the_same_text_in_less(canonical: Running) -> None:
+    """What changes between two scrapes are the figures of the process itself."""
+
+    def ours(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line.startswith("gainstage_run")]
+
+    with httpx.stream(
+        "GET", f"{canonical.url}/metrics", headers={"accept-encoding": "gzip"}
+    ) as scraped:
+        packed = b"".join(scraped.iter_raw())
+    whole = canonical.get("/metrics", headers={"accept-encoding": "identity"})
+
+    assert scraped.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in whole.headers
+    assert ours(gzip.decompress(packed).decode()) == ours(whole.text)
+    assert len(packed) < len(whole.content) / 2
+
+
 def test_no_series_says_when_it_was_created(canonical: Running) -> None:
     assert "_created" not in canonical.get("/metrics").text
+
+
+def test_runs_of_other_projects_can_be_left_out(store: SQLiteStore) -> None:
+    runs = live_run(store, [])
+
+    assert [shown.project for shown in shown_runs(runs, 1_000.0, {"p"})] == ["p"]
+    assert shown_runs(runs, 1_000.0, {"q"}) == []
 
 
 def test_an_ended_runs_series_disappear(canonical: Running) -> None:
@@ -163,7 +222,7 @@ def finding(index: int, layer: str | None = None) -> Finding:
 
 def of_metric(name: str, shown: RunFigures) -> list[Any]:
     (metric,) = (metric for metric in RUN_METRICS if metric.name == name)
-    return list(metric.samples(shown))
+    return list(metric.read(shown))
 
 
 def test_layers_beyond_the_cap_are_counted_instead_of_shown(store: SQLiteStore) -> None:
@@ -172,7 +231,11 @@ def test_layers_beyond_the_cap_are_counted_instead_of_shown(store: SQLiteStore) 
 
     assert len(of_metric("gainstage_layer_finding", shown)) == LAYERS_SHOWN
     assert of_metric("gainstage_run_layer_findings_hidden", shown) == [((), 7.0)]
-    assert of_metric("gainstage_run_findings", shown) == [(("dead", "info"), 57.0)]
+    assert of_metric("gainstage_run_findings", shown) == [
+        (("info",), 57.0),
+        (("warning",), 0.0),
+        (("critical",), 0.0),
+    ]
 
 
 def test_two_calls_of_one_layer_are_one_series(store: SQLiteStore) -> None:

@@ -89,18 +89,18 @@ class Trainer:
         fields = {"schema": self.schema_seq, "step": step, "logs": {"loss": 0.5}} | changes
         return wire.encode(wire.Frame(**self._identity() | fields), {"layers": block})
 
-    def quiet(self, step: int, *loud: int) -> bytes:
+    def quiet(self, step: int, *loud: int, **changes: object) -> bytes:
         """A frame of healthy layers, but for the rows `loud`: coherence overloads those."""
         values = np.full((self.rows, len(self.statistics)), np.nan, np.float32)
         place = {name: index for index, name in enumerate(self.statistics)}
         for name, (healthy, overloaded) in LEVELS.items():
             values[:, place[name]] = healthy
             values[list(loud), place[name]] = overloaded
-        return self.frame(step, values)
+        return self.frame(step, values, **changes)
 
-    def loud(self, step: int) -> bytes:
+    def loud(self, step: int, **changes: object) -> bytes:
         """A frame in which the second row is the canonical case."""
-        return self.quiet(step, 1)
+        return self.quiet(step, 1, **changes)
 
     def notice(self, text: str = "Probe failed once.", **changes: object) -> bytes:
         fields = {"level": "warning", "code": "probe-failed", "text": text} | changes

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gainstage import wire
-from gainstage.activations import TABLE
+from gainstage.activations import TABLE, headroom_db
 from gainstage.diagnosis.carried import penalties
 from gainstage.diagnosis.insides import wholes
 from gainstage.statistics import BLOCKS
@@ -71,7 +71,6 @@ class Layout:
                 if column.id in self._sent:
                     self._sent[column.id] = (name, at, np.flatnonzero(absent[:, at]))
         functions = [TABLE.get(row.activation or "linear") for row in self.rows]
-        headrooms = [function.headroom if function else None for function in functions]
         gains = [function.gain if function else 1.0 for function in functions]
         # Rows that the data enter.
         self.first: Bools = np.array([not row.inputs for row in self.rows], bool)
@@ -87,8 +86,8 @@ class Layout:
             [(row.output_shape or (1,))[-1] or 1 for row in self.rows], float
         )
         self.nonlinear: Bools = np.array([row.activation not in LINEAR for row in self.rows], bool)
-        self.headroom_db: Floats = 20 * np.log10(
-            np.array([np.nan if value is None else value for value in headrooms], float)
+        self.headroom_db: Floats = np.array(
+            [headroom_db(row.activation) for row in self.rows], float
         )
         self.limit_db: Floats = np.maximum(self.headroom_db, LEAST_LIMIT_DB)
         # Functions that pass on what is large, however large it is.

@@ -1,0 +1,82 @@
+"""A real Alertmanager for as long as a test lasts, and what it says of itself."""
+
+import json
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = ("prometheus-alertmanager", "alertmanager")
+# Slow machines get a minute for what takes a second.
+PATIENCE = 60.0
+
+
+def eventually(ask: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """What `ask` returns, once that is true."""
+    deadline = time.monotonic() + patience
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"nothing within {patience} s, last answer: {answer}"
+        time.sleep(0.1)
+    return answer
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def ask_json(address: str, body: object = None) -> Any:
+    """The answer at `address`; None while nobody listens there."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            text = response.read()
+            return json.loads(text) if text else {}
+    except (urllib.error.URLError, ConnectionError):
+        return None
+
+
+@contextmanager
+def process(command: list[str], folder: Path, name: str) -> Iterator[Callable[[], None]]:
+    """A program for as long as the block lasts; what is yielded fails where it has ended."""
+    log = folder / f"{name}.log"
+    with log.open("wb") as written:
+        started = subprocess.Popen(command, cwd=folder, stdout=written, stderr=written)
+
+    def check() -> None:
+        assert started.poll() is None, log.read_text()
+
+    try:
+        yield check
+    finally:
+        started.terminate()
+        started.wait(timeout=PATIENCE)
+
+
+@contextmanager
+def alertmanager(program: str, configuration: str, folder: Path) -> Iterator[str]:
+    """Its address, once it answers."""
+    (folder / "alertmanager.yml").write_text(configuration)
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [
+        program,
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'alerts'}",
+        f"--web.listen-address={url.removeprefix('http://')}",
+        "--cluster.listen-address=",
+    ]
+    with process(command, folder, "alertmanager") as running:
+
+        def answers() -> Any:
+            running()
+            return ask_json(f"{url}/api/v2/status")
+
+        eventually(answers)
+        yield url
