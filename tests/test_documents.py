@@ -15,8 +15,10 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from gainstage import LayerMonitor, cases
+from gainstage.cli import app
 from gainstage.diagnosis import RULES
 
 from .monitor.serving import serving
@@ -108,7 +110,10 @@ def test_command_of_gainstage_runs(example: Example) -> None:
     had["model"].fit(had["x"], had["y"], epochs=2, verbose=0, callbacks=[monitor])
     had["model"].save("model.keras")
     np.savez("data.npz", x=had["x"], y=had["y"])
-    arguments = shlex.split(example.text.replace(PLACEHOLDER, "documented"))[1:]
+    if "import" in example.text:
+        CliRunner().invoke(app, ["export", "documented", "run.gainstage"])
+    text = example.text.replace(PLACEHOLDER, "documented")
+    arguments = shlex.split(text, comments=True)[1:]
 
     ran = subprocess.run(
         [sys.executable, "-m", "gainstage.cli", *arguments],

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from gainstage import LayerMonitor, cases, report
 from gainstage.client import Client
-from gainstage.places import DEFAULT_PORT
+from gainstage.places import DEFAULT_PORT, run_page
 from gainstage.served import DATABASE, served
 
 # The demo samples densely: its steps take a millisecond, and people want to see it move.
@@ -82,7 +82,7 @@ def run(*, folder: Path, port: int, once: bool, as_json: bool) -> dict[str, Any]
             "accuracy_after": accuracy_after,
             "frames_sampled": before.frames + after.frames,
             "frames_stored": stored,
-            "dashboard": f"{url}/runs/{before.run}",
+            "dashboard": run_page(url, str(before.run)),
         }
         if once:  # the server ends with the demo, so that its address is no use
             _say_how_to_come_back(folder, port, console)

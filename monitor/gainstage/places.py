@@ -18,6 +18,11 @@ def spools() -> Path:
     return home() / "spool"
 
 
+def run_page(url: str, run: str) -> str:
+    """Address of a run's page, on the server at `url`."""
+    return f"{url.rstrip('/')}/runs/{run}"
+
+
 def install_command(extra: str) -> str:
     """How an extra of this package is installed; it is on no index."""
     return f'in a clone of Gainstage: pip install ".[{extra}]"'

@@ -19,7 +19,7 @@ from gainstage.figures import RunFigures, frame_figures
 from gainstage.frame import Table
 from gainstage.measures import Meters
 from gainstage.outcome import Trial
-from gainstage.places import sync_command
+from gainstage.places import run_page, sync_command
 from gainstage.sample import Sample
 from gainstage.spool import SUFFIX, Spool, spool_at
 from gainstage.statistics import BY_ID, GRADIENTS, IDS
@@ -105,7 +105,7 @@ class Recorder:
         met = self._met if self._uplink is None else self._uplink.met
         if self._url is None or not met:
             return None
-        return f"{self._url.rstrip('/')}/runs/{self.identity.run}"
+        return run_page(self._url, self.identity.run)
 
     def record(
         self,

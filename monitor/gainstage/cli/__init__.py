@@ -15,6 +15,7 @@ COMMANDS = (
     runs.runs,
     runs.show,
     runs.check,
+    runs.report,
     transfer.export,
     transfer.import_,
     training.sync,

@@ -1,5 +1,6 @@
 """Commands that say what a server knows of its runs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -7,9 +8,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from gainstage import markdown
 from gainstage.cli.terminal import RunName, Token, Url, ask, console, stop
 from gainstage.finding import VERDICTS, Alternative, Effect, prospect
-from gainstage.places import DEFAULT_URL
+from gainstage.places import DEFAULT_URL, run_page
 
 # What a finding can be of.
 FAULTS = tuple(verdict.name for verdict in VERDICTS if verdict.name != "healthy")
@@ -41,6 +43,29 @@ def show(run: RunName, url: Url = DEFAULT_URL, token: Token = None) -> None:
         alternatives = msgspec.convert(finding.get("alternatives", ()), list[Alternative])
         texts = (finding["remedy"], prospect(effects, alternatives), finding["code"])
         console.print(Text("\n".join(filter(None, (finding["summary"], *texts)))))
+
+
+def report(
+    run: RunName,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write it to; default: the terminal.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Write what was found in a run as Markdown, with its evidence and patches."""
+    text = ask(
+        lambda client: markdown.report(client.run(run), client.findings(run), run_page(url, run)),
+        url,
+        token,
+    )
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        stop(f"The report was not written: {error}")
 
 
 def check(
