@@ -1,10 +1,21 @@
 """What is stored in one transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Executable, Table, func, select, text, union_all
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Executable,
+    Table,
+    bindparam,
+    func,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
@@ -33,8 +44,31 @@ def within(table: Table, stream: Stream) -> tuple[Any, ...]:
     )
 
 
+def _named(table: Table, *names: str) -> tuple[Any, ...]:
+    return tuple(table.c[name] == bindparam(name) for name in names)
+
+
+# Put together once: that takes longer than to run it, and every batch does.
+_SEQS: BindParameter[Any] = bindparam("seqs", expanding=True)
+_STORED = union_all(
+    *(
+        select(table.c.seq).where(*_named(table, *Stream._fields), table.c.seq.in_(_SEQS))
+        for table in (tables.messages, tables.frames)
+    )
+)
+
 # SQL has no standard word for "or put it in place of what is there"; both dialects have the same.
 Insert = Callable[[Table], sqlite.Insert | postgresql.Insert]
+
+
+@cache
+def _replace(insert: Insert, table: Table) -> Executable:
+    statement = insert(table)
+    values = [column for column in table.columns if not column.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={column.name: statement.excluded[column.name] for column in values},
+    )
 
 
 class SQLTransaction(Transaction):
@@ -45,19 +79,10 @@ class SQLTransaction(Transaction):
         self._insert = insert
         self.bytes = 0  # of messages
 
-    def _replace(self, table: Table) -> Executable:
-        statement = self._insert(table)
-        values = [column for column in table.columns if not column.primary_key]
-        return statement.on_conflict_do_update(
-            index_elements=list(table.primary_key),
-            set_={column.name: statement.excluded[column.name] for column in values},
-        )
-
     def _put(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
         if records:
-            self._connection.execute(
-                self._replace(table), [msgspec.structs.asdict(record) for record in records]
-            )
+            rows = [msgspec.structs.asdict(record) for record in records]
+            self._connection.execute(_replace(self._insert, table), rows)
 
     @override
     def touch(self) -> None:
@@ -70,13 +95,8 @@ class SQLTransaction(Transaction):
         for key in keys:
             by_stream.setdefault(key.stream, set()).add(key.seq)
         for stream, seqs in by_stream.items():
-            stored = union_all(
-                *(
-                    select(table.c.seq).where(*within(table, stream), table.c.seq.in_(seqs))
-                    for table in (tables.messages, tables.frames)
-                )
-            )
-            seqs.difference_update(self._connection.execute(stored).scalars())
+            asked = {**stream._asdict(), "seqs": list(seqs)}
+            seqs.difference_update(self._connection.execute(_STORED, asked).scalars())
         return {Key(*stream, seq) for stream, seqs in by_stream.items() for seq in seqs}
 
     def _add(self, table: Table, records: Sequence[MessageRecord | FrameRecord]) -> None:
@@ -111,7 +131,7 @@ class SQLTransaction(Transaction):
             for finding in findings
         ]
         if rows:
-            self._connection.execute(self._replace(tables.findings), rows)
+            self._connection.execute(_replace(self._insert, tables.findings), rows)
 
     @override
     def drop_findings(self, stream: Stream) -> None:
