@@ -93,6 +93,9 @@ def fill(path: Path, runs: int) -> None:
                 verdicts=verdicts,
                 worst_saturation=0.912_345,
                 mean_saturation=0.123_456,
+                worst_excess=12.25,
+                worst_nonfinite=0.0,
+                costs={"share": 0.008, "budget": 0.01},
             )
             findings = [
                 Finding(

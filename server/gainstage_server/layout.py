@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from gainstage import wire
+from gainstage.activations import headroom_db
 from gainstage.units import UNIT_MAPS, UNITS
 
 Mask = npt.NDArray[np.bool_]
@@ -59,6 +61,21 @@ class Layout:
             return None
         block, position = place
         return blocks[block][:, position], self.masks[block][:, position]
+
+    def values(
+        self, blocks: Mapping[str, wire.FloatBlock], statistic: str
+    ) -> npt.NDArray[np.float32]:
+        """[rows]: a statistic's value of every row, NaN where it does not exist."""
+        column = self.column(blocks, statistic)
+        if column is None:
+            return np.full(len(self.rows), np.nan, np.float32)
+        values, present = column
+        return np.where(present, values, np.float32("nan"))
+
+    @cached_property
+    def headroom_db(self) -> npt.NDArray[np.float64]:
+        """[rows]: level at which the row's activation saturates; NaN where it does not."""
+        return np.array([headroom_db(row.activation) for row in self.schema.rows], np.float64)
 
     def units(self, position: int) -> int:
         """How many units the map of a row shows; 0 where it has none."""

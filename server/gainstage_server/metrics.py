@@ -55,7 +55,10 @@ def shown_runs(runs: Runs, now: float, projects: Collection[str] | None = None) 
                     of_frame=FrameFigures(
                         worst_saturation=record.worst_saturation,
                         mean_saturation=record.mean_saturation,
+                        worst_excess=record.worst_excess,
+                        worst_nonfinite=record.worst_nonfinite,
                     ),
+                    costs=record.costs,
                     findings=runs.heard_findings(record.run),
                 )
             )
@@ -74,7 +77,7 @@ class HistogramMetric:
     labels: tuple[str, ...] = ()
 
 
-def _of_store(read: Callable[[], int]) -> Samples:
+def _of_store(read: Callable[[], int | None]) -> Samples:
     """What a store that cannot be asked does not tell; its failures are counted elsewhere."""
     try:
         return one(read())
@@ -158,8 +161,14 @@ SERVER_METRICS: tuple[Metric[Service] | HistogramMetric, ...] = (
         read=lambda service: one(service.counters.commit_failures),
     ),
     Metric(
+        name="gainstage_store_bytes",
+        help="What the store takes.",
+        unit="bytes",
+        read=lambda service: _of_store(service.store.size_bytes),
+    ),
+    Metric(
         name="gainstage_store_free_bytes",
-        help="Space left where the store grows.",
+        help="Space left where the store grows; none where a PostgreSQL holds it.",
         unit="bytes",
         read=lambda service: _of_store(service.store.free_bytes),
     ),

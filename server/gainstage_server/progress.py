@@ -1,9 +1,11 @@
 """How each message changes what is known of its run and of its attempt."""
 
-import numpy as np
+from functools import partial
+
 from msgspec.structs import replace
 
 from gainstage import wire
+from gainstage.figures import frame_figures
 from gainstage.workers import CHIEF
 from gainstage_server.admission import MAX_ENTRIES, Admitted
 from gainstage_server.store.records import AttemptRecord, RunRecord
@@ -76,19 +78,14 @@ def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: f
         step=message.step,
         epoch=message.epoch,
         logs=_logged(run.logs, message.logs),
+        costs=message.costs,
         last_frame=now,
     )
-    column = admitted.layout and admitted.layout.column(admitted.blocks, SATURATION)
-    if column is None:
+    layout = admitted.layout
+    if layout is None or layout.column(admitted.blocks, SATURATION) is None:
         return run
-    values, present = column
-    # A layer whose rate is not a number is found by another statistic.
-    rates = values[present & np.isfinite(values)]
-    return replace(
-        run,
-        worst_saturation=float(rates.max()) if rates.size else None,
-        mean_saturation=float(rates.mean()) if rates.size else None,
-    )
+    figures = frame_figures(partial(layout.values, admitted.blocks), layout.headroom_db)
+    return replace(run, **vars(figures))
 
 
 def _logged(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """What Prometheus is shown: as its own parser and promtool read it."""
 
 import gzip
+import math
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,10 @@ def test_a_run_is_shown_by_worst_mean_and_counts(canonical: Running) -> None:
         ("gainstage_run_layers", ("verdict", "healthy")): 2,
         ("gainstage_run_worst_saturation_ratio",): 1,
         ("gainstage_run_mean_saturation_ratio",): pytest.approx(1 / 3),
+        ("gainstage_run_worst_excess_decibels",): pytest.approx(40 - 20 * math.log10(5.9864)),
+        ("gainstage_run_worst_nonfinite_ratio",): 0,
+        ("gainstage_run_overhead_ratio",): pytest.approx(0.004),
+        ("gainstage_run_overhead_budget_ratio",): pytest.approx(0.01),
         ("gainstage_run_findings", ("severity", "info")): 0,
         ("gainstage_run_findings", ("severity", "warning")): 1,
         ("gainstage_run_findings", ("severity", "critical")): 0,
@@ -97,6 +102,7 @@ def test_the_server_counts_messages_and_times_commits(canonical: Running) -> Non
     assert shown[("gainstage_runs", ("status", "live"))] == 1
     assert shown[("gainstage_trainers",)] == 0
     assert shown[("gainstage_store_free_bytes",)] > 0
+    assert shown[("gainstage_store_bytes",)] > 4096
     assert shown[("gainstage_store_commit_failures_total",)] == 0
     assert shown[("gainstage_store_commit_seconds_count",)] >= 3
     assert shown[("gainstage_store_commit_seconds_bucket", ("le", "+Inf"))] >= 3

@@ -103,6 +103,15 @@ def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store: Store) 
     assert store.runs() == [run(step=7, verdicts=("healthy", ""))]
 
 
+def test_a_store_says_how_large_it_is_and_grows(store: Store) -> None:
+    before = store.size_bytes()
+    # Zeros would be compressed.
+    noise = np.random.default_rng(0).bytes(2**20)
+    add(store, *(frame(seq, raw=noise) for seq in range(4)))
+
+    assert 0 < before < store.size_bytes()
+
+
 def test_attempts_come_in_the_order_in_which_they_began(store: Store) -> None:
     late = AttemptRecord(run="run", attempt="a2", worker=0, started=9.0)
     early = AttemptRecord(run="run", attempt="a1", worker=0, started=1.0, frames=3)

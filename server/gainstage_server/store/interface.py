@@ -110,6 +110,14 @@ class Store(Protocol):
         """Space left where the store grows; None: it is on another machine, which does not tell."""
         ...
 
+    def size_bytes(self) -> int:
+        """Space that the store takes.
+
+        Raises:
+            StoreError: The store cannot be asked.
+        """
+        ...
+
     def runs(self) -> list[RunRecord]:
         """All runs."""
         ...

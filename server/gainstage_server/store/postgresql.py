@@ -150,6 +150,11 @@ class PostgreSQLStore(SQLStore):
         return None
 
     @override
+    def size_bytes(self) -> int:
+        (row,) = self._rows(select(func.pg_database_size(func.current_database())))
+        return row[0]
+
+    @override
     def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
         pieces = {"yield_per": FETCH}
         for span in spans:

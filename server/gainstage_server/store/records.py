@@ -83,6 +83,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[str, ...] = ()  # one for each row; "" where not judged
     worst_saturation: float | None = None
     mean_saturation: float | None = None
+    worst_excess: float | None = None
+    worst_nonfinite: float | None = None
+    costs: dict[str, float] = {}
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):

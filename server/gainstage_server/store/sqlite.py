@@ -1,5 +1,6 @@
 """The store in one SQLite file: write-ahead log, every commit on the disk, one writer."""
 
+import glob
 import shutil
 import sqlite3
 import threading
@@ -76,6 +77,11 @@ class SQLiteStore(SQLStore):
     @override
     def free_bytes(self) -> int:
         return shutil.disk_usage(self._path.parent).free
+
+    @override
+    def size_bytes(self) -> int:
+        files = self._path.parent.glob(f"{glob.escape(self._path.name)}*")
+        return sum(file.stat().st_size for file in files)
 
     @override
     def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:

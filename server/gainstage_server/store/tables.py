@@ -62,6 +62,9 @@ runs = Table(
     Column("verdicts", Packed, nullable=False),
     Column("worst_saturation", Double),
     Column("mean_saturation", Double),
+    Column("worst_excess", Double),
+    Column("worst_nonfinite", Double),
+    Column("costs", Packed, nullable=False),
 )
 
 
