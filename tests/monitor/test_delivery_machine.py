@@ -112,7 +112,11 @@ class Deliveries(RuleBasedStateMachine):
             assert gone <= {refusal.seq} <= self.server.refused
             self.dropped |= gone
             self.failures = 0
-        elif message.seq is not None and answer == ack(message.seq) and message.seq > self.acked:
+        elif (
+            message.seq is not None
+            and answer == ack(message.seq)
+            and self.acked < message.seq < self.appended
+        ):
             self.acked = message.seq
             self.failures = 0
 
