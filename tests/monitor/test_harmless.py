@@ -130,7 +130,7 @@ def test_model_is_written_down_during_training_as_without_the_monitor() -> None:
     some, others = outcome(MLP, writer), outcome(MLP, made, writer)
 
     assert different(some, others) == []
-    assert len(some["Serialising's notes"]) == EPOCHS * 4 * 6
+    assert len(some["Serialising's notes"]) == EPOCHS * 2 * 6
     # It was indeed written down while a sample was about to be taken.
     assert writers[0].functions == {KERAS_FUNCTION}
     assert len(writers[1].functions) == 2

@@ -74,11 +74,11 @@ class Serialising(keras.callbacks.Callback):
         self.functions: set[str] = set()  # that the model trained with at those times
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if batch in {2, 3}:
+        if batch == 2:
             self._write_down()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if batch in {2, 3}:
+        if batch == 2:
             self._write_down()
 
     def _write_down(self) -> None:
