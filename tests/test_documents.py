@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from gainstage import LayerMonitor, cases
 from gainstage.cli import app
 from gainstage.diagnosis import RULES
+from gainstage.served import DATABASE
 
 from .monitor.serving import serving
 
@@ -69,15 +70,18 @@ def anchors(document: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("documents")) as url:
-        yield url
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Its address and its folder."""
+    folder = tmp_path_factory.mktemp("documents")
+    with serving(folder) as url:
+        yield url, folder
 
 
 @pytest.fixture
-def settings(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def settings(server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader's machine: a server at the usual place, a home of its own."""
-    monkeypatch.setenv("GAINSTAGE_URL", server)
+    monkeypatch.setenv("GAINSTAGE_URL", server[0])
+    monkeypatch.setenv("GAINSTAGE_DATABASE", str(server[1] / DATABASE))
     monkeypatch.setenv("GAINSTAGE_SPOOL", str(tmp_path / "spool"))
     monkeypatch.chdir(tmp_path)
 

@@ -11,6 +11,7 @@ from gainstage.cli.terminal import console
 # In the order in which the help lists them.
 COMMANDS = (
     server.serve,
+    server.backup,
     training.demo,
     runs.runs,
     runs.show,

@@ -1,11 +1,37 @@
-"""The command that is the server."""
+"""Commands of the machine that has the server."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from gainstage.cli.terminal import console, stop
 from gainstage.places import install_command
+
+if TYPE_CHECKING:
+    from gainstage_server.settings import Settings
+
+Database = Annotated[
+    str | None,
+    typer.Option(
+        help="File that holds everything stored, or postgresql://HOST:PORT/DATABASE. A URL "
+        "with a password belongs into GAINSTAGE_DATABASE: other users see options.",
+        show_default="~/.gainstage/gainstage.db",
+    ),
+]
+
+
+def _settings(**given: Any) -> "Settings":
+    """The server's settings; ends the command where they are wrong, or there is no server."""
+    try:
+        from gainstage_server.settings import read_settings
+    except ModuleNotFoundError as error:
+        stop(f"The server is not installed ({error}): {install_command('server')}")
+    try:
+        return read_settings({name: it for name, it in given.items() if it is not None})
+    except ValueError as error:
+        stop(str(error))
 
 
 def serve(
@@ -16,27 +42,13 @@ def serve(
         int | None,
         typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8420"),
     ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            help="File that holds everything stored, or postgresql://HOST:PORT/DATABASE. A URL "
-            "with a password belongs into GAINSTAGE_DATABASE: other users see options.",
-            show_default="~/.gainstage/gainstage.db",
-        ),
-    ] = None,
+    database: Database = None,
 ) -> None:
     """Start the server and its dashboard. Every setting is also read from GAINSTAGE_<NAME>."""
-    try:
-        from gainstage_server.app import can_listen
-        from gainstage_server.app import serve as run
-        from gainstage_server.settings import read_settings
-    except ModuleNotFoundError as error:
-        stop(f"The server is not installed ({error}): {install_command('server')}")
-    given: dict[str, Any] = {"host": host, "port": port, "database": database}
-    try:
-        settings = read_settings({name: it for name, it in given.items() if it is not None})
-    except ValueError as error:
-        stop(str(error))
+    settings = _settings(host=host, port=port, database=database)
+    from gainstage_server.app import can_listen
+    from gainstage_server.app import serve as run
+
     try:
         can_listen(settings)
     except OSError as error:
@@ -47,3 +59,21 @@ def serve(
     if settings.port:
         console.print(f"Dashboard: http://{settings.host}:{settings.port}")
     run(settings)
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="File to write; must not exist.")],
+    database: Database = None,
+) -> None:
+    """Copy everything that a server has stored to a file, also while it runs."""
+    settings = _settings(database=database)
+    from gainstage_server.store import StoreError, store_at
+
+    if file.exists():
+        stop(f"{file} exists already. Expected the name of a file that does not. Give another one.")
+    try:
+        store_at(settings.database.get_secret_value()).backup(file)
+    except StoreError as error:
+        stop(str(error))
+    size = file.stat().st_size
+    console.print(Text(f"All that is stored is in {file}, {size:,} bytes."), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from gainstage.finding import Finding
@@ -115,6 +116,14 @@ class Store(Protocol):
 
         Raises:
             StoreError: The store cannot be asked.
+        """
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Write a copy of all that is stored now to the file `target`, beside writing.
+
+        Raises:
+            StoreError: There is no copy; `target` does not exist, or is what it was.
         """
         ...
 

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -144,6 +145,13 @@ class PostgreSQLStore(SQLStore):
                 yield PostgreSQLTransaction(connection, insert)
         except SQLAlchemyError as error:
             raise StoreError(f"Writing to {self._name} failed: {error}") from error
+
+    @override
+    def backup(self, target: Path) -> None:
+        raise StoreError(
+            f"{self._name} is a PostgreSQL, which has its own tools for this. Use pg_dump "
+            "(consistent, while servers write), or what whoever runs it has set up."
+        )
 
     @override
     def free_bytes(self) -> None:

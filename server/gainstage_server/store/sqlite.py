@@ -1,11 +1,11 @@
 """The store in one SQLite file: write-ahead log, every commit on the disk, one writer."""
 
-import glob
+import os
 import shutil
 import sqlite3
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -80,8 +80,29 @@ class SQLiteStore(SQLStore):
 
     @override
     def size_bytes(self) -> int:
-        files = self._path.parent.glob(f"{glob.escape(self._path.name)}*")
-        return sum(file.stat().st_size for file in files)
+        files = (Path(f"{self._path}{end}") for end in ("", "-wal", "-shm"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    @override
+    def backup(self, target: Path) -> None:
+        if not self._path.is_file():
+            raise StoreError(
+                f"There is no {self._path} to copy. Expected the file of a server "
+                "(GAINSTAGE_DATABASE)."
+            )
+        part = target.with_name(f"{target.name}.part")
+        try:
+            part.unlink(missing_ok=True)
+            # One read transaction, which keeps nobody from writing.
+            with closing(sqlite3.connect(self._path)) as database:
+                database.execute("VACUUM INTO ?", (str(part),))
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            part.rename(target)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{self._path} was not copied to {target}: {error}") from error
+        finally:
+            part.unlink(missing_ok=True)
 
     @override
     def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
