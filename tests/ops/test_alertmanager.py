@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from gainstage_server.ops import alerts
+from .programs import ALERTMANAGERS, OPS, alertmanager, ask_json, eventually
 
-from .alertmanagers import PROGRAMS, alertmanager, ask_json, eventually
-
-CONFIGURATION = (Path(alerts.__file__).parent / "alertmanager.yml").read_text()
+CONFIGURATION = (OPS / "alertmanager.yml").read_text()
 
 
 def alert(name: str, **labels: str) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def states(url: str, sent: list[dict[str, Any]]) -> dict[tuple[str, ...], str]:
 @pytest.fixture
 def url(program: Callable[..., str], tmp_path: Path) -> Iterator[str]:
     soon = CONFIGURATION.replace("group_wait: 30s", "group_wait: 1s")
-    with alertmanager(program(*PROGRAMS), soon, tmp_path) as address:
+    with alertmanager(program(*ALERTMANAGERS), soon, tmp_path) as address:
         yield address
 
 

@@ -1,14 +1,8 @@
 """A real Prometheus scrapes a real server, with the checked-in configuration and rules."""
 
-import json
-import shutil
-import socket
-import subprocess
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from websockets.sync.client import connect
 
 from gainstage import wire
@@ -24,26 +17,9 @@ from gainstage_server.app import create_server
 from gainstage_server.ops import alerts
 from gainstage_server.settings import Settings
 
-OPS = Path(alerts.__file__).parent
-# Prometheus starts in a second and scrapes every second; slow machines get a minute.
-PATIENCE = 60.0
+from .programs import PATIENCE, eventually, prometheus
 
 Query = Callable[[str], Any]
-
-
-def eventually(ask: Callable[[], Any]) -> Any:
-    """What `ask` returns, once that is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (answer := ask()):
-        assert time.monotonic() < deadline, f"nothing within {PATIENCE} s, last answer: {answer}"
-        time.sleep(0.1)
-    return answer
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @contextmanager
@@ -95,42 +71,8 @@ def send_a_run_with_nan(port: int) -> None:
             acknowledged = answer.seq
 
 
-@contextmanager
-def running_prometheus(program: str, server: int, folder: Path, token: str) -> Iterator[Query]:
-    """Prometheus, with the configuration changed only where it names other containers."""
-    configuration = yaml.safe_load((OPS / "prometheus.yml").read_text())
-    configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    del configuration["alerting"]
-    (scrape,) = configuration["scrape_configs"]
-    scrape["static_configs"] = [{"targets": [f"127.0.0.1:{server}"]}]
-    scrape["authorization"]["credentials_file"] = str(folder / "token")
-    (folder / "token").write_text(token)
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-    shutil.copy(OPS / "alerts.yml", folder)
-    port = free_port()
-    command = [
-        program,
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'metrics'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-
-    def ask(path: str) -> Any:
-        address = f"http://127.0.0.1:{port}/api/v1/{path}"
-        try:
-            with urllib.request.urlopen(address, timeout=10) as response:
-                return json.load(response)["data"]
-        except (urllib.error.URLError, ConnectionError):
-            assert process.poll() is None, (folder / "prometheus.log").read_text()
-            return None  # not up yet
-
-    try:
-        yield ask
-    finally:
-        process.terminate()
-        process.wait(timeout=PATIENCE)
+def url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def series(ask: Query, query: str) -> list[dict[str, str]]:
@@ -150,7 +92,7 @@ def test_prometheus_scrapes_the_server_and_alerts(
 ) -> None:
     send_a_run_with_nan(server)
 
-    with running_prometheus(program("prometheus"), server, tmp_path, "read") as ask:
+    with prometheus(program("prometheus"), url(server), tmp_path, token="read") as ask:
         (run,) = eventually(lambda: series(ask, "gainstage_run_info"))
         (layer,) = eventually(lambda: series(ask, "gainstage_layer_finding"))
         (alert,) = eventually(lambda: (ask("alerts") or {}).get("alerts"))
@@ -173,7 +115,7 @@ def test_prometheus_scrapes_the_server_and_alerts(
 def test_prometheus_with_another_token_sees_the_server_as_down(
     program: Callable[..., str], server: int, tmp_path: Path
 ) -> None:
-    with running_prometheus(program("prometheus"), server, tmp_path, "send") as ask:
+    with prometheus(program("prometheus"), url(server), tmp_path, token="send") as ask:
         (down,) = eventually(lambda: series(ask, 'up{job="gainstage"} == 0'))
         (target,) = ask("targets")["activeTargets"]
 

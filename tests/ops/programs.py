@@ -1,4 +1,4 @@
-"""A real Alertmanager for as long as a test lasts, and what it says of itself."""
+"""A real Prometheus and a real Alertmanager for as long as a test lasts, and how they are asked."""
 
 import json
 import socket
@@ -11,7 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("prometheus-alertmanager", "alertmanager")
+import yaml
+
+from gainstage_server.ops import alerts
+
+OPS = Path(alerts.__file__).parent
+ALERTMANAGERS = ("prometheus-alertmanager", "alertmanager")
 # Slow machines get a minute for what takes a second.
 PATIENCE = 60.0
 
@@ -58,6 +63,49 @@ def process(command: list[str], folder: Path, name: str) -> Iterator[Callable[[]
     finally:
         started.terminate()
         started.wait(timeout=PATIENCE)
+
+
+@contextmanager
+def prometheus(
+    program: str,
+    server: str,
+    folder: Path,
+    *,
+    token: str = "",
+    alertmanager: str | None = None,
+    at_once: bool = False,
+) -> Iterator[Callable[[str], Any]]:
+    """Asks a path of its API; None while it does not answer.
+
+    The checked-in configuration, changed only where it names containers and in its pace.
+    """
+    configuration = yaml.safe_load((OPS / "prometheus.yml").read_text())
+    configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    (told,) = configuration["alerting"]["alertmanagers"]
+    told["static_configs"] = (
+        [{"targets": [alertmanager.removeprefix("http://")]}] if alertmanager else []
+    )
+    (scrape,) = configuration["scrape_configs"]
+    scrape["static_configs"] = [{"targets": [server.removeprefix("http://")]}]
+    scrape["authorization"]["credentials_file"] = str(folder / "token")
+    (folder / "token").write_text(token)
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    (folder / "alerts.yml").write_text(alerts.render(at_once=at_once))
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [
+        program,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'metrics'}",
+        f"--web.listen-address={url.removeprefix('http://')}",
+    ]
+    with process(command, folder, "prometheus") as running:
+
+        def ask(path: str) -> Any:
+            running()
+            answer = ask_json(f"{url}/api/v1/{path}")
+            return answer and answer["data"]
+
+        yield ask
 
 
 @contextmanager
