@@ -93,6 +93,10 @@ generate: .venv/.dev-stamp dashboard/node_modules/.stamp
 		$(BIN)/python -m gainstage_server.$${made%=*} > .venv/made && \
 		cp .venv/made $(PACKAGE)/$${made#*=} || exit 1; \
 	done
+	for page in fleet run; do \
+		$(BIN)/python -m gainstage_server.ops.dashboards $$page > .venv/made && \
+		cp .venv/made $(PACKAGE)/ops/grafana/$$page.json || exit 1; \
+	done
 	cd dashboard && ../tools/npm run types
 
 $(BIN)/pip:
