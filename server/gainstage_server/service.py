@@ -11,6 +11,8 @@ from starlette.requests import HTTPConnection
 from gainstage import wire
 from gainstage.workers import CHIEF
 from gainstage_server.commit import Committed, Committer
+from gainstage_server.compaction.compactor import Compactor
+from gainstage_server.compaction.upkeep import Upkeep
 from gainstage_server.counters import Counters
 from gainstage_server.diagnosis import Fold
 from gainstage_server.hub import Hub
@@ -49,6 +51,7 @@ class Service:
         self._all_gone = asyncio.Event()
         self._all_gone.set()
         self._writing: asyncio.Task[None] | None = None
+        self._upkeep = Upkeep(Compactor(settings, store))
 
     async def start(self) -> None:
         """Open the store, and write what comes from now on."""
@@ -56,11 +59,13 @@ class Service:
         await asyncio.to_thread(self.runs.load)
         self._writing = asyncio.create_task(self.writer.run())
         self._writing.add_done_callback(_tell_of_failure)
+        self._upkeep.start()
 
     async def stop(self) -> None:
         """Commit what was received, acknowledge it and end the connections."""
         if self._writing is None:
             return
+        await self._upkeep.stop()
         self.writer.stop()
         await asyncio.wait([self._writing])
         self._writing = None

@@ -72,7 +72,7 @@ def back(made: Chunk, rows: int = ROWS) -> list[bytes]:
     return list(Reader(schema(rows), axis).frames(parts, made.left))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(frames=some_frames)
 def test_every_frame_comes_back_bit_for_bit(frames: list[Stored]) -> None:
     made = chunk.encode(schema(), frames)
@@ -80,7 +80,7 @@ def test_every_frame_comes_back_bit_for_bit(frames: list[Stored]) -> None:
     assert back(made) == [frame.raw for frame in frames]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(frames=some_frames)
 def test_of_a_frame_with_blocks_only_the_header_is_left(frames: list[Stored]) -> None:
     made = chunk.encode(schema(), frames)
@@ -131,7 +131,7 @@ def bands_of(made: Chunk, factor: int, name: str, row: int, column: int) -> list
     return list(zip(*(band[:, place].tolist() for band in bands), strict=True))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(frames=some_frames, data=st.data())
 def test_rollups_agree_with_the_slow_reference(frames: list[Stored], data: Any) -> None:
     made = chunk.encode(schema(), frames)
@@ -185,7 +185,7 @@ def test_groups_hold_all_cells_in_order(depth: int, cells: int, seed: int) -> No
     np.testing.assert_array_equal(found, bits)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(frames=some_frames, factor=st.sampled_from(FACTORS))
 def test_entries_are_those_of_the_frames_that_they_hold(frames: list[Stored], factor: int) -> None:
     axis = Axis.load(chunk.encode(schema(), frames).axis.dump())

@@ -1,22 +1,18 @@
 """The logs of a training over steps: what the interface answers, and what is read for it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gainstage import wire
 from gainstage_server import models
 from gainstage_server.admission import MAX_ENTRIES
-from gainstage_server.history import Buckets, History, Window
-from gainstage_server.store.records import FrameRecord, Span, Stream
-from gainstage_server.store.sqlite import SQLiteStore
+from gainstage_server.buckets import Buckets
+from gainstage_server.history import History, Window
+from gainstage_server.store.interface import Store
 
+from .committing import Commit, commit
 from .conftest import Running
-from .test_history import Commit, commit
 from .trainer import Trainer, send
 
 __all__ = ["commit"]  # the fixture
@@ -122,12 +118,12 @@ def test_unknown_run_is_answered_with_those_that_are_known(server: Running) -> N
 # -- History ---------------------------------------------------------------------------------------
 
 
-def read(store: SQLiteStore, *names: str, **window: int) -> Buckets:
+def read(store: Store, *names: str, **window: int) -> Buckets:
     return History(store, "canonical").logs(names, Window(**window))
 
 
 def test_run_that_goes_on_from_a_checkpoint_shows_only_what_counts(
-    store: SQLiteStore, commit: Commit
+    store: Store, commit: Commit
 ) -> None:
     first, second = Trainer(), Trainer(attempt="a2", time=2_000.0)
     commit(*first.opening(), *(first.frame(step, logs={"loss": 1.0}) for step in (0, 10, 20, 30)))
@@ -139,59 +135,9 @@ def test_run_that_goes_on_from_a_checkpoint_shows_only_what_counts(
     assert buckets.last[:, 0].tolist() == [1.0, 1.0, 2.0, 2.0]
 
 
-def test_validation_frames_and_other_workers_are_left_out(
-    store: SQLiteStore, commit: Commit
-) -> None:
+def test_validation_frames_and_other_workers_are_left_out(store: Store, commit: Commit) -> None:
     chief, other = Trainer(), Trainer(worker=1)
     commit(*chief.opening(), chief.frame(0), chief.frame(5, source="validation"))
     commit(*other.opening(), other.frame(10))
 
     assert read(store, "loss").steps.tolist() == [0]
-
-
-FLOATS = st.floats(width=32)
-
-
-@given(
-    losses=st.lists(st.none() | FLOATS, min_size=1, max_size=30),
-    points=st.integers(1, 40),
-)
-def test_history_of_logs_agrees_with_buckets_of_the_values_themselves(
-    losses: list[float | None], points: int
-) -> None:
-    trainer = Trainer(rows=1)
-    trainer.opening()
-    frames = [
-        trainer.frame(step, logs={} if loss is None else {"other": 0.0, "loss": loss})
-        for step, loss in enumerate(losses)
-    ]
-    expected = Buckets(len(losses), points, 1)
-    for step, loss in enumerate(losses):
-        value = np.float32([math.nan if loss is None else loss])
-        expected.add(step, step / 2, value, np.array([loss is not None]))
-
-    buckets = History(Kept(frames), "canonical").logs(["loss"], Window(points=points))
-
-    for name in ("steps", "min", "max", "last", "present"):
-        np.testing.assert_array_equal(getattr(buckets, name), getattr(expected, name))
-
-
-class Kept:
-    """A store of these frames and no more; what is not asked of it here it does not have."""
-
-    def __init__(self, frames: list[bytes]) -> None:
-        self._frames = frames
-
-    def extents(self, run: str, worker: int) -> list[Span]:
-        return [Span(Stream(run, "a1", worker), 0, len(self._frames))]
-
-    def count(self, spans: list[Span], *, least: int = 0) -> int:
-        return len(self._frames)
-
-    def headers(self, spans: list[Span]) -> Iterator[FrameRecord]:
-        for step, raw in enumerate(self._frames):
-            kept = raw[: wire.header_end(raw)]
-            yield FrameRecord(*spans[0].stream, step, 1, "probe", step, step / 2, kept)
-
-    def message(self, key: object) -> None:
-        return None

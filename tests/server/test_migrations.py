@@ -10,17 +10,20 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, inspect, text
 
 from gainstage.finding import Finding
+from gainstage_server.compaction.chunk import Part
 from gainstage_server.store import store_at, tables
 from gainstage_server.store.interface import Store, StoreError
 from gainstage_server.store.migrations import migrate, revisions
 from gainstage_server.store.records import (
     AttemptRecord,
     Checkpoint,
+    ChunkRecord,
     FrameRecord,
     Key,
     Mark,
     RefusedRecord,
     RunRecord,
+    Span,
     Stream,
 )
 from gainstage_server.store.sql import SQLStore
@@ -100,7 +103,20 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         "checkpoints": {**IDENTITY, "seq": 2, "schema": 1, "state": b"state"},
     }
 }
-
+CHUNK = ChunkRecord(
+    *STREAM,
+    seq=3,
+    schema=1,
+    source="probe",
+    first_step=8,
+    last_step=9,
+    last_seq=4,
+    last_time=3.0,
+    frames=2,
+    finest=1,
+    size=4,
+    axis=b"axis",
+)
 ROWS["0002"] = {
     **ROWS["0001"],
     "runs": {
@@ -109,6 +125,11 @@ ROWS["0002"] = {
         "worst_nonfinite": None,
         "costs": pack({}),
     },
+}
+ROWS["0003"] = ROWS["0002"] | {
+    "frames": ROWS["0001"]["frames"] | {"chunk": None},
+    "chunks": CHUNK._asdict() | {"logs": b"logs"},
+    "parts": {**IDENTITY, "seq": 3, "factor": 1, "block": 0, "group": 0, "data": b"data"},
 }
 
 
@@ -180,6 +201,10 @@ def test_a_store_of_any_revision_is_brought_to_the_newest_with_all_it_holds(
     unopened.open()
 
     check(unopened)
+    with unopened.past() as past:
+        held = past.chunks(Span(STREAM, 0, 99))
+        parts = [part for _, part in past.parts(held, 1, 0, [0])]
+    assert (held, parts) == (([], []) if revision < "0003" else ([CHUNK], [Part(1, 0, 0, b"data")]))
     unopened.close()
 
 

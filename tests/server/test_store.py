@@ -8,11 +8,14 @@ from sqlalchemy import select
 
 from gainstage import wire
 from gainstage.finding import Evidence, Finding
+from gainstage_server.compaction.axis import Axis
+from gainstage_server.compaction.chunk import Chunk, Part
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store, StoreError
 from gainstage_server.store.records import (
     AttemptRecord,
     Checkpoint,
+    ChunkRecord,
     Key,
     Mark,
     MessageRecord,
@@ -171,6 +174,13 @@ def test_a_mark_takes_the_place_of_the_last_one_and_outlives_the_findings_of_a_s
     assert store.marks() == [mark()]
 
 
+def chunk_of(stream: Stream, seq: int) -> tuple[ChunkRecord, Chunk]:
+    """A chunk of one frame, of no schema that there is."""
+    axis = Axis(np.array([seq]), np.array([0]), np.array([0.0]), {})
+    record = ChunkRecord(*stream, seq, 1, "probe", 0, 0, seq, 0.0, 1, 1, 4, axis.dump())
+    return record, Chunk(axis, b"logs", [Part(1, 0, 0, b"data")], [b"left"])
+
+
 def test_a_run_leaves_every_table_and_the_others_stay(store: Store) -> None:
     def fill(name: str) -> None:
         stream = Stream(name, "a1", 0)
@@ -187,6 +197,7 @@ def test_a_run_leaves_every_table_and_the_others_stay(store: Store) -> None:
             transaction.put_checkpoint(checkpoint)
             transaction.put_mark(mark(run=name))
             transaction.put_refused([refused])
+            assert transaction.compact([chunk_of(stream, 2)], instead_of=None)
 
     def held() -> set[tuple[str, str]]:
         with store._reader.begin() as connection:
@@ -224,7 +235,7 @@ def test_of_many_messages_the_newest_come_oldest_first(store: Store) -> None:
     assert store.messages("run", "notice", newest=2) == [b"raw3", b"raw4"]
 
 
-def test_spans_are_read_in_their_order_and_by_steps_within(store: Store) -> None:
+def test_frames_of_a_span_are_read_by_their_steps(store: Store) -> None:
     attempts = [
         AttemptRecord(run="run", attempt=name, worker=0, started=started)
         for name, started in (("a1", 1.0), ("a2", 2.0), ("silent", 3.0))
@@ -235,18 +246,10 @@ def test_spans_are_read_in_their_order_and_by_steps_within(store: Store) -> None
     add(store, frame(1, 15, "a2"), frame(2, 25, "a2"))
     spans = [Span(STREAM, 0, 15), Span(LATER, 15, 20)]
 
-    assert store.extents("run", 0) == [Span(STREAM, 0, 21), Span(LATER, 15, 26)]
-    assert store.extents("run", 1) == []
-    assert store.count(spans) == 3
-    assert [record.step for record in store.frames(spans)] == [0, 10, 15]
-
-
-def test_frames_that_are_too_short_are_neither_counted_nor_read(store: Store) -> None:
-    add(store, frame(1, 0, raw=b"1234"), frame(2, 10, raw=b"12345"), frame(3, 20, raw=b"123456"))
-    spans = [Span(STREAM, 0, 30)]
-
-    assert store.count(spans, least=5) == 2
-    assert [record.step for record in store.frames(spans, least=5)] == [10, 20]
+    with store.past() as past:
+        assert past.extents("run", 0) == [Span(STREAM, 0, 21), Span(LATER, 15, 26)]
+        assert past.extents("run", 1) == []
+        assert [[one.step for one in past.frames(span)] for span in spans] == [[0, 10], [15]]
 
 
 def test_headers_of_frames_are_read_without_their_blocks(store: Store) -> None:
@@ -263,21 +266,9 @@ def test_headers_of_frames_are_read_without_their_blocks(store: Store) -> None:
     validated = wire.encode(wire.Frame(**identity, seq=40, step=15, source="validation"))
     add(store, frame(40, 15, source="validation", raw=validated))
 
-    headers = list(store.headers([Span(STREAM, 0, 30)]))
+    with store.past() as past:
+        headers = list(past.headers(Span(STREAM, 0, 30)))
 
     assert headers == [
         frame(step, step, raw=written[step][: wire.header_end(written[step])]) for step in (10, 20)
-    ]
-
-
-def test_schemas_of_spans_are_named_once(store: Store) -> None:
-    add(store, frame(2, 0), frame(3, 5), frame(5, 10, schema=4), frame(7, 20, schema=6))
-    add(store, frame(2, 12, "a2"))
-
-    schemas = store.schemas([Span(STREAM, 0, 15), Span(LATER, 10, 15)])
-
-    assert sorted(schemas) == [
-        Key("run", "a1", 0, 1),
-        Key("run", "a1", 0, 4),
-        Key("run", "a2", 0, 1),
     ]

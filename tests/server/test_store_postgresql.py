@@ -64,7 +64,8 @@ def test_a_header_is_read_without_the_rest_of_its_frame(store: PostgreSQLStore) 
             return connection.exec_driver_sql(counted).scalar_one()
 
     before = blocks_read()
-    (found,) = store.headers([Span(STREAM, 0, 1)])
+    with store.past() as past:
+        (found,) = past.headers(Span(STREAM, 0, 1))
     for_header = blocks_read() - before
     list(store.frames_after(STREAM, 0))
     for_frame = blocks_read() - before - for_header
@@ -81,7 +82,8 @@ def test_a_header_longer_than_a_piece_is_read_whole(store: PostgreSQLStore) -> N
     raw = wire.encode(header, {"layers": np.ones((1_000, 40), np.float32)})
     add(store, frame(2, raw=raw))
 
-    (found,) = store.headers([Span(STREAM, 0, 1)])
+    with store.past() as past:
+        (found,) = past.headers(Span(STREAM, 0, 1))
 
     assert len(found.raw) > 2_000
     assert found.raw == raw[: wire.header_end(raw)]

@@ -6,17 +6,16 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gainstage import units, wire
 from gainstage_server import models
-from gainstage_server.history import Buckets, History, Window
+from gainstage_server.buckets import Buckets
+from gainstage_server.history import History, Window
 from gainstage_server.layout import Layout
-from gainstage_server.store.sqlite import SQLiteStore
+from gainstage_server.store.interface import Store
 
+from .committing import Commit, commit
 from .conftest import Running
-from .test_history import Commit, commit
 from .trainer import Trainer, send
 
 __all__ = ["commit"]  # the fixture
@@ -182,12 +181,12 @@ def test_map_does_not_change_what_is_judged(server: Running) -> None:
 # -- History ---------------------------------------------------------------------------------------
 
 
-def read(store: SQLiteStore, row: str, groups: int, **window: int) -> Buckets:
+def read(store: Store, row: str, groups: int, **window: int) -> Buckets:
     return History(store, "canonical").units(row, groups, Window(**window))
 
 
 def test_row_is_found_by_its_identity_in_frames_of_an_earlier_schema(
-    store: SQLiteStore, commit: Commit
+    store: Store, commit: Commit
 ) -> None:
     trainer = Trainer()
     commit(*opening(trainer), mapped(trainer, 0, 0.25, 0.5))
@@ -202,7 +201,7 @@ def test_row_is_found_by_its_identity_in_frames_of_an_earlier_schema(
     assert buckets.frames.tolist() == [1, 1]
 
 
-def test_attempt_of_fewer_rows_is_read_too(store: SQLiteStore, commit: Commit) -> None:
+def test_attempt_of_fewer_rows_is_read_too(store: Store, commit: Commit) -> None:
     few, many = Trainer(rows=1), Trainer(attempt="a2", time=2_000.0)
     commit(*opening(few), mapped(few, 5, 0.25))
     commit(*opening(many), mapped(many, 10, 0.75))
@@ -210,33 +209,10 @@ def test_attempt_of_fewer_rows_is_read_too(store: SQLiteStore, commit: Commit) -
     assert read(store, "row0", 2).max.tolist() == [[0.25, 0.0], [0.75, 0.0]]
 
 
-def test_groups_that_a_row_had_not_before_are_absent_there(
-    store: SQLiteStore, commit: Commit
-) -> None:
+def test_groups_that_a_row_had_not_before_are_absent_there(store: Store, commit: Commit) -> None:
     trainer = Trainer()
     commit(*opening(trainer), mapped(trainer, 0, 0.25, 0.5))
 
     assert read(store, "row0", 3).present.tolist() == [[True, True, False]]
     assert read(store, "row0", 1).max.tolist() == [[0.25]]
-    assert read(store, "gone", 2).frames.tolist() == [0]
-
-
-@given(has=st.lists(st.booleans(), max_size=40), points=st.integers(1, 50))
-def test_skipped_frames_take_their_place_and_are_in_no_bucket(has: list[bool], points: int) -> None:
-    buckets = Buckets(len(has), points, 1)
-    for step, there in enumerate(has):
-        if there:
-            buckets.add(step, 0.0, np.float32([step]), np.array([True]))
-        else:
-            buckets.skip()
-
-    size = min(len(has), points)
-    members = [
-        [step for step, there in enumerate(has) if there and step * size // len(has) == place]
-        for place in range(size)
-    ]
-    assert buckets.full
-    assert buckets.frames.tolist() == list(map(len, members))
-    kept = buckets.frames > 0
-    assert buckets.steps[kept].tolist() == [found[-1] for found in members if found]
-    assert buckets.max[kept, 0].tolist() == [max(found) for found in members if found]
+    assert read(store, "gone", 2).frames.tolist() == []

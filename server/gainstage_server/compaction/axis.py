@@ -1,6 +1,6 @@
 """Which frames a chunk holds, which of their blocks, and what its resolutions show of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -43,6 +43,22 @@ class Entries:
     def __len__(self) -> int:
         return len(self.seqs)
 
+    def at(self, chosen: Places | Flags) -> "Entries":
+        """Those, in that order."""
+        return Entries(
+            self.seqs[chosen], self.steps[chosen], self.times[chosen], self.frames[chosen]
+        )
+
+    @classmethod
+    def together(cls, parts: Sequence["Entries"]) -> "Entries":
+        """All of these, one after the other."""
+        return cls(
+            np.concatenate([np.zeros(0, np.int64), *(part.seqs for part in parts)]),
+            np.concatenate([np.zeros(0, np.int64), *(part.steps for part in parts)]),
+            np.concatenate([np.zeros(0, np.float64), *(part.times for part in parts)]),
+            np.concatenate([np.zeros(0, np.intp), *(part.frames for part in parts)]),
+        )
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -84,12 +100,19 @@ class Axis:
         }
         return cls(seqs, steps, np.frombuffer(stored.times, "<f8"), sampled)
 
-    def entries(self, factor: int) -> Entries:
-        """The entries of so many frames each; the last may have fewer."""
+    def entries(self, factor: int, only: Sequence[int] | None = None) -> Entries:
+        """The entries of so many frames each; the last may have fewer.
+
+        Of frames that have a block of `only` where that is given: an entry without one has none.
+        """
+        counted = np.ones(len(self), bool)
+        if only is not None:
+            flags = [self.sampled[block] for block in only if block in self.sampled]
+            counted = np.logical_or.reduce(flags) if flags else ~counted
         starts = np.arange(0, len(self), factor)
-        ends = np.append(starts[1:], len(self))
-        last = ends - 1
-        return Entries(self.seqs[last], self.steps[last], self.times[last], ends - starts)
+        last = np.maximum.reduceat(np.where(counted, np.arange(len(self)), 0), starts)
+        frames = np.add.reduceat(counted, starts, dtype=np.intp)
+        return Entries(self.seqs[last], self.steps[last], self.times[last], frames)
 
     def entries_with(self, block: int, factor: int) -> tuple[Places, Places]:
         """The entries in which `block` was sampled, and in how many of the frames of each."""

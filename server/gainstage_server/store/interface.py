@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from gainstage.finding import Finding
+from gainstage_server.compaction.chunk import Chunk, Part
 from gainstage_server.store.records import (
     AttemptRecord,
+    Backlog,
     Checkpoint,
+    ChunkRecord,
     FrameRecord,
     Key,
     Mark,
@@ -71,8 +74,48 @@ class Transaction(Protocol):
         """Keep these apart, and as many of the older ones as a person may want to look at."""
         ...
 
+    def compact(
+        self, chunks: Sequence[tuple[ChunkRecord, Chunk]], *, instead_of: ChunkRecord | None
+    ) -> bool:
+        """Put frames into chunks of one stream, and leave of their bytes what the chunks say.
+
+        False: some of the frames are gone, or in another chunk than the one that is replaced.
+        Then nothing has changed.
+        """
+        ...
+
     def drop_run(self, run: str) -> None:
         """Forget everything of a run."""
+        ...
+
+
+class Past(Protocol):
+    """The frames as of one instant: what is stored or compacted meanwhile changes nothing."""
+
+    def extents(self, run: str, worker: int) -> list[Span]:
+        """A worker's attempts that hold probe frames, oldest first, from first to last step."""
+        ...
+
+    def chunks(self, span: Span) -> list[ChunkRecord]:
+        """The chunks of probe frames of which some may lie in `span`, by their first steps."""
+        ...
+
+    def logs(self, chunks: Sequence[ChunkRecord]) -> Iterator[bytes]:
+        """The logs of chunks of one stream, in this order."""
+        ...
+
+    def parts(
+        self, chunks: Sequence[ChunkRecord], factor: int, block: int, groups: Sequence[int]
+    ) -> Iterator[tuple[int, Part]]:
+        """Parts of chunks of one stream, each with its chunk's `seq`, in any order."""
+        ...
+
+    def frames(self, span: Span) -> Iterator[FrameRecord]:
+        """The probe frames in `span` that are in no chunk, by their steps."""
+        ...
+
+    def headers(self, span: Span) -> Iterator[FrameRecord]:
+        """The same frames, of whose bytes only the header is read: `raw` ends with it."""
         ...
 
 
@@ -179,25 +222,25 @@ class Store(Protocol):
         """The frames of a stream that come after `seq`, in order."""
         ...
 
-    def extents(self, run: str, worker: int) -> list[Span]:
-        """A worker's attempts that hold probe frames, oldest first, from first to last step."""
+    def past(self) -> AbstractContextManager[Past]:
+        """What is stored now, for as long as the block lasts."""
         ...
 
-    def schemas(self, spans: Sequence[Span]) -> list[Key]:
-        """The schemas that the probe frames in `spans` refer to."""
-        ...
+    def backlogs(self, *, quiet_since: float) -> list[Backlog]:
+        """What is in no chunk.
 
-    def count(self, spans: Sequence[Span], *, least: int = 0) -> int:
-        """How many probe frames lie in `spans`, of `least` bytes or more."""
-        ...
-
-    def frames(self, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
-        """The probe frames in `spans`, in order of spans and steps.
-
-        Those of fewer than `least` bytes are left out, without being read.
+        Nothing more is expected of attempts that have ended, and of runs not heard of since then.
         """
         ...
 
-    def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
-        """The same frames, of whose bytes only the header is read: `raw` ends with it."""
+    def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:
+        """The first `most` frames of a backlog by their steps, but for the newest `leave`."""
+        ...
+
+    def chunk_from(self, backlog: Backlog, frame: FrameRecord) -> ChunkRecord | None:
+        """The first chunk, of what the backlog is of, that ends behind `frame`."""
+        ...
+
+    def frames_of(self, chunk: ChunkRecord) -> list[FrameRecord]:
+        """The frames of a chunk with all their bytes; none where only rollups are kept."""
         ...

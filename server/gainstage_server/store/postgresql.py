@@ -24,11 +24,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from gainstage import wire
+from gainstage_server.compaction.chunk import Chunk
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
 from gainstage_server.store.migrations import migrate
-from gainstage_server.store.records import FrameRecord, Key, Span
-from gainstage_server.store.sql import FETCH, PLACE, SQLStore, frames_in
+from gainstage_server.store.past import PLACE, SQLPast, waiting_in
+from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span
+from gainstage_server.store.sql import SQLStore
 from gainstage_server.store.transaction import SQLTransaction, within
 
 # PostgreSQL keeps long values in pieces of 1,996 bytes, and hardly a header is longer than one.
@@ -100,10 +102,30 @@ class PostgreSQLTransaction(SQLTransaction):
     @override
     def new(self, keys: Iterable[Key]) -> set[Key]:
         keys = list(keys)
-        # In one order everywhere, so that no two wait for each other.
-        for number in sorted({zlib.crc32(key.run.encode()) >> 1 for key in keys}):
-            _lock(self._connection, _RUN, number)
+        self._hold(key.run for key in keys)
         return super().new(keys)
+
+    @override
+    def compact(
+        self, chunks: Sequence[tuple[ChunkRecord, Chunk]], *, instead_of: ChunkRecord | None
+    ) -> bool:
+        self._hold(record.run for record, _ in chunks)
+        return super().compact(chunks, instead_of=instead_of)
+
+    def _hold(self, runs: Iterable[str]) -> None:
+        # In one order everywhere, so that no two wait for each other.
+        for number in sorted({zlib.crc32(run.encode()) >> 1 for run in runs}):
+            _lock(self._connection, _RUN, number)
+
+
+class _PostgreSQLPast(SQLPast):
+    @override
+    def headers(self, span: Span) -> Iterator[FrameRecord]:
+        for *place, piece in self._rows(waiting_in(span, *PLACE, _beginning(_PIECE))):
+            end = wire.header_end(piece)
+            key = Key(*place[:4])
+            raw = piece if end <= len(piece) else _header(self._connection, key, end)
+            yield FrameRecord(*place, raw=raw[:end])
 
 
 class PostgreSQLStore(SQLStore):
@@ -163,13 +185,5 @@ class PostgreSQLStore(SQLStore):
         return row[0]
 
     @override
-    def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
-        pieces = {"yield_per": FETCH}
-        for span in spans:
-            found = frames_in(span, *PLACE, _beginning(_PIECE))
-            with self._reading() as connection:
-                for *place, piece in connection.execute(found, execution_options=pieces):
-                    end = wire.header_end(piece)
-                    key = Key(*place[:4])
-                    raw = piece if end <= len(piece) else _header(connection, key, end)
-                    yield FrameRecord(*place, raw=raw[:end])
+    def _past(self, connection: Connection) -> SQLPast:
+        return _PostgreSQLPast(connection)

@@ -44,6 +44,52 @@ class FrameRecord(NamedTuple):
     raw: bytes
 
 
+class ChunkRecord(NamedTuple):
+    """A chunk but for its parts and logs; `seq` is that of its first frame."""
+
+    run: str
+    attempt: str
+    worker: int
+    seq: int
+    schema: int
+    source: str
+    first_step: int
+    last_step: int
+    last_seq: int  # of its last frame
+    last_time: float
+    frames: int
+    finest: int  # factor of the finest parts that are kept
+    size: int  # bytes of all parts that are kept
+    axis: bytes
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that its frames belong to."""
+        return Stream(self.run, self.attempt, self.worker)
+
+
+class Backlog(NamedTuple):
+    """Frames of one schema and source that are in no chunk."""
+
+    run: str
+    attempt: str
+    worker: int
+    schema: int
+    source: str
+    frames: int
+    quiet: bool  # no more are expected
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that they belong to."""
+        return Stream(self.run, self.attempt, self.worker)
+
+    @property
+    def key(self) -> Key:
+        """That of their schema."""
+        return Key(*self.stream, self.schema)
+
+
 class MessageRecord(NamedTuple):
     """Any other message of a trainer as it came."""
 

@@ -1,59 +1,35 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Executable, func, select
+from sqlalchemy import Connection, Engine, Executable, Table, and_, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from gainstage.finding import Finding
+from gainstage_server.compaction.axis import Axis
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store, StoreError
+from gainstage_server.store.past import CHUNK, WITH_CHUNK, SQLPast
 from gainstage_server.store.records import (
     AttemptRecord,
+    Backlog,
     Checkpoint,
+    ChunkRecord,
     FrameRecord,
     Key,
     Mark,
     MessageRecord,
     RefusedRecord,
     RunRecord,
-    Span,
     Stream,
 )
 from gainstage_server.store.transaction import within
 
-FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
-
 _finding = msgspec.msgpack.Decoder(Finding)
-
-
-def _in_span(span: Span, least: int = 0) -> tuple[Any, ...]:
-    frames = tables.frames
-    # How long the bytes are is known without reading them.
-    size = (func.length(frames.c.raw) >= least,) if least else ()
-    return (
-        *within(frames, span.stream),
-        frames.c.source == "probe",
-        frames.c.step >= span.first,
-        frames.c.step < span.end,
-        *size,
-    )
-
-
-# The columns of a frame record, and what is last in it.
-PLACE = tuple(tables.frames.c[name] for name in FrameRecord._fields[:-1])
-_RAW = tables.frames.c.raw
-
-
-def frames_in(span: Span, *columns: Any, least: int = 0) -> Executable:
-    """`columns` of the probe frames in `span` of `least` bytes or more, by their steps."""
-    frames = tables.frames
-    chosen = select(*columns).where(*_in_span(span, least))
-    return chosen.order_by(frames.c.step, frames.c.seq)
 
 
 class SQLStore(Store):
@@ -159,10 +135,24 @@ class SQLStore(Store):
         return row and Checkpoint(**row._mapping)
 
     @override
+    @contextmanager
+    def past(self) -> Generator[SQLPast]:
+        with self._reading() as connection:
+            yield self._past(connection)
+
+    def _past(self, connection: Connection) -> SQLPast:
+        """What reads over `connection`."""
+        raise NotImplementedError
+
+    def _whole(self, statement: Executable) -> Iterator[FrameRecord]:
+        with self.past() as past:
+            yield from past.whole(statement)
+
+    @override
     def newest_frame(self, schema: Key) -> bytes | None:
         frames = tables.frames
-        row = self._first(
-            select(frames.c.raw)
+        newest = (
+            select(*WITH_CHUNK)
             .where(
                 *within(frames, schema.stream),
                 frames.c.schema == schema.seq,
@@ -171,63 +161,79 @@ class SQLStore(Store):
             .order_by(frames.c.seq.desc())
             .limit(1)
         )
-        return row and row.raw
-
-    def _stream(self, statement: Executable) -> Iterator[FrameRecord]:
-        with self._reading() as connection:
-            for row in connection.execution_options(yield_per=FETCH).execute(statement):
-                yield FrameRecord(*row)
+        found = list(self._whole(newest))
+        return found[0].raw if found else None
 
     @override
     def frames_after(self, stream: Stream, seq: int) -> Iterator[FrameRecord]:
         frames = tables.frames
-        return self._stream(
-            select(*PLACE, _RAW)
+        return self._whole(
+            select(*WITH_CHUNK)
             .where(*within(frames, stream), frames.c.seq > seq)
             .order_by(frames.c.seq)
         )
 
     @override
-    def extents(self, run: str, worker: int) -> list[Span]:
-        frames, attempts = tables.frames, tables.attempts
-        # One seek each in the index: together in one subquery they would read all steps.
-        first, last = (
-            select(bound(frames.c.step))
-            .where(
-                frames.c.run == run,
-                frames.c.attempt == attempts.c.attempt,
-                frames.c.worker == worker,
-                frames.c.source == "probe",
-            )
-            .scalar_subquery()
-            for bound in (func.min, func.max)
+    def backlogs(self, *, quiet_since: float) -> list[Backlog]:
+        frames, attempts, runs = tables.frames, tables.attempts, tables.runs
+        of = (frames.c.run, frames.c.attempt, frames.c.worker, frames.c.schema, frames.c.source)
+        waiting = (
+            select(*of, func.count().label("frames"))
+            .where(frames.c.chunk.is_(None))
+            .group_by(*of)
+            .subquery()
         )
+        quiet = attempts.c.ended.is_not(None) | (runs.c.last_seen < quiet_since)
         rows = self._rows(
-            select(attempts.c.attempt, first.label("first"), last.label("last"))
-            .where(attempts.c.run == run, attempts.c.worker == worker)
-            .order_by(attempts.c.started)
+            select(*waiting.c, quiet)
+            .join(attempts, and_(*(waiting.c[name] == attempts.c[name] for name in Stream._fields)))
+            .join(runs, waiting.c.run == runs.c.run)
         )
-        return [
-            Span(Stream(run, row.attempt, worker), row.first, row.last + 1)
-            for row in rows
-            if row.first is not None
-        ]
+        return [Backlog(*row) for row in rows]
 
     @override
-    def schemas(self, spans: Sequence[Span]) -> list[Key]:
-        schema = tables.frames.c.schema
-        return [
-            Key(*span.stream, row.schema)
-            for span in spans
-            for row in self._rows(select(schema).where(*_in_span(span)).distinct())
-        ]
+    def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:
+        frames = tables.frames
+        waiting = (*_of(frames, backlog), frames.c.chunk.is_(None))
+        newest = select(frames.c.seq).where(*waiting).order_by(frames.c.seq.desc())
+        kept = self._first(newest.limit(1).offset(leave - 1))
+        if kept is None:
+            return []
+        return list(
+            self._whole(
+                select(*WITH_CHUNK)
+                .where(*waiting, frames.c.seq < kept.seq)
+                .order_by(frames.c.step, frames.c.seq)
+                .limit(most)
+            )
+        )
 
     @override
-    def count(self, spans: Sequence[Span], *, least: int = 0) -> int:
-        statements = (select(func.count()).where(*_in_span(span, least)) for span in spans)
-        return sum(self._first(statement)[0] for statement in statements)
+    def chunk_from(self, backlog: Backlog, frame: FrameRecord) -> ChunkRecord | None:
+        chunks = tables.chunks
+        behind = tuple_(chunks.c.last_step, chunks.c.last_seq) > tuple_(frame.step, frame.seq)
+        row = self._first(
+            select(*CHUNK)
+            .where(*_of(chunks, backlog), behind)
+            .order_by(chunks.c.last_step, chunks.c.last_seq)
+            .limit(1)
+        )
+        return row and ChunkRecord(*row)
 
     @override
-    def frames(self, spans: Sequence[Span], *, least: int = 0) -> Iterator[FrameRecord]:
-        for span in spans:
-            yield from self._stream(frames_in(span, *PLACE, _RAW, least=least))
+    def frames_of(self, chunk: ChunkRecord) -> list[FrameRecord]:
+        frames = tables.frames
+        seqs = Axis.load(chunk.axis).seqs.tolist()
+        return list(
+            self._whole(
+                select(*WITH_CHUNK).where(*within(frames, chunk.stream), frames.c.seq.in_(seqs))
+            )
+        )
+
+
+def _of(table: Table, backlog: Backlog) -> tuple[Any, ...]:
+    return (
+        *within(table, backlog.stream),
+        table.c.schema == backlog.schema,
+        table.c.source == backlog.source,
+    )

@@ -4,12 +4,12 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import ColumnElement, literal_column
+from sqlalchemy import ColumnElement, Connection, literal_column
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
@@ -18,13 +18,22 @@ from gainstage import wire
 from gainstage_server.store.file import Log, engine
 from gainstage_server.store.interface import StoreError, Transaction
 from gainstage_server.store.migrations import migrate
+from gainstage_server.store.past import PLACE, SQLPast, waiting_in
 from gainstage_server.store.records import FrameRecord, Span
-from gainstage_server.store.sql import FETCH, PLACE, SQLStore, frames_in
+from gainstage_server.store.sql import SQLStore
 from gainstage_server.store.transaction import SQLTransaction
 
 # What a store from before there were revisions says of itself.
 _UNREVISED = 1
 _ROWID: ColumnElement[int] = literal_column("frames.rowid")
+
+
+class _SQLitePast(SQLPast):
+    @override
+    def headers(self, span: Span) -> Iterator[FrameRecord]:
+        database = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+        for *place, rowid in self._rows(waiting_in(span, *PLACE, _ROWID)):
+            yield FrameRecord(*place, raw=_header(database, rowid))
 
 
 def _header(database: sqlite3.Connection, rowid: int) -> bytes:
@@ -105,10 +114,5 @@ class SQLiteStore(SQLStore):
             part.unlink(missing_ok=True)
 
     @override
-    def headers(self, spans: Sequence[Span]) -> Iterator[FrameRecord]:
-        for span in spans:
-            with self._reading() as connection:
-                database = cast("sqlite3.Connection", connection.connection.driver_connection)
-                found = frames_in(span, *PLACE, _ROWID)
-                for *place, rowid in connection.execution_options(yield_per=FETCH).execute(found):
-                    yield FrameRecord(*place, raw=_header(database, rowid))
+    def _past(self, connection: Connection) -> SQLPast:
+        return _SQLitePast(connection)

@@ -111,8 +111,46 @@ frames = Table(
     Column("source", String, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("time", Double, nullable=False),
+    # Of a frame in a chunk, what `compaction.chunk` leaves.
     Column("raw", LargeBinary, nullable=False),
+    Column("chunk", BigInteger),
     Index("frames_by_step", "run", "attempt", "worker", "source", "step", "seq"),
+)
+# Few are in no chunk.
+Index(
+    "frames_waiting",
+    *(frames.c[name] for name in ("run", "attempt", "worker", "source", "schema", "step", "seq")),
+    sqlite_where=frames.c.chunk.is_(None),
+    postgresql_where=frames.c.chunk.is_(None),
+)
+
+# `seq` is that of its first frame.
+chunks = Table(
+    "chunks",
+    metadata,
+    *_message_columns(),
+    Column("schema", BigInteger, nullable=False),
+    Column("source", String, nullable=False),
+    Column("first_step", BigInteger, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("last_time", Double, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("finest", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("axis", LargeBinary, nullable=False),
+    Column("logs", LargeBinary, nullable=False),
+)
+
+# In the order of their keys, so that those of a chunk are written side by side.
+parts = Table(
+    "parts",
+    metadata,
+    *_message_columns(),
+    Column("factor", Integer, primary_key=True, autoincrement=False),
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("group", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 findings = Table(

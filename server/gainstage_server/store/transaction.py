@@ -1,6 +1,6 @@
 """What is stored in one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,11 +20,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
 from gainstage.finding import Finding
+from gainstage_server.compaction.chunk import Chunk
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Transaction
 from gainstage_server.store.records import (
     AttemptRecord,
     Checkpoint,
+    ChunkRecord,
     FrameRecord,
     Key,
     Mark,
@@ -168,6 +170,52 @@ class SQLTransaction(Transaction):
         )
         oldest = select(counted.c.id).where(beyond)
         self._connection.execute(tables.refused.delete().where(tables.refused.c.id.in_(oldest)))
+
+    @override
+    def compact(
+        self, chunks: Sequence[tuple[ChunkRecord, Chunk]], *, instead_of: ChunkRecord | None
+    ) -> bool:
+        stream = chunks[0][0].stream
+        left = {
+            seq: rest
+            for _, made in chunks
+            for seq, rest in zip(made.axis.seqs.tolist(), made.left, strict=True)
+        }
+        if not self._are_free(stream, list(left), instead_of):
+            return False
+        if instead_of is not None:
+            for table in (tables.chunks, tables.parts):
+                own = *within(table, stream), table.c.seq == instead_of.seq
+                self._connection.execute(table.delete().where(*own))
+        for record, made in chunks:
+            row = record._asdict() | {"logs": made.logs}
+            self._connection.execute(self._insert(tables.chunks), row)
+            identity = stream._asdict() | {"seq": record.seq}
+            self._connection.execute(
+                self._insert(tables.parts), [identity | part._asdict() for part in made.parts]
+            )
+            self._leave(record, {seq: left[seq] for seq in made.axis.seqs.tolist()})
+            self.bytes += record.size
+        return True
+
+    def _are_free(
+        self, stream: Stream, seqs: Sequence[int], instead_of: ChunkRecord | None
+    ) -> bool:
+        frames = tables.frames
+        free = frames.c.chunk.is_(None)
+        if instead_of is not None:
+            free |= frames.c.chunk == instead_of.seq
+        own = *within(frames, stream), frames.c.seq.in_(seqs), free
+        found = self._connection.execute(select(func.count()).select_from(frames).where(*own))
+        return found.scalar_one() == len(seqs)
+
+    def _leave(self, record: ChunkRecord, left: Mapping[int, bytes]) -> None:
+        frames = tables.frames
+        own = *within(frames, record.stream), frames.c.seq == bindparam("of")
+        self._connection.execute(
+            frames.update().where(*own).values(raw=bindparam("rest"), chunk=record.seq),
+            [{"of": seq, "rest": rest} for seq, rest in left.items()],
+        )
 
     @override
     def drop_run(self, run: str) -> None:

@@ -1,0 +1,117 @@
+"""Downsampling that loses no spike: entries of a line of steps, put into a few buckets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gainstage_server.compaction.axis import Entries, Flags
+from gainstage_server.compaction.rollups import Bands, Floats, Places
+
+
+@dataclass(frozen=True)
+class Line:
+    """Entries in the order of a run's steps; whoever brings one is told its rank.
+
+    Attributes:
+        entries: In order.
+        ranks: One array for each of the entries that `of` was given, where those stand now.
+    """
+
+    entries: Entries
+    ranks: list[Places]
+
+    @classmethod
+    def of(cls, spans: list[list[Entries]]) -> "Line":
+        """The entries of some spans, which follow each other; within one they go by their steps."""
+        found = [(index, one) for index, span in enumerate(spans) for one in span]
+        entries = Entries.together([one for _, one in found])
+        span = np.repeat([index for index, _ in found], [len(one) for _, one in found])
+        order = np.lexsort((entries.seqs, entries.steps, span.astype(np.intp)))
+        ranks = np.empty(len(order), np.intp)
+        ranks[order] = np.arange(len(order))
+        ends = np.cumsum([len(one) for _, one in found])
+        return cls(entries.at(order), np.split(ranks, ends[:-1]) if found else [])
+
+
+class Buckets:
+    """The smallest, largest, mean and last value of each bucket.
+
+    The buckets hold equally many frames or one more, as far as entries of several frames let them.
+    A NaN stays visible: it is smallest, largest and mean of its bucket. Values that are not present
+    count nowhere.
+
+    Attributes:
+        steps: [points], step of the last frame of each bucket.
+        times: [points], time of the last frame of each bucket.
+        frames: [points], how many frames each bucket has.
+        min: [points, columns]
+        max: [points, columns]
+        last: [points, columns]
+    """
+
+    def __init__(self, entries: Entries, points: int, columns: int) -> None:
+        """Buckets for `entries`, at most so many `points`, without values yet."""
+        total = int(entries.frames.sum())
+        before = np.cumsum(entries.frames) - entries.frames
+        # An entry goes as a whole where its first frame goes; what this leaves empty is no bucket.
+        place = before * min(total, points) // max(1, total)
+        ends = np.flatnonzero(np.diff(place, append=-1))
+        self._place = np.searchsorted(place[ends], place)
+        self.steps, self.times = entries.steps[ends], entries.times[ends]
+        self.frames = np.bincount(self._place, entries.frames, len(ends)).astype(np.int64)
+        shape = len(ends), columns
+        self.min: Floats = np.full(shape, np.inf, np.float32)
+        self.max: Floats = np.full(shape, -np.inf, np.float32)
+        self.last: Floats = np.full(shape, np.nan, np.float32)
+        self._newest = np.full(shape, -1, np.intp)  # rank of the entry that `last` comes from
+        self._sum = np.zeros(shape)
+        self._weight = np.zeros(shape, np.int64)
+
+    @property
+    def downsampled(self) -> bool:
+        """Whether some bucket has several frames."""
+        return bool((self.frames > 1).any())
+
+    @property
+    def present(self) -> Flags:
+        """[points, columns], False where no frame of the bucket has a value."""
+        return self._weight > 0
+
+    @property
+    def mean(self) -> Floats:
+        """[points, columns], of all values of the bucket."""
+        with np.errstate(invalid="ignore"):
+            return (self._sum / self._weight).astype(np.float32)
+
+    def merge(
+        self, ranks: Places, columns: Places, bands: Bands, weights: npt.NDArray[np.integer]
+    ) -> None:
+        """Add what some entries have; any part of the line may come before any other.
+
+        Args:
+            ranks: [entries], in the line, ascending.
+            columns: [n], which of the buckets' columns these are.
+            bands: [entries, n]
+            weights: [entries, n] or [entries, 1], in how many frames each value is present.
+        """
+        if not (len(ranks) and len(columns)):
+            return
+        places = self._place[ranks]
+        starts = np.flatnonzero(np.diff(places, prepend=-1))
+        at = np.ix_(places[starts], columns)
+        present = weights > 0
+        with np.errstate(invalid="ignore"):
+            low = np.minimum.reduceat(np.where(present, bands.min, np.inf), starts)
+            high = np.maximum.reduceat(np.where(present, bands.max, -np.inf), starts)
+            sums = np.where(present, bands.mean, 0) * weights.astype(np.float64)
+            self._sum[at] += np.add.reduceat(sums, starts)
+        self._weight[at] += np.add.reduceat(weights, starts)
+        self.min[at] = np.minimum(self.min[at], low)
+        self.max[at] = np.maximum(self.max[at], high)
+        ranked = np.where(present, ranks[:, None], -1)
+        newest = np.maximum.reduceat(ranked, starts)
+        values = np.take_along_axis(bands.last, np.searchsorted(ranks, newest), axis=0)
+        newer = newest > self._newest[at]
+        self.last[at] = np.where(newer, values, self.last[at])
+        self._newest[at] = np.maximum(newest, self._newest[at])

@@ -1,0 +1,122 @@
+"""Turns frames that are no longer new into chunks: one chunk a transaction, beside what enters."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from gainstage import wire
+from gainstage_server.compaction import chunk
+from gainstage_server.compaction.chunk import FRAMES, Chunk, Stored
+from gainstage_server.layout import Layout
+from gainstage_server.settings import Settings
+from gainstage_server.store.interface import Store
+from gainstage_server.store.records import Backlog, ChunkRecord, FrameRecord, Key
+
+log = logging.getLogger("gainstage.server")
+
+# Frames of a training that goes on are left as they came: the diagnosis restores itself from its
+# newest ones, and what comes late comes among them. Of one that is over, the newest is left.
+NEWEST = 32
+# A run of which nothing was heard for so long counts as over; should it go on, that does no harm.
+QUIET_SECONDS = 3_600.0
+
+
+def _by_step(frame: FrameRecord) -> tuple[int, int]:
+    return frame.step, frame.seq
+
+
+def pieces(frames: Sequence[FrameRecord]) -> list[Sequence[FrameRecord]]:
+    """Frames as chunks of FRAMES each; the last takes what is too little for one of its own."""
+    count = max(1, len(frames) // FRAMES)
+    cuts = [*range(0, count * FRAMES, FRAMES), len(frames)]
+    return [frames[first:end] for first, end in pairwise(cuts)]
+
+
+def encoded(schema: wire.Schema, frames: Sequence[FrameRecord]) -> tuple[ChunkRecord, Chunk]:
+    """The chunk of `frames`, in order of their steps.
+
+    Raises:
+        wire.WireError: A frame cannot be read.
+    """
+    made = chunk.encode(schema, [Stored(one.seq, one.step, one.time, one.raw) for one in frames])
+    first, last = frames[0], frames[-1]
+    record = ChunkRecord(
+        run=first.run,
+        attempt=first.attempt,
+        worker=first.worker,
+        seq=first.seq,
+        schema=first.schema,
+        source=first.source,
+        first_step=first.step,
+        last_step=last.step,
+        last_seq=last.seq,
+        last_time=max(one.time for one in frames),
+        frames=len(frames),
+        finest=1,
+        size=sum(len(part.data) for part in made.parts),
+        axis=made.axis.dump(),
+    )
+    return record, made
+
+
+class Compactor:
+    """Works off the backlog of a store; all calls come from one thread."""
+
+    def __init__(
+        self, settings: Settings, store: Store, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._queue: list[Backlog] = []
+        self._unreadable: set[Key] = set()  # schemas
+
+    def step(self) -> bool:
+        """Make a chunk where one is due; False: none is, or the disk has no room.
+
+        Raises:
+            StoreError: It could not be stored; nothing has changed.
+        """
+        free = self._store.free_bytes()
+        if free is not None and free < self._settings.disk_floor:
+            return False
+        if not self._queue:
+            backlogs = self._store.backlogs(quiet_since=self._clock() - QUIET_SECONDS)
+            self._queue = [backlog for backlog in backlogs if self._is_due(backlog)]
+        while self._queue:
+            backlog = self._queue.pop()
+            try:
+                if self._compact(backlog):
+                    return True
+            except (wire.WireError, LookupError):
+                log.exception("Frames of %s cannot be compacted; they stay as they came.", backlog)
+                self._unreadable.add(backlog.key)
+        return False
+
+    def _is_due(self, backlog: Backlog) -> bool:
+        older = backlog.frames - _left(backlog)
+        return older >= (1 if backlog.quiet else FRAMES) and backlog.key not in self._unreadable
+
+    def _compact(self, backlog: Backlog) -> bool:
+        frames = self._store.oldest(backlog, leave=_left(backlog), most=FRAMES)
+        if not frames:
+            return False
+        known = self._store.chunk_from(backlog, frames[0])
+        if known is not None:
+            # They came late: within the chunk, or before it.
+            last = (known.last_step, known.last_seq)
+            frames = [frame for frame in frames if _by_step(frame) < last]
+        rewritten = known if known is not None and known.finest == 1 else None
+        if rewritten is not None:
+            frames = sorted([*frames, *self._store.frames_of(rewritten)], key=_by_step)
+        layout = Layout.read(self._store.message(backlog.key))
+        if layout is None:
+            raise LookupError(f"Schema {backlog.key} is not stored.")
+        made = [encoded(layout.schema, piece) for piece in pieces(frames)]
+        with self._store.write() as transaction:
+            return transaction.compact(made, instead_of=rewritten)
+
+
+def _left(backlog: Backlog) -> int:
+    return 1 if backlog.quiet else NEWEST

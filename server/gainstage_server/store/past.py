@@ -1,0 +1,184 @@
+"""Frames as of one instant: in chunks, and those that are in none yet."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Executable, func, select
+from typing_extensions import override
+
+from gainstage import wire
+from gainstage_server.compaction.axis import Axis
+from gainstage_server.compaction.chunk import Part, Reader, is_whole
+from gainstage_server.store import tables
+from gainstage_server.store.interface import Past
+from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span, Stream
+from gainstage_server.store.transaction import within
+
+FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
+_PARTS = 256  # read ahead; they are of some 20 kB each
+_CHUNKS = 500  # asked for at a time
+
+_FRAMES = tables.frames.c
+# The columns of a frame record, but for what is last in it.
+PLACE = tuple(_FRAMES[name] for name in FrameRecord._fields[:-1])
+WITH_CHUNK = (*PLACE, _FRAMES.chunk, _FRAMES.raw)
+CHUNK = tuple(tables.chunks.c[name] for name in ChunkRecord._fields)
+
+
+def waiting_in(span: Span, *columns: Any) -> Executable:
+    """`columns` of the probe frames in `span` that are in no chunk, by their steps."""
+    chosen = select(*columns).where(
+        *within(tables.frames, span.stream),
+        _FRAMES.source == "probe",
+        _FRAMES.step >= span.first,
+        _FRAMES.step < span.end,
+        _FRAMES.chunk.is_(None),
+    )
+    return chosen.order_by(_FRAMES.step, _FRAMES.seq)
+
+
+class SQLPast(Past):
+    """Reads over one connection, within one transaction that sees no later ones."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _rows(self, statement: Executable, ahead: int = FETCH) -> Iterator[Any]:
+        with self._connection.execute(statement, execution_options={"yield_per": ahead}) as rows:
+            yield from rows
+
+    @override
+    def extents(self, run: str, worker: int) -> list[Span]:
+        frames, attempts = tables.frames, tables.attempts
+        # One seek each in the index: together in one subquery they would read all steps.
+        first, last = (
+            select(bound(frames.c.step))
+            .where(
+                frames.c.run == run,
+                frames.c.attempt == attempts.c.attempt,
+                frames.c.worker == worker,
+                frames.c.source == "probe",
+            )
+            .scalar_subquery()
+            for bound in (func.min, func.max)
+        )
+        rows = self._connection.execute(
+            select(attempts.c.attempt, first.label("first"), last.label("last"))
+            .where(attempts.c.run == run, attempts.c.worker == worker)
+            .order_by(attempts.c.started)
+        )
+        return [
+            Span(Stream(run, row.attempt, worker), row.first, row.last + 1)
+            for row in rows
+            if row.first is not None
+        ]
+
+    @override
+    def chunks(self, span: Span) -> list[ChunkRecord]:
+        chunks = tables.chunks
+        rows = self._connection.execute(
+            select(*CHUNK)
+            .where(
+                *within(chunks, span.stream),
+                chunks.c.source == "probe",
+                chunks.c.last_step >= span.first,
+                chunks.c.first_step < span.end,
+            )
+            .order_by(chunks.c.first_step, chunks.c.seq)
+        )
+        return [ChunkRecord(*row) for row in rows]
+
+    @override
+    def logs(self, chunks: Sequence[ChunkRecord]) -> Iterator[bytes]:
+        for some in _some(chunks):
+            table = tables.chunks
+            rows = self._connection.execute(
+                select(table.c.seq, table.c.logs).where(
+                    *within(table, some[0].stream), table.c.seq.in_([one.seq for one in some])
+                )
+            )
+            logs = {row.seq: row.logs for row in rows}
+            yield from (logs[one.seq] for one in some)
+
+    @override
+    def parts(
+        self, chunks: Sequence[ChunkRecord], factor: int, block: int, groups: Sequence[int]
+    ) -> Iterator[tuple[int, Part]]:
+        table = tables.parts
+        for some in _some(chunks):
+            rows = self._rows(
+                select(table.c.seq, table.c.group, table.c.data).where(
+                    *within(table, some[0].stream),
+                    table.c.seq.in_([one.seq for one in some]),
+                    table.c.factor == factor,
+                    table.c.block == block,
+                    table.c.group.in_(groups),
+                ),
+                _PARTS,
+            )
+            for seq, group, data in rows:
+                yield seq, Part(factor, block, group, data)
+
+    @override
+    def frames(self, span: Span) -> Iterator[FrameRecord]:
+        for row in self._rows(waiting_in(span, *PLACE, _FRAMES.raw)):
+            yield FrameRecord(*row)
+
+    def whole(self, statement: Executable) -> Iterator[FrameRecord]:
+        """The frames of `statement`, which selects WITH_CHUNK, with all their bytes.
+
+        Those of which only rollups are kept are left out.
+        """
+        of_chunk: dict[int, bytes] = {}
+        known: int | None = None
+        for *place, chunk, raw in self._rows(statement):
+            if chunk is None or is_whole(raw):
+                yield FrameRecord(*place, raw=raw)
+                continue
+            record = FrameRecord(*place, raw=raw)
+            if chunk != known:
+                stream = Stream(record.run, record.attempt, record.worker)
+                of_chunk, known = self._unpacked(stream, chunk), chunk
+            if record.seq in of_chunk:
+                yield record._replace(raw=of_chunk[record.seq])
+
+    def _unpacked(self, stream: Stream, chunk: int) -> dict[int, bytes]:
+        """Seq -> all bytes of a frame, of the frames of one chunk; nothing of mere rollups."""
+        chunks, parts = tables.chunks, tables.parts
+        found = self._connection.execute(
+            select(*CHUNK).where(*within(chunks, stream), chunks.c.seq == chunk)
+        ).one()
+        record = ChunkRecord(*found)
+        if record.finest > 1:
+            return {}
+        axis = Axis.load(record.axis)
+        seqs = axis.seqs.tolist()
+        left = self._connection.execute(
+            select(_FRAMES.seq, _FRAMES.raw).where(
+                *within(tables.frames, stream), _FRAMES.seq.in_(seqs)
+            )
+        )
+        raws = {row.seq: row.raw for row in left}
+        exact = self._connection.execute(
+            select(parts.c.factor, parts.c.block, parts.c.group, parts.c.data).where(
+                *within(parts, stream), parts.c.seq == chunk, parts.c.factor == 1
+            )
+        )
+        reader = Reader(self._schema(Key(*stream, record.schema)), axis)
+        frames = reader.frames([Part(*row) for row in exact], [raws[seq] for seq in seqs])
+        return dict(zip(seqs, frames, strict=True))
+
+    def _schema(self, key: Key) -> wire.Schema:
+        messages = tables.messages
+        raw = self._connection.execute(
+            select(messages.c.raw).where(*within(messages, key.stream), messages.c.seq == key.seq)
+        ).scalar_one()
+        message, _ = wire.decode(raw)
+        if not isinstance(message, wire.Schema):
+            raise LookupError(f"{key} is no schema, but frames refer to it.")
+        return message
+
+
+def _some(chunks: Sequence[ChunkRecord]) -> Iterator[Sequence[ChunkRecord]]:
+    for first in range(0, len(chunks), _CHUNKS):
+        yield chunks[first : first + _CHUNKS]

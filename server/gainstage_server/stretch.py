@@ -1,0 +1,230 @@
+"""The frames of one span: chunks at some resolution, and what is in no chunk yet."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, islice
+
+import numpy as np
+
+from gainstage import wire
+from gainstage_server.buckets import Buckets
+from gainstage_server.compaction.axis import Axis, Entries, Flags
+from gainstage_server.compaction.chunk import Reader, cell
+from gainstage_server.compaction.packing import group_cells
+from gainstage_server.compaction.rollups import Bands, Places
+from gainstage_server.layout import Layout
+from gainstage_server.selection import Selection, Spots, values
+from gainstage_server.store.interface import Past
+from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span
+
+_TOGETHER = 256  # frames that are in no chunk, and are put into buckets at a time
+
+
+class Found:
+    """Where the frames of one schema hold what is wanted."""
+
+    def __init__(self, layout: Layout | None, wanted: Selection) -> None:
+        self.spots: Mapping[str, Spots] = wanted.spots(layout) if layout else {}
+        self.schema = layout.schema if layout else None
+        names = list(self.schema.blocks) if self.schema else []
+        self.blocks = {names.index(name): name for name in self.spots}
+
+    def cells(self, block: int) -> Places:
+        """[n], the cells of `block` that are wanted, in the order of its spots."""
+        if self.schema is None:
+            return np.zeros(0, np.intp)
+        name = self.blocks[block]
+        shape = len(self.schema.rows), len(self.schema.blocks[name].columns)
+        return cell(name, shape, self.spots[name].rows, self.spots[name].places)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is read of a chunk of which some frames lie in `span`.
+
+    Attributes:
+        only: Blocks without which an entry is left out; None: all entries are read.
+    """
+
+    record: ChunkRecord
+    span: Span
+    only: Sequence[int] | None = None
+    factor: int = 1
+
+    @cached_property
+    def axis(self) -> Axis:
+        """Its frames."""
+        return Axis.load(self.record.axis)
+
+    @property
+    def _whole(self) -> bool:
+        return self.span.first <= self.record.first_step and self.record.last_step < self.span.end
+
+    def at(self, factor: int) -> "Held":
+        """The same at a resolution; a chunk that the span cuts through is read frame by frame."""
+        wanted = factor if self._whole else 1
+        return Held(self.record, self.span, self.only, max(wanted, self.record.finest))
+
+    @cached_property
+    def _all(self) -> Entries:
+        return self.axis.entries(self.factor, self.only)
+
+    @cached_property
+    def kept(self) -> Flags:
+        """Which of the chunk's entries are read."""
+        entries = self._all
+        inside = (self.span.first <= entries.steps) & (entries.steps < self.span.end)
+        return inside & (entries.frames > 0)
+
+    @property
+    def entries(self) -> Entries:
+        """Those that are read."""
+        return self._all.at(self.kept)
+
+    @property
+    def frames(self) -> int:
+        """How many of its frames are read."""
+        if self._whole and self.only is None:
+            return self.record.frames
+        return int(self.entries.frames.sum())
+
+
+def entries_of(waiting: Sequence[FrameRecord]) -> Entries:
+    """Frames that are in no chunk, as entries of one each."""
+    return Entries(
+        np.array([frame.seq for frame in waiting], np.int64),
+        np.array([frame.step for frame in waiting], np.int64),
+        np.array([frame.time for frame in waiting], np.float64),
+        np.ones(len(waiting), np.intp),
+    )
+
+
+class Stretch:
+    """Reads what is wanted of the frames in `span`."""
+
+    def __init__(
+        self,
+        past: Past,
+        span: Span,
+        wanted: Selection,
+        found: Callable[[Key], Found],
+        *,
+        sparse: bool,
+    ) -> None:
+        """Look up which frames there are.
+
+        Args:
+            past: Where they are.
+            span: Which.
+            wanted: What of them.
+            found: Where those of a schema have it.
+            sparse: Whether frames without the blocks that it is in are left out.
+        """
+        self._past = past
+        self._span = span
+        self._size = len(wanted)
+        self._found = found
+        self._sparse = sparse
+        self._chunks = [self._held(record) for record in past.chunks(span)]
+        self._waiting = [frame for frame in past.headers(span) if self._is_read(frame)]
+
+    def _schema(self, schema: int) -> Found:
+        return self._found(Key(*self._span.stream, schema))
+
+    def _held(self, record: ChunkRecord) -> Held:
+        only = list(self._schema(record.schema).blocks) if self._sparse else None
+        return Held(record, self._span, only)
+
+    def _is_read(self, frame: FrameRecord) -> bool:
+        if not self._sparse:
+            return True
+        header = wire.decode_header(frame.raw)
+        blocks = header.blocks if isinstance(header, wire.Frame) else ()
+        return any(block.name in self._schema(frame.schema).spots for block in blocks)
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return sum(held.frames for held in self._chunks) + len(self._waiting)
+
+    def entries(self, factor: int) -> list[Entries]:
+        """What there is at this resolution, piece by piece."""
+        self._chunks = [held.at(factor) for held in self._chunks]
+        return [*(held.entries for held in self._chunks), entries_of(self._waiting)]
+
+    def fill(self, buckets: Buckets, ranks: Iterator[Places]) -> None:
+        """Put the values of `entries` into buckets; `ranks` has one array for each piece."""
+        ranked = [(held, next(ranks)) for held in self._chunks]
+        of_waiting = next(ranks)
+        ranked.sort(key=_kind)
+        for (schema, factor), of_kind in groupby(ranked, _kind):
+            found, pieces = (
+                self._schema(schema),
+                {held.record.seq: (held, at) for held, at in of_kind},
+            )
+            for block in found.blocks:
+                self._fill(buckets, found, block, factor, pieces)
+        self._fill_waiting(buckets, of_waiting)
+
+    def _fill(
+        self,
+        buckets: Buckets,
+        found: Found,
+        block: int,
+        factor: int,
+        pieces: Mapping[int, tuple[Held, Places]],
+    ) -> None:
+        cells, columns = found.cells(block), found.spots[found.blocks[block]].columns
+        # By the depth of a chunk's cells: group -> which of the cells it has.
+        cuts: dict[int, dict[int, Places]] = {}
+        for held, _ in pieces.values():
+            depth = held.axis.depth(block, factor)
+            if depth and depth not in cuts:
+                groups = cells // group_cells(depth)
+                cuts[depth] = {int(one): np.flatnonzero(groups == one) for one in np.unique(groups)}
+        wanted = sorted({group for cut in cuts.values() for group in cut})
+        records = [held.record for held, _ in pieces.values()]
+        readers: dict[int, Reader] = {}
+        for seq, part in self._past.parts(records, factor, block, wanted):
+            held, ranks = pieces[seq]
+            depth = held.axis.depth(block, factor)
+            own = cuts[depth].get(part.group)
+            if own is None or found.schema is None:
+                continue
+            reader = readers.setdefault(seq, Reader(found.schema, held.axis))
+            bands = reader.bands(part)
+            at, weights = _ranked(held, block, ranks)
+            read, local = np.ix_(at >= 0, cells[own] % group_cells(depth))
+            buckets.merge(
+                at[at >= 0],
+                columns[own],
+                Bands(*(band[read, local] for band in bands)),
+                weights[at >= 0][:, None],
+            )
+
+    def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
+        rank_of = dict(zip((frame.seq for frame in self._waiting), ranks.tolist(), strict=True))
+        frames = (frame for frame in self._past.frames(self._span) if frame.seq in rank_of)
+        while batch := list(islice(frames, _TOGETHER)):
+            read = [
+                values(self._size, self._schema(frame.schema).spots, wire.decode(frame.raw)[1])
+                for frame in batch
+            ]
+            numbers, present = (np.stack(arrays) for arrays in zip(*read, strict=True))
+            at = np.array([rank_of[frame.seq] for frame in batch], np.intp)
+            columns = np.arange(self._size)
+            buckets.merge(at, columns, Bands.exact(numbers), present.astype(np.intp))
+
+
+def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:
+    held, _ = piece
+    return held.record.schema, held.factor
+
+
+def _ranked(held: Held, block: int, ranks: Places) -> tuple[Places, Places]:
+    """[entries that have `block`], their ranks, or -1 of those not read; and their weights."""
+    every = np.full(len(held.kept), -1, np.intp)
+    every[held.kept] = ranks
+    sampled, weights = held.axis.entries_with(block, held.factor)
+    return every[sampled], weights

@@ -1,0 +1,407 @@
+"""Old frames become chunks, on either database, and every view shows what it showed before."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from gainstage import units, wire
+from gainstage_server.buckets import Buckets
+from gainstage_server.compaction.chunk import FRAMES
+from gainstage_server.compaction.compactor import NEWEST, QUIET_SECONDS, Compactor, pieces
+from gainstage_server.history import History, Window
+from gainstage_server.selection import Cell
+from gainstage_server.settings import Settings
+from gainstage_server.store.interface import Store, StoreError
+from gainstage_server.store.records import Span, Stream
+
+from .committing import Commit, commit
+from .conftest import BACKENDS
+from .trainer import Trainer
+
+__all__ = ["commit"]  # the fixture
+
+STREAM = Stream("canonical", "a1", 0)
+ALL = Span(STREAM, 0, 2**53)
+CELLS = [Cell("row0", "pre_db"), Cell("row2", "bias_db"), Cell("row1", "gain")]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+class Run(Trainer):
+    """Frames of three rows with any values, of which some blocks come now and then."""
+
+    def opening(self) -> list[bytes]:
+        start, schema = self.run_start(), self.schema_message()
+        several = {
+            "layers": _block(("pre_db", "bias_db")),
+            "gradients": _block(("gain",)),
+            units.UNITS: _block(units.IDS, exists=np.arange(64) < 2),
+        }
+        return [start, wire.encode(msgspec.structs.replace(schema, blocks=several))]
+
+    def any(self, step: int, **changes: object) -> bytes:
+        rng = np.random.default_rng(self.seq)
+        values = rng.normal(size=(3, 2)).astype(np.float32)
+        values[rng.random((3, 2)) < 0.02] = rng.choice(np.float32([np.nan, np.inf, -np.inf, 1e30]))
+        blocks = {"layers": values}
+        if self.seq % 3 == 0:
+            blocks["gradients"] = rng.normal(size=(3, 1)).astype(np.float32)
+        if self.seq % 5 == 0:
+            blocks[units.UNITS] = rng.random((3, 64), np.float32)
+        logs = {"loss": float(rng.normal())} if self.seq % 2 else {}
+        frame = wire.decode(self.frame_of(step, logs=logs, **changes))[0]
+        return wire.encode(frame, blocks)
+
+    def frame_of(self, step: int, **changes: object) -> bytes:
+        fields = {"schema": self.schema_seq, "step": step} | changes
+        return wire.encode(wire.Frame(**self._identity() | fields))
+
+
+def _block(names: Sequence[str], exists: Any = True) -> wire.BlockSchema:
+    mask = np.broadcast_to(exists, (3, len(names)))
+    return wire.BlockSchema(tuple(wire.Column(name, 1) for name in names), wire.packed(mask))
+
+
+def compact(store: Store, *, clock: float = 0.0, floor: int = 0) -> int:
+    """How many chunks were made until none was due."""
+    compactor = Compactor(Settings(disk_floor=floor), store, clock=lambda: clock)
+    made = 0
+    while compactor.step():
+        made += 1
+    return made
+
+
+def raws(store: Store, stream: Stream = STREAM) -> list[bytes]:
+    return [frame.raw for frame in store.frames_after(stream, -1)]
+
+
+def waiting(store: Store) -> list[int]:
+    with store.past() as past:
+        return [frame.step for frame in past.frames(ALL)]
+
+
+def frames_between(run: Run, first: int, end: int) -> list[bytes]:
+    return [run.any(step) for step in range(first, end)]
+
+
+def test_every_frame_is_read_bit_for_bit_as_it_came(store: Store, commit: Commit) -> None:
+    run = Run()
+    sent = [*run.opening(), *frames_between(run, 0, 400)]
+    commit(*sent)
+
+    assert compact(store) == 2
+    assert waiting(store) == list(range(2 * FRAMES, 400))
+    assert raws(store) == sent[2:]
+    newest = store.newest_frame(store.backlogs(quiet_since=0.0)[0].key)
+    assert newest == sent[-1]
+
+
+def test_the_newest_frames_of_a_training_that_goes_on_stay_as_they_came(
+    store: Store, commit: Commit
+) -> None:
+    run = Run()
+    commit(*run.opening(), *frames_between(run, 0, FRAMES + NEWEST - 1))
+    assert compact(store) == 0
+
+    commit(run.any(FRAMES + NEWEST - 1))
+
+    assert compact(store) == 1
+    assert waiting(store) == list(range(FRAMES, FRAMES + NEWEST))
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_of_a_training_that_is_over_only_the_newest_frame_stays(
+    store: Store, commit: Commit, ends: bool
+) -> None:
+    run = Run()
+    commit(*run.opening(), *frames_between(run, 0, 10), *([run.run_end()] if ends else []))
+    (record,) = store.runs()
+
+    assert compact(store, clock=record.last_seen + (0 if ends else QUIET_SECONDS + 1)) == 1
+
+    assert waiting(store) == [9]
+
+
+def test_each_schema_source_and_worker_has_chunks_of_its_own(store: Store, commit: Commit) -> None:
+    run, other = Run(), Run(worker=1)
+    first = [*run.opening(), *frames_between(run, 0, 5), run.any(4, source="validation")]
+    run.seq, before = run.seq, first
+    schema = wire.decode(Run().opening()[1])[0]
+    run.schema_seq = run.seq = run.seq + 1
+    schema = wire.encode(msgspec.structs.replace(schema, seq=run.seq, rows=schema.rows[::-1]))
+    after = [schema, *frames_between(run, 5, 10), run.any(9, source="validation")]
+    commit(*before, *after, run.run_end())
+    commit(*other.opening(), *frames_between(other, 0, 5), other.run_end())
+    expected = raws(store), raws(store, STREAM._replace(worker=1))
+
+    assert compact(store) == 3
+    assert (raws(store), raws(store, STREAM._replace(worker=1))) == expected
+
+
+# -- Views -----------------------------------------------------------------------------------------
+
+
+def read_of(store: Store, what: str, window: Window) -> Buckets:
+    history = History(store, "canonical")
+    if what == "cells":
+        return history.read(CELLS, window)
+    if what == "units":
+        return history.units("row1", 2, window)
+    return history.logs(["loss", "accuracy"], window)
+
+
+def truth(frames: Sequence[bytes], what: str) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Steps, values and presence of all frames that have what is asked for, frame by frame."""
+    steps, values, present = [], [], []
+    for raw in frames:
+        header, blocks = wire.decode(raw)
+        none = np.full((3, 2), np.nan, np.float32)
+        if what == "cells":
+            layers, gradients = blocks["layers"], blocks.get("gradients", none)
+            values.append([layers[0, 0], layers[2, 1], gradients[1, 0]])
+            present.append([True, True, "gradients" in blocks])
+        elif what == "units":
+            if units.UNITS not in blocks:
+                continue
+            values.append(blocks[units.UNITS][1, :2])
+            present.append([True, True])
+        else:
+            values.append([header.logs.get("loss", np.nan), np.nan])
+            present.append(["loss" in header.logs, False])
+        steps.append(header.step)
+    return steps, np.float32(values), np.array(present, bool)
+
+
+def check(buckets: Buckets, frames: Sequence[bytes], what: str, points: int) -> None:
+    """Each bucket is what its frames say, one after the other."""
+    steps, values, present = truth(frames, what)
+    assert buckets.frames.sum() == len(steps)
+    assert len(buckets.steps) <= points
+    ends = np.cumsum(buckets.frames)
+    assert buckets.steps.tolist() == [steps[end - 1] for end in ends]
+    for place, (end, count) in enumerate(zip(ends, buckets.frames, strict=True)):
+        for column in range(values.shape[1]):
+            there = present[end - count : end, column]
+            own = values[end - count : end, column][there]
+            assert buckets.present[place, column] == bool(len(own))
+            if len(own):
+                with np.errstate(invalid="ignore"):
+                    expected = own.min(), own.max(), own[-1]
+                    mean = own.mean(dtype=np.float64)
+                got = (getattr(buckets, name)[place, column] for name in ("min", "max", "last"))
+                np.testing.assert_array_equal(list(got), expected)
+                np.testing.assert_allclose(buckets.mean[place, column], mean, 1e-4, 1e-5)
+
+
+@pytest.fixture
+def long(store: Store, commit: Commit) -> Iterator[list[bytes]]:
+    """The frames of a run of many chunks, and some that are in none."""
+    run = Run()
+    opening = run.opening()
+    frames = frames_between(run, 0, 1_500)
+    commit(*opening, *frames)
+    assert compact(store) == 11
+    return frames
+
+
+WHAT = ("cells", "units", "logs")
+
+
+def test_buckets_of_chunks_are_those_of_their_frames(store: Store, long: list[bytes]) -> None:
+    for what, points in product(WHAT, (2_000, 300, 93, 60, 11, 2, 1)):
+        buckets = read_of(store, what, Window(points=points))
+
+        check(buckets, long, what, points)
+        # An entry of several frames is in one bucket, and no larger than what a bucket should have.
+        assert buckets.frames.max() <= 2 * -(-buckets.frames.sum() // points)
+
+
+def test_window_that_cuts_through_chunks_holds_its_ends(store: Store, long: list[bytes]) -> None:
+    windows = ((0, 0), (100, 140), (127, 128), (1_400, 1_499), (65, 1_300))
+    for what, (first, last), points in product(WHAT, windows, (600, 8)):
+        buckets = read_of(store, what, Window(first, last, points))
+
+        check(buckets, long[first : last + 1], what, points)
+    assert len(read_of(store, "cells", Window(2_000, 3_000)).steps) == 0
+
+
+def test_coarse_views_read_no_finer_parts(store: Store, long: list[bytes]) -> None:
+    read: list[int] = []
+    with store.past() as past:
+        kind = type(past)
+    original = kind.parts
+
+    def parts(self: Any, chunks: Any, factor: int, *rest: Any) -> Any:
+        read.append(factor)
+        return original(self, chunks, factor, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "parts", parts)
+        for points in (1_500, 90, 11):
+            read_of(store, "cells", Window(points=points))
+
+    assert read == [1, 1, 16, 16, 128, 128]
+
+
+def test_a_later_attempt_cuts_the_chunks_of_an_earlier_one(store: Store, commit: Commit) -> None:
+    first, second = Run(), Run(attempt="a2", time=2_000.0)
+    before = [*first.opening(), *frames_between(first, 0, 300)]
+    after = [*second.opening(), *frames_between(second, 100, 400)]
+    commit(*before, first.run_end())
+    commit(*after, second.run_end())
+    compact(store)
+
+    for points in (1_000, 20, 3):
+        buckets = read_of(store, "cells", Window(points=points))
+        check(buckets, [*before[2:102], *after[2:]], "cells", points)
+
+
+# -- What comes late, or goes wrong ----------------------------------------------------------------
+
+
+def test_frames_that_come_late_are_shown_in_their_place_before_and_after_they_are_compacted(
+    store: Store, commit: Commit
+) -> None:
+    run = Run()
+    opening = run.opening()
+    frames = frames_between(run, 0, 400)
+    late = [frames[step] for step in (0, 5, 6, 130, 250)]
+    commit(*opening, *(frame for frame in frames if frame not in late))
+    compact(store)
+
+    commit(*late)
+    check(read_of(store, "cells", Window(points=1_000)), frames, "cells", 1_000)
+    commit(run.run_end())
+    compact(store)
+
+    check(read_of(store, "cells", Window(points=1_000)), frames, "cells", 1_000)
+    for points in (20, 3):
+        check(read_of(store, "cells", Window(points=points)), frames, "cells", points)
+    assert waiting(store) == [399]
+    assert raws(store) == frames
+
+
+def test_a_training_whose_steps_begin_again_is_compacted_once(store: Store, commit: Commit) -> None:
+    run = Run()
+    opening = run.opening()
+    frames = [run.any(step) for _ in range(3) for step in range(100)]
+    stuck = [run.any(50) for _ in range(300)]
+    commit(*opening, *frames, *stuck, run.run_end())
+
+    made = compact(store)
+
+    by_step = sorted([*frames, *stuck], key=lambda raw: wire.decode(raw)[0].step)
+    assert made <= 6
+    assert raws(store) == [*frames, *stuck]
+    check(read_of(store, "cells", Window(points=5_000)), by_step, "cells", 5_000)
+
+
+def test_what_is_stored_or_compacted_meanwhile_changes_nothing_of_what_is_read(
+    store: Store, commit: Commit
+) -> None:
+    run = Run()
+    opening = run.opening()
+    frames = frames_between(run, 0, 400)
+    commit(*opening, *frames)
+
+    with store.past() as past:
+        before = past.chunks(ALL)
+        writing = threading.Thread(
+            target=lambda: (compact(store), commit(*frames_between(run, 400, 500)))
+        )
+        writing.start()
+        writing.join()
+        assert (before, past.chunks(ALL)) == ([], [])
+        assert [frame.raw for frame in past.frames(ALL)] == frames
+
+    assert len(waiting(store)) < 400
+
+
+def test_what_fails_halfway_leaves_every_frame_as_it_came(store: Store, commit: Commit) -> None:
+    run = Run()
+    opening = run.opening()
+    frames = frames_between(run, 0, 200)
+    commit(*opening, *frames)
+
+    with pytest.MonkeyPatch.context() as patch:
+
+        def fail(*_: object) -> None:
+            raise StoreError("The disk is gone.")
+
+        with store.write() as transaction:
+            patch.setattr(type(transaction), "_leave", fail)
+        with pytest.raises(StoreError, match="The disk is gone"):
+            compact(store)
+
+    with store.past() as past:
+        assert past.chunks(ALL) == []
+    assert waiting(store) == list(range(200))
+    assert compact(store) == 1
+    assert raws(store) == frames
+
+
+@pytest.mark.parametrize("meanwhile", ["deleted", "compacted"])
+def test_frames_that_are_gone_meanwhile_become_no_chunk(
+    store: Store, commit: Commit, meanwhile: str
+) -> None:
+    run = Run()
+    commit(*run.opening(), *frames_between(run, 0, 200))
+    read = store.message
+
+    def interrupt(key: Any) -> bytes | None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "message", read)
+            if meanwhile == "compacted":
+                assert compact(store) == 1
+            else:
+                with store.write() as transaction:
+                    transaction.drop_run("canonical")
+        return run.schema_sent
+
+    run.schema_sent = read(store.backlogs(quiet_since=0.0)[0].key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "message", interrupt)
+        assert not Compactor(Settings(disk_floor=0), store, clock=lambda: 0.0).step()
+
+    with store.past() as past:
+        assert len(past.chunks(ALL)) == (1 if meanwhile == "compacted" else 0)
+
+
+def test_nothing_is_compacted_where_the_disk_has_no_room(store: Store, commit: Commit) -> None:
+    run = Run()
+    commit(*run.opening(), *frames_between(run, 0, 200))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "free_bytes", lambda: 99)
+        assert compact(store, floor=100) == 0
+
+    assert compact(store, floor=0) == 1
+
+
+def test_frames_that_cannot_be_read_are_told_of_once_and_hold_up_no_others(
+    store: Store, commit: Commit, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = Run(run="bad"), Run()
+    commit(*bad.opening(), *frames_between(bad, 0, 200))
+    commit(*good.opening(), *frames_between(good, 0, 200))
+    with store._writer.begin() as connection:
+        connection.exec_driver_sql("UPDATE frames SET schema = 77 WHERE run = 'bad'")
+    compactor = Compactor(Settings(disk_floor=0), store, clock=lambda: 0.0)
+
+    assert [compactor.step() for _ in range(3)] == [True, False, False]
+    assert [record.message.count("cannot be compacted") for record in caplog.records] == [1]
+
+
+@pytest.mark.parametrize(("frames", "sizes"), [(1, [1]), (255, [255]), (300, [128, 172])])
+def test_pieces_are_of_as_many_frames_as_a_chunk_has_and_the_last_takes_the_rest(
+    frames: int, sizes: list[int]
+) -> None:
+    assert list(map(len, pieces(list(range(frames))))) == sizes
