@@ -131,6 +131,10 @@ class Delivery:
             return self._refused(message, now)
         return None
 
+    def arriving(self, now: float) -> None:
+        """Part of what is on the way has arrived: it is no wonder that there is no answer yet."""
+        self._heard = now
+
     def overdue(self, now: float) -> bool:
         """Whether the server has owed an answer for too long."""
         return self.waiting_for_answer and now - self._heard >= ANSWER_SECONDS

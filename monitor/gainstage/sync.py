@@ -155,11 +155,11 @@ def send(
         told: Called now and then with how many messages wait still.
     """
     uplink = Uplink(spool, url, token)
-    left, deadline = len(spool), time.monotonic() + patience
-    while left and time.monotonic() < deadline:
-        told(left)
+    progress, deadline = (len(spool), uplink.arrived), time.monotonic() + patience
+    while len(spool) and time.monotonic() < deadline:
+        told(len(spool))
         uplink.drain(min(LOOK, patience))
-        if len(spool) < left:
-            left, deadline = len(spool), time.monotonic() + patience
+        if progress != (progress := (len(spool), uplink.arrived)):
+            deadline = time.monotonic() + patience
     uplink.close()
     return uplink.met

@@ -2,28 +2,30 @@
 
 import contextlib
 import logging
-import os
 import random
 import socket
 import threading
 import time
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import handshake, wire
 from gainstage.delivery import Delivery, Queue
+from gainstage.flow import Flow
 from gainstage.places import DEFAULT_URL
 from gainstage.troubles import trouble_of
 
 log = logging.getLogger("gainstage")
 
-# How long a handshake may take, and a pong, before the connection counts as lost.
+# How long a handshake may take.
 TIMEOUT = 10.0
+# Where nothing is heard for so long, a server is asked whether it is there.
 PING_SECONDS = 10.0
-# What is shorter than this is no silence: between two pongs there is at most as much.
-SILENCE = PING_SECONDS + TIMEOUT
+# How long nothing may arrive of what was sent, not even a ping, before the connection is lost.
+SILENCE = 20.0
 # How long an answer may lie unread where messages are on the way, and where none are.
 TICK, IDLE = 0.02, 0.5
 CLOSE_SECONDS = 1.0
@@ -65,19 +67,15 @@ def ingest_url(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/api/v1/ingest", "", ""))
 
 
-class Connection(ClientConnection):
-    """One whose pings draw no number from `random`, which is the training's."""
-
-    def ping(self, data: Any = None, **options: Any) -> threading.Event:
-        """As websockets does it, where `data` is given."""
-        return super().ping(os.urandom(8) if data is None else data, **options)
-
-
 class Uplink:
     """Drives a `Delivery` over WebSocket from a daemon thread; never blocks or raises outside.
 
     Whatever ends a connection, the next one is tried when the delivery says so: a server that is
     gone, silent, busy or broken costs the training nothing but room in the spool.
+
+    Attributes:
+        delivery: What is sent when.
+        arrived: Bytes of messages that have arrived, about: it rises while a long one is sent.
     """
 
     def __init__(self, spool: Spooled, url: str, token: str | None) -> None:
@@ -90,6 +88,8 @@ class Uplink:
         self._moved = threading.Event()
         self._connection: ClientConnection | None = None
         self._told: set[str] = set()
+        self._flow, self._pings = Flow(time.monotonic()), 0
+        self.arrived = 0
         self._thread = threading.Thread(target=self._run, name="gainstage-uplink", daemon=True)
         self._thread.start()
 
@@ -115,10 +115,14 @@ class Uplink:
             self._moved.wait(min(left, TICK))
             self._moved.clear()
 
-    def close(self) -> None:
-        """Ends the thread, within twice `CLOSE_SECONDS`; what waits stays in the spool."""
+    def hang_up(self) -> None:
+        """Has the thread end, and does not wait for it; what waits stays in the spool."""
         self._stop.set()
         self._wake.set()
+
+    def close(self) -> None:
+        """Ends the thread, within twice `CLOSE_SECONDS`; what waits stays in the spool."""
+        self.hang_up()
         self._thread.join(CLOSE_SECONDS)
         if self._thread.is_alive() and (connection := self._connection) is not None:
             with contextlib.suppress(OSError):  # a send that the server does not read
@@ -165,36 +169,73 @@ class Uplink:
             self._address,
             additional_headers=handshake.headers(time.time(), self._token, self.delivery.run),
             compression=None,
-            create_connection=Connection,
             max_size=wire.MAX_MESSAGE_BYTES,
             open_timeout=TIMEOUT,
-            ping_interval=PING_SECONDS,
-            ping_timeout=TIMEOUT,
+            # Its own would count pongs late that wait behind a message on a slow path.
+            ping_interval=None,
             close_timeout=CLOSE_SECONDS / 2,
             # A proxy of the environment is for other machines.
             proxy=None if host in {"127.0.0.1", "localhost", "::1"} else True,
         )
-        # Else a send to a server that has stopped reading blocks for ever, and its pings behind it.
+        # Else a send to a server that has stopped reading blocks for ever.
         with contextlib.suppress(OSError):  # closed already; whoever uses it is told with what code
             connection.socket.settimeout(SILENCE)
         return connection
 
     def _talk(self, connection: ClientConnection) -> None:
-        delivery = self.delivery
+        delivery, self._flow = self.delivery, Flow(time.monotonic())
         while not self._stop.is_set():
             self._wake.clear()
             self._spool.settle()
             for message in delivery.messages_to_send(time.monotonic()):
-                connection.send(message)
+                self._send(connection, message)
             # With a full window only an answer helps; else what is appended goes out at once.
             if not delivery.full:
                 self._wake.wait(TICK if delivery.waiting_for_answer else IDLE)
             self._listen(connection, patience=TICK if delivery.full else 0)
-            if delivery.overdue(time.monotonic()):
-                raise TimeoutError("The server has not answered for too long.")
+            if self._flow.idle(time.monotonic()) >= PING_SECONDS:
+                self._ask(connection)
+
+    def _send(self, connection: ClientConnection, message: bytes) -> None:
+        """Sends as fast as it arrives; a message larger than a piece goes in several."""
+        self._make_room(connection)
+        if len(message) > self._flow.piece:
+            connection.send(self._pieces(connection, message))
+        else:
+            connection.send(message)
+            self._sent(connection, len(message))
+
+    def _pieces(self, connection: ClientConnection, message: bytes) -> Iterator[memoryview]:
+        rest = memoryview(message)
+        while rest:
+            self._make_room(connection)
+            piece = rest[: self._flow.piece]
+            yield piece
+            self._sent(connection, len(piece))
+            rest = rest[len(piece) :]
+
+    def _make_room(self, connection: ClientConnection) -> None:
+        while self._flow.full:
+            if self._stop.is_set():
+                raise ConnectionAbortedError("The uplink is closed.")
+            self._flow.wait(TICK)
+            self._listen(connection, patience=0)
+
+    def _sent(self, connection: ClientConnection, size: int) -> None:
+        if self._flow.sent(size):
+            self._ask(connection)
+
+    def _ask(self, connection: ClientConnection) -> None:
+        # Without data of ours it would draw a number from `random`, which is the training's.
+        self._pings += 1
+        self._flow.asked(connection.ping(b"%d" % self._pings), time.monotonic())
 
     def _listen(self, connection: ClientConnection, patience: float) -> None:
-        """Takes in all answers that have come, or that come within `patience` seconds."""
+        """Takes in all answers that have come, or that come within `patience` seconds.
+
+        Raises:
+            TimeoutError: Nothing comes, and nothing arrives, for too long.
+        """
         with contextlib.suppress(TimeoutError):
             while not self._stop.is_set():
                 answer = connection.recv(timeout=patience)
@@ -203,6 +244,12 @@ class Uplink:
                 if refusal is not None:
                     self._tell("message", f"The server refused a message: {refusal.reason}")
                 self._moved.set()
+        now = time.monotonic()
+        if size := self._flow.look(now):
+            self.arrived += size
+            self.delivery.arriving(now)
+        if self.delivery.overdue(now) or self._flow.silent(now) >= SILENCE:
+            raise TimeoutError("The server has not answered for too long.")
 
     def _tell(self, kind: str, text: str) -> None:
         if text and kind not in self._told:

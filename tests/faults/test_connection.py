@@ -5,7 +5,7 @@ import time
 import pytest
 
 from .conftest import Planning
-from .journal import exactly_once
+from .journal import exactly_once, waiting_in
 from .processes import Server, paused, sync, trainer, wait_until
 from .proxy import Proxy
 
@@ -54,6 +54,20 @@ def test_slow_connection(
         training.succeeds()
     sync(plan.folder, server.url)
 
+    assert exactly_once(plan.journal, server.database).frames == plan.frames
+
+
+def test_message_that_takes_longer_than_any_time_out_arrives(
+    planned: Planning, server: Server, proxy: Proxy
+) -> None:
+    """The schema alone takes 6 s of a connection on which nobody waits 3 s for anything."""
+    proxy.rate = 75_000.0
+    plan = planned(proxy.url, frames=2, layers=1_500)
+
+    with trainer(plan) as training:
+        training.succeeds()
+
+    assert waiting_in(plan.folder) == 0
     assert exactly_once(plan.journal, server.database).frames == plan.frames
 
 

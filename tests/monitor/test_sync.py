@@ -183,31 +183,47 @@ def test_files_that_are_no_spools_stop_none_and_are_left_as_they_are(
     assert (tmp_path / "b.spool").exists()
 
 
-def test_progress_is_told_and_renews_the_patience(tmp_path: Path) -> None:
+class Slow:
+    """Takes three messages between two looks."""
+
+    met, arrived = True, 0
+
+    def __init__(self, spool: Spool, *_: object) -> None:
+        self.spool = spool
+
+    def drain(self, patience: float) -> None:
+        threading.Event().wait(patience / 2)
+        self.take()
+
+    def take(self) -> None:
+        self.spool.remove_through(self.spool.after(-1, 3)[-1][0])
+
+    def close(self) -> None:
+        pass
+
+
+class Slower(Slow):
+    """Takes the first message in eight pieces."""
+
+    def take(self) -> None:
+        self.arrived += 1
+        if self.arrived >= 8:
+            super().take()
+
+
+@pytest.mark.parametrize(
+    ("uplink", "progress"),
+    [(Slow, [22, 19, 16, 13, 10, 7, 4, 1]), (Slower, [22] * 8 + [19, 16, 13, 10, 7, 4, 1])],
+)
+def test_progress_is_told_and_renews_the_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uplink: type[Slow], progress: list[int]
+) -> None:
     """A slow connection is not given up as long as something arrives."""
     left_behind(tmp_path, "slow", notices=20)
     told: list[int] = []
+    monkeypatch.setattr("gainstage.sync.Uplink", uplink)
 
-    class Slow:
-        """Takes three messages between two looks."""
-
-        met = True
-
-        def __init__(self, spool: Spool, *_: object) -> None:
-            self.spool = spool
-
-        def drain(self, patience: float) -> None:
-            threading.Event().wait(patience / 2)
-            self.spool.remove_through(self.spool.after(-1, 3)[-1][0])
-
-        def close(self) -> None:
-            pass
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gainstage.sync.Uplink", Slow)
-        (outcome,) = send_all(
-            tmp_path, "http://host", None, 0.05, lambda run, left: told.append(left)
-        )
+    (outcome,) = send_all(tmp_path, "http://host", None, 0.05, lambda run, left: told.append(left))
 
     assert outcome.state == "sent"
-    assert told == [22, 19, 16, 13, 10, 7, 4, 1]
+    assert told == progress

@@ -288,7 +288,7 @@ def test_connection_that_is_half_open_is_noticed(
 ) -> None:
     """The server's machine is gone without a word: nothing is on the way, only pings are."""
     monkeypatch.setattr(uplink, "PING_SECONDS", 0.05)
-    monkeypatch.setattr(uplink, "TIMEOUT", 0.2)
+    monkeypatch.setattr(uplink, "SILENCE", 1.0)
     gone = threading.Event()
 
     def vanish(connection: ServerConnection) -> None:
@@ -298,11 +298,40 @@ def test_connection_that_is_half_open_is_noticed(
     with answering(after(vanish)) as url, linked(spool, url) as link:
         assert link.meets(60)
         fill(spool, 2)
-        monkeypatch.setattr(uplink, "TIMEOUT", 10.0)
         link.drain(60)
         gone.set()
 
     assert len(spool) == 0
+
+
+def test_long_message_goes_in_pieces_and_answers_are_heard_between_them(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece takes a while; all of them take longer than the uplink waits for anything."""
+    monkeypatch.setattr(uplink, "SILENCE", 1.0)
+    monkeypatch.setattr(delivery, "ANSWER_SECONDS", 1.0)
+    spool.append(0, start(0), frame=False)
+    spool.append(1, frame(1, 2**20), frame=True)
+    sizes: list[int] = []
+
+    def read_slowly(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send(ack(0))
+        message = b""
+        for piece in connection.recv_streaming():
+            assert isinstance(piece, bytes)
+            time.sleep(0.1)
+            sizes.append(len(piece))
+            message += piece
+        connection.send(ack(seq_of(message)))
+        connection.recv()
+
+    with answering(read_slowly, max_queue=1, max_size=None) as url, linked(spool, url) as link:
+        link.drain(60)
+
+    assert len(spool) == 0
+    assert sum(sizes) > 2**20
+    assert max(sizes) < 2**19
 
 
 @pytest.fixture
