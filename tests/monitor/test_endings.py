@@ -1,73 +1,17 @@
 """Trainings that end without a word: the interpreter's exit, signals, and forks, in processes."""
 
 import signal
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from gainstage import wire
 from gainstage.client import Client
-from gainstage.spool import Spool
 
+from .scripts import ENDLESS, TRAINING, ended, waiting
 from .serving import nowhere, serving
-
-# A recorder as a training has one, without a model: it adds a notice where a step would sample.
-TRAINING = """
-import os, signal, sys, time
-from pathlib import Path
-from gainstage.recorder import Recorder, RunIdentity
-
-def begin():
-    identity = RunIdentity("mine", "p", (), {}, 0)
-    return Recorder(identity, {}, url=sys.argv[1], token=None, folder=Path(sys.argv[2]))
-
-def steps(recorder, count):
-    for number in range(count):
-        recorder.notice("info", "step", f"{os.getpid()} {number}")
-
-recorder = begin()
-steps(recorder, 5)
-"""
-ENDLESS = "print('ready', flush=True)\nwhile True: time.sleep(0.01)"
-
-
-@contextmanager
-def training(script: str, url: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", script, url, str(folder)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def ended(
-    body: str, url: str, folder: Path, signals: tuple[int, ...] = (), script: str = TRAINING
-) -> tuple[int, str, str]:
-    """Exit status, output and errors of a training; `signals` are sent when it is ready."""
-    with training(f"{script}\n{body}", url, folder) as process:
-        if signals:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for number in signals:
-            process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
-
-
-def waiting(folder: Path) -> list[list[wire.AnyMessage]]:
-    """What each spool in `folder` holds."""
-    found = []
-    for path in sorted(folder.glob("*.spool")):
-        spool = Spool(path)
-        found.append([wire.decode_header(body) for _, body in spool.after(-1, 100_000)])
-        spool.close()
-    return found
 
 
 @pytest.fixture
@@ -165,14 +109,17 @@ def test_fork_leaves_the_run_to_the_parent(tmp_path: Path, closed: str) -> None:
 
 
 def test_forks_while_messages_are_sent_store_each_once(tmp_path: Path, server: str) -> None:
-    many = "for _ in range(8):\n    if os.fork() == 0: sys.exit()\n    steps(recorder, 20)\n"
+    many = "for _ in range(8):\n    if os.fork() == 0: sys.exit()\n    steps(recorder, 10)\n"
     named = TRAINING.replace('"mine"', '"forked"')
     body = f"{named}\n{many}recorder.close('completed', 60)"
 
     code, _, err = ended(body, server, tmp_path)
 
     assert (code, err) == (0, "")
-    (run,) = [it for it in Client(server, None).runs() if it["id"] == "forked"]
+    run = Client(server, None).run("forked")
+    texts = Counter(it["text"].split()[1] for it in run["notices"])
+    assert texts == Counter(map(str, [*range(5), *8 * [*range(10)]]))
+    assert len({it["text"].split()[0] for it in run["notices"]}) == 1
     assert run["status"] == "ended"
     assert list(tmp_path.iterdir()) == []
 
