@@ -21,6 +21,10 @@ class UnusableError(Exception):
     """The connection must be given up; the text says why. All that waits stays in the queue."""
 
 
+class UnreadableError(Exception):
+    """What waits cannot be read, and is no server's to mend; the text says why. It stays there."""
+
+
 class Queue(Protocol):
     """The messages of one attempt that wait, by sequence number."""
 
@@ -89,7 +93,7 @@ class Delivery:
         """The next messages, as far as the window allows; `full` says that it allows no more.
 
         Raises:
-            UnusableError: The queue holds what this version cannot read.
+            UnreadableError: The queue holds what this version cannot read.
         """
         messages: list[bytes] = []
         window = WINDOW if self._answered else 1
@@ -117,6 +121,7 @@ class Delivery:
 
         Raises:
             UnusableError: No server of ours answers this, or none that takes what waits.
+            UnreadableError: The queue holds what this version cannot read.
         """
         try:
             # Text has no prefix, and reads like any other bytes that are no message.
@@ -194,7 +199,7 @@ def _header(body: bytes) -> wire.AnyMessage:
     try:
         return wire.decode_header(body)
     except wire.WireError as error:
-        raise UnusableError(f"what waits cannot be read. {error}") from error
+        raise UnreadableError(str(error)) from error
 
 
 def _stream(message: wire.AnyMessage) -> tuple[str, str, int] | None:

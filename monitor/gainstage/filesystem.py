@@ -6,8 +6,8 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")
 
-# Of one machine alone: locks and shared memory are there what SQLite takes them for. All others
-# count as reached over a network: NFS, SMB, 9p, Lustre, GPFS, Ceph, SSHFS and the rest of FUSE.
+# Of one machine alone: locks and shared memory are there what SQLite takes them for. All others are
+# not known to be local: NFS, SMB, 9p, Lustre, GPFS, Ceph and SSHFS are not, others of FUSE may be.
 LOCAL = frozenset({
     *("bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "jfs", "ntfs3"),
     *("overlay", "ramfs", "reiserfs", "rootfs", "tmpfs", "vfat", "xfs", "zfs"),

@@ -11,17 +11,17 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from gainstage.spool_file import PAGE, SpoolError, in_memory, opened
+from gainstage.spool_late import LateFile, Message
 
 log = logging.getLogger("gainstage")
 
 SUFFIX = ".spool"
 MAX_BYTES = 2**30
-# Where nothing can be written to disk.
+# In memory, where nothing can be written to disk, at all or for now.
 MEMORY_BYTES = 2**26
 
 # Of the bytes on disk, the part that the write-ahead log may take.
@@ -38,6 +38,9 @@ _REMOVED_AT_ONCE, _PAUSE = 4, 0.0005
 
 _SEQ_BITS = 48
 
+# What of SQLite's errors room would mend. A quota counts as failed writing, and so does a limit.
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_IOERR_WRITE})
+
 _PAGES = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count"
 # A Ctrl-C may come between the end of the transaction and our taking note of it.
 _INSERT = "INSERT OR IGNORE INTO messages VALUES (?, ?, ?)"
@@ -45,21 +48,13 @@ _DROP = "DELETE FROM messages WHERE rank = (SELECT min(rank) FROM messages WHERE
 _COUNT = "UPDATE counts SET thinned = ?"
 _AFTER = "SELECT seq, body FROM messages WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEWEST = "SELECT seq, body FROM messages ORDER BY seq DESC LIMIT 1"
+_COUNTS = "SELECT (SELECT count(*) FROM messages), thinned FROM counts"
+_HAS = "SELECT 1 FROM messages WHERE seq = ?"
 _REMOVE = """
 DELETE FROM messages WHERE seq IN (
     SELECT seq FROM messages WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?
 )
 """
-
-
-class _Message(NamedTuple):
-    rank: int
-    seq: int
-    body: bytes
-
-    @property
-    def is_frame(self) -> bool:
-        return self.rank >= 0
 
 
 class Spool:
@@ -90,10 +85,14 @@ class Spool:
         file = in_memory() if path is None else opened(path, create=create)
         self._appender, self._sender, self._waiting, self._thinned = file
         # Always taken in this order where both are: sending, then writing.
-        self._sending = threading.RLock()
-        shared = self._appender is not self._sender
-        self._writing = threading.RLock() if shared else self._sending
-        self._held: deque[_Message] = deque()  # could not be written yet; newer than what could
+        self._sending, self._writing = threading.RLock(), threading.RLock()
+        # One connection serves one thread at a time, and the disk is waited for while it does.
+        self._reading = nullcontext() if self._appender is not self._sender else self._writing
+        self._moving = False
+        self._late = None if path is None else LateFile(path)
+        self._held: deque[Message] = deque()  # could not be written yet; newer than what could
+        self._no_room = False  # whether that is why
+        self._unsure = False  # whether what is known of the file may not be so
         self._frames: Counter[str] = Counter()
         self._warned: set[str] = set()
         self._unsettled = 0  # bytes of the log, about
@@ -105,6 +104,9 @@ class Spool:
         # Should nobody settle it, such as in a fork, who appends does.
         self._appender.execute(f"PRAGMA wal_autocheckpoint = {max(1, log_pages)}")
         self._thinned_in_file = self._thinned
+        with self._told():
+            self._held.extend(self._late.read() if self._late else ())
+            self._write_held()
 
     @property
     def thinned(self) -> int:
@@ -127,9 +129,15 @@ class Spool:
                 turns neither is dropped whole.
         """
         rank = self._rank(seq, source) if frame else -1 - seq
+        message = Message(rank, seq, body)
         with self._writing:
-            self._held.append(_Message(rank, seq, body))
-            self._write_held()
+            self._held.append(message)
+            if self._moving and self._late is not None:
+                with self._told():
+                    self._late.add(message)
+                self._bound_held()
+            else:
+                self._write_held()
 
     def after(self, seq: int, limit: int) -> list[tuple[int, bytes]]:
         """The first waiting messages behind `seq`, in order.
@@ -142,7 +150,11 @@ class Spool:
             # Before the file is read: what is written meanwhile is then in both, never in neither.
             with self._writing:
                 held = [(it.seq, it.body) for it in self._held]
-            with self._told(), closing(self._sender.execute(_AFTER, (seq, limit))) as rows:
+            with (
+                self._reading,
+                self._told(),
+                closing(self._sender.execute(_AFTER, (seq, limit))) as rows,
+            ):
                 for row in rows:
                     if found and size + len(row[1]) > _READ_BYTES:
                         break
@@ -175,21 +187,33 @@ class Spool:
     def settle(self) -> None:
         """Moves the write-ahead log into the file, if it is long; for the thread that sends.
 
-        This is what waits for the disk. Appending goes on meanwhile, except over a network.
+        This is what waits for the disk. Appending goes on meanwhile: where there is one connection,
+        which is busy with this, into a file beside it.
         """
         if self._unsettled < self._settle_bytes:
             return
-        with self._sending, self._told():
-            self._unsettled = 0
-            self._sender.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        with self._sending:
+            with self._writing:
+                self._moving = self._appender is self._sender
+            try:
+                with self._told():
+                    self._unsettled = 0
+                    self._sender.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                with self._writing:
+                    self._moving = False
+                    self._write_held()
 
     def __len__(self) -> int:
-        return self._waiting + len(self._held)
+        with self._writing:
+            self._make_sure()
+            return self._waiting + len(self._held)
 
     def close(self) -> None:
         """Closes the file, and deletes it where nothing waits in it."""
         with self._sending, self._writing:
             self._write_held()
+            self._make_sure()
             if self._thinned != self._thinned_in_file:  # of a disk that has failed meanwhile
                 with self._told():
                     self._appender.execute(_COUNT, (self._thinned,))
@@ -198,6 +222,8 @@ class Spool:
                 sent = self._appender.execute(_NEWEST).fetchone() is None
             self._sender.close()
             self._appender.close()
+            if self._late is not None:
+                self._late.close()
         if self.path is None:
             return
         if self._held:
@@ -219,28 +245,49 @@ class Spool:
         return halvings << _SEQ_BITS | seq
 
     def _write_held(self) -> None:
-        """Puts on disk what is not there yet; frames that cannot be are dropped."""
-        while self._held:
-            message = self._held[0]
-            written = False
-            with self._told():
-                self._write(message, disk_full=False)
-                written = True
-            if not written:  # a disk that others have filled is one more bound
-                with self._told():
-                    self._appender.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                    self._write(message, disk_full=True)
-                    written = True
-            if not written:
-                break
+        """Puts on disk what is not there yet; what cannot be waits in memory, which is bounded."""
+        self._make_sure()
+        while self._held and (
+            self._written(self._held[0], full=False) or self._written(self._held[0], full=True)
+        ):
             self._held.popleft()
-        kept = [message for message in self._held if not message.is_frame]
-        self._thinned += len(self._held) - len(kept)
-        self._held = deque(kept)
+            self._unsure = False
+        if self._held:
+            self._bound_held()
+        elif self._late is not None:
+            with self._told():
+                self._late.clear()
 
-    def _write(self, message: _Message, *, disk_full: bool) -> None:
+    def _written(self, message: Message, *, full: bool) -> bool:
+        """Whether it is on disk now; where the disk is `full`, in place of frames."""
+        if full and not self._no_room:
+            return False
+        with self._told():
+            if full:
+                self._appender.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._write(message, disk_full=full)
+            return True
+        self._unsure, self._room = False, 0  # it was rolled back
+        return False
+
+    def _bound_held(self) -> None:
+        """Drops frames of those that could not be written, where they are too many."""
+        size = sum(len(it.body) for it in self._held)
+        if size <= MEMORY_BYTES:
+            return
+        dropped: set[int] = set()
+        for message in sorted(it for it in self._held if it.is_frame):
+            if size <= MEMORY_BYTES / 2:
+                break
+            dropped.add(message.seq)
+            size -= len(message.body)
+        self._held = deque(it for it in self._held if it.seq not in dropped)
+        self._thinned += len(dropped)
+
+    def _write(self, message: Message, *, disk_full: bool) -> None:
         """In one transaction: either all of it happens or nothing."""
         database, dropped, added = self._appender, 0, 0
+        self._unsure = True
         with database:
             database.execute("BEGIN IMMEDIATE")
             while not (fits := self._fits(len(message.body), disk_full=disk_full)):
@@ -257,6 +304,21 @@ class Spool:
         self._waiting += added - dropped
         self._unsettled += len(message.body)
 
+    def _make_sure(self) -> None:
+        """Counts anew where a Ctrl-C came in a transaction, or before we took note of it."""
+        if not self._unsure:
+            return
+        with self._told():
+            if self._appender.in_transaction:
+                self._appender.rollback()
+            waiting, in_file = self._appender.execute(_COUNTS).fetchone()
+            self._held = deque(
+                it for it in self._held if not self._appender.execute(_HAS, (it.seq,)).fetchone()
+            )
+            self._waiting, self._room = waiting, 0
+            self._thinned, self._thinned_in_file = max(self._thinned, in_file), in_file
+            self._unsure = False
+
     def _fits(self, size: int, *, disk_full: bool) -> bool:
         needed = size // PAGE + 2  # its own pages, and one that is split
         if self._room < needed or disk_full:
@@ -268,32 +330,45 @@ class Spool:
         return fits
 
     def _remove(self, first: int, last: int) -> None:
-        with self._sending, self._told():
-            while True:
-                with self._writing:
+        gone = _REMOVED_AT_ONCE
+        with self._sending:
+            while gone == _REMOVED_AT_ONCE:
+                gone = 0
+                with self._writing, self._told():
+                    self._make_sure()
+                    self._unsure = True
                     self._held = deque(it for it in self._held if not first <= it.seq <= last)
                     gone = self._sender.execute(_REMOVE, (first, last, _REMOVED_AT_ONCE)).rowcount
                     self._waiting -= gone
+                    self._unsure = False
                 self._unsettled += _PAGES_REMOVING * PAGE
                 self.settle()
-                if gone < _REMOVED_AT_ONCE:
-                    break
-                time.sleep(_PAUSE)
+                if gone == _REMOVED_AT_ONCE:
+                    time.sleep(_PAUSE)
 
     @contextmanager
     def _told(self) -> Generator[None]:
         """An error of the file ends here: it is said once."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            self._no_room = getattr(error, "sqlite_errorcode", None) in _NO_ROOM
             text = f"{type(error).__name__}: {error}"
             if text not in self._warned:
                 self._warned.add(text)
+                then = (
+                    "Old frames are dropped and counted"
+                    if self._no_room
+                    else ("What is in it stays there")
+                )
                 log.warning(
-                    "gainstage: The spool %s fails (%s). What is in it stays there. New frames "
-                    "are dropped and counted until it works again; other messages wait in memory.",
+                    "gainstage: The spool %s fails (%s). %s until it works again; messages that "
+                    "cannot be written wait in memory, and beyond %d MiB frames are dropped and "
+                    "counted.",
                     self.path,
                     text,
+                    then,
+                    MEMORY_BYTES // 2**20,
                 )
 
 

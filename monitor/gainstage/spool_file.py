@@ -14,6 +14,8 @@ APPLICATION = int.from_bytes(b"GSP\x01", "big")
 # A frame of 160 kB is then 10 pages: on the machine of the benchmarks an append takes two thirds of
 # what it takes with SQLite's 4,096 bytes, and one of 1 kB takes as long as there.
 PAGE = 16_384
+# Of an error's code: without what is particular to it, such as that a log is being read again.
+_PRIMARY = 0xFF
 # Seconds in which another process that only looks whether the file is in use is done with it.
 _PATIENCE = 0.2
 
@@ -36,7 +38,7 @@ class SpoolInUseError(SpoolError):
 
 
 class EmptySpoolError(SpoolError):
-    """The file is no spool yet: its training is about to begin, or died before it did."""
+    """There is no spool, or none yet: its training is about to begin, has ended, or died early."""
 
 
 class Opened(NamedTuple):
@@ -57,7 +59,7 @@ class Opened(NamedTuple):
 
 def in_memory() -> Opened:
     """A spool that ends with its process."""
-    database = _connected(":memory:")
+    database = _connected(None, create=True)
     for statement in (f"PRAGMA page_size = {PAGE}", *_TABLES):
         database.execute(statement)
     return Opened(database, database, 0, 0)
@@ -68,7 +70,8 @@ def opened(path: Path, *, create: bool) -> Opened:
 
     Where SQLite can share memory between two connections, one appends while the other reads or
     waits for the disk. Over a network it cannot, so there is one connection, which keeps the index
-    of the write-ahead log in its own memory. So it is where nobody says what the file system is.
+    of the write-ahead log in its own memory. So it is where nobody says what the file system is,
+    such as on macOS and Windows.
 
     Raises:
         SpoolInUseError: Somebody else has it open.
@@ -79,26 +82,28 @@ def opened(path: Path, *, create: bool) -> Opened:
     shared = kind in LOCAL
     if create and kind is not None and not shared:
         log.warning(
-            "gainstage: %s lies on a file system of another machine (%s). Statistics are kept "
-            "there, but locks may not reach other machines: run `gainstage sync` on it elsewhere "
-            "only after the training has ended.",
+            "gainstage: %s lies on a file system that is not known to be local (%s). Statistics "
+            "are kept there, but locks may not reach other machines: run `gainstage sync` on it "
+            "elsewhere only after the training has ended.",
             path.parent,
             kind,
         )
     try:
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise EmptySpoolError(f"{path} is not there.")
         appender = _alone(path, create=create, shared=shared)
         try:
             (waiting,) = appender.execute("SELECT count(*) FROM messages").fetchone()
             (thinned,) = appender.execute("SELECT thinned FROM counts").fetchone()
-            sender = _prepared(_connected(path)) if shared else appender
+            sender = _prepared(_connected(path, create=False)) if shared else appender
         except sqlite3.Error:
             appender.close()
             raise
         return Opened(appender, sender, waiting, thinned)
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+        if error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY:
             raise SpoolInUseError(f"{path} is in use by another process.") from error
         raise _unusable(path, error) from error
     except (OSError, sqlite3.Error) as error:
@@ -111,7 +116,7 @@ def _unusable(path: Path, error: Exception) -> SpoolError:
 
 def _alone(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection:
     """A connection to the file that nobody else has open."""
-    database = _connected(path)
+    database = _connected(path, create=create)
     try:
         if not shared:
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -140,8 +145,12 @@ def _alone(path: Path, *, create: bool, shared: bool) -> sqlite3.Connection:
     return database
 
 
-def _connected(where: Path | str) -> sqlite3.Connection:
-    return sqlite3.connect(where, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
+def _connected(path: Path | None, *, create: bool) -> sqlite3.Connection:
+    """A connection to a file or to memory, that makes no file of a spool that has vanished."""
+    where = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}" if path else ":memory:"
+    return sqlite3.connect(
+        where, timeout=_PATIENCE, check_same_thread=False, isolation_level=None, uri=True
+    )
 
 
 def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:

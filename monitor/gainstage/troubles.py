@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from gainstage.delivery import FIRST_RETRY, LAST_RETRY, UnusableError
+from gainstage.delivery import FIRST_RETRY, LAST_RETRY, UnreadableError, UnusableError
 from gainstage.places import serve_command
 
 # What says "try again later" is tried no sooner.
@@ -57,6 +57,10 @@ def trouble_of(error: Exception, url: str, where: str, *, met: bool) -> Trouble:
             found = Trouble("refused", f"{server} hung up. {frame.reason} {waiting}", LAST_RETRY)
         case UnusableError():
             found = Trouble("unusable", f"{server} is of no use: {error} {waiting}", BUSY_RETRY)
+        case UnreadableError():
+            text = f"A message that waits in {where} cannot be read, and what is behind it cannot "
+            text += f"be sent: {error}"
+            found = Trouble("unreadable", text, LAST_RETRY)
         case ssl.SSLCertVerificationError():
             text = (
                 f"The certificate of {url} is not trusted: {error.verify_message}. If its "

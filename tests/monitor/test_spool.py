@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gainstage.spool import Spool
+from gainstage.spool import _COUNTS, Spool
 from gainstage.spool_file import PAGE
 
 from .spools import Opener, python, waiting
@@ -271,31 +271,57 @@ def test_log_that_nobody_settles_is_settled_by_who_appends(opened: Opener, path:
     assert log <= MIB + 16 * PAGE
 
 
-def test_interrupt_between_writing_and_taking_note_of_it_repeats_nothing(
-    opened: Opener, path: Path, monkeypatch: pytest.MonkeyPatch
+class Interrupted:
+    """Has a Ctrl-C come at the nth line of this package's spool that a thread runs from here on."""
+
+    def __init__(self, line: int) -> None:
+        self.left = line
+
+    def __call__(self, frame: Any, event: str, _: Any) -> Any:
+        if not frame.f_code.co_filename.endswith("spool.py"):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self
+
+
+def test_interrupt_at_any_line_leaves_file_and_counts_as_they_belong_together(
+    tmp_path: Path,
 ) -> None:
-    spool = opened(path)
-    written = Spool._write
+    interrupted = line = 0
+    while interrupted == line:
+        line += 1
+        spool = Spool(tmp_path / f"{line}.spool", max_bytes=MIB)
+        for seq in range(60):
+            spool.append(seq, bytes(PAGE), frame=True)
+        before = spool.thinned
 
-    def interrupted(self: Spool, *arguments: Any, **options: Any) -> None:
-        written(self, *arguments, **options)
-        monkeypatch.undo()
-        raise KeyboardInterrupt
+        sys.settrace(Interrupted(line))
+        try:
+            spool.append(60, bytes(PAGE), frame=True)
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(None)
+        spool.append(61, bytes(PAGE), frame=False)
 
-    monkeypatch.setattr(Spool, "_write", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        spool.append(0, b"first", frame=False)
-
-    spool.append(1, b"second", frame=True)
-
-    assert spool.after(-1, 9) == [(0, b"first"), (1, b"second")]
-    assert (len(spool), spool.thinned) == (2, 0)
+        kept = waiting(spool)
+        assert before > 0
+        assert kept[-1] == 61
+        # What was never taken in was neither kept nor thinned.
+        assert len(kept) + spool.thinned in ((62,) if 60 in kept else (61, 62))
+        assert (len(spool), spool.thinned) == spool._appender.execute(_COUNTS).fetchone()
+        spool.close()
+    assert line > 30
 
 
 APPEND_UNTIL_KILLED = """
 import sys
 from pathlib import Path
-from gainstage.spool import Spool
+from gainstage.spool import _COUNTS, Spool
 spool = Spool(Path(sys.argv[1]), max_bytes=2**20)
 for seq in range(10**6):
     spool.append(seq, b"%d" % seq * 3_000, frame=True)
@@ -337,7 +363,7 @@ def read(spool: Spool) -> list[list[tuple[int, bytes]]]:
 OPEN = """
 import sys
 from pathlib import Path
-from gainstage.spool import Spool
+from gainstage.spool import _COUNTS, Spool
 from gainstage.spool_file import SpoolInUseError
 try:
     print(len(Spool(Path(sys.argv[1]))))

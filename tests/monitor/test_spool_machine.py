@@ -9,11 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gainstage import spool_file
+from gainstage import spool, spool_file
 from gainstage.spool import Spool
 from gainstage.spool_file import PAGE
 
-MAX_BYTES = 2**20
+MAX_BYTES, MEMORY_BYTES = 2**20, 2**18
 # A message in the log, with the pages around it.
 LEEWAY = 20 * PAGE
 
@@ -28,6 +28,7 @@ class Spooling(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(spool_file, "filesystem", lambda folder: self.kind)
         self.patch.setattr(spool_file.log, "disabled", True)
+        self.patch.setattr(spool, "MEMORY_BYTES", MEMORY_BYTES)
         self.folder = Path(tempfile.mkdtemp())
         self.spool = Spool(self.folder / "0.spool", max_bytes=MAX_BYTES)
         self.seq = 0
@@ -53,7 +54,7 @@ class Spooling(RuleBasedStateMachine):
             self.waiting[self.seq] = body
             if frame:
                 self.frames.add(self.seq)
-            elif self.failing:
+            if self.failing:
                 self.held.add(self.seq)
             self.seq += 1
             if not self.failing:
@@ -66,8 +67,11 @@ class Spooling(RuleBasedStateMachine):
         assert dropped <= self.frames
         self.thinned += len(dropped)
         self.waiting = {seq: body for seq, body in self.waiting.items() if seq not in dropped}
-        if not self.failing:  # nothing is dropped that need not be
-            assert not dropped or self.on_disk() > MAX_BYTES - 12 * PAGE
+        self.held &= left.keys()
+        # Nothing is dropped that need not be.
+        memory = sum(len(left[seq]) for seq in self.held)
+        assert not dropped or self.on_disk() > MAX_BYTES - 12 * PAGE or memory > MEMORY_BYTES / 4
+        assert memory <= MEMORY_BYTES or self.held.isdisjoint(self.frames)
 
     def on_disk(self) -> int:
         return self.spool.path.stat().st_size + MAX_BYTES // 16

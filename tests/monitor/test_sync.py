@@ -211,6 +211,30 @@ class Slower(Slow):
             super().take()
 
 
+def test_spool_of_a_later_release_is_not_blamed_on_the_server(
+    server: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path / "later.0.00ff.spool")
+    spool.append(0, b"GS\x63\x00" + bytes(60), frame=False)
+    spool.close()
+
+    (outcome,) = send_all(tmp_path, server, TOKEN, 1)
+
+    assert (outcome.state, outcome.left) == ("left", 1)
+    (text,) = [record.getMessage() for record in caplog.records if record.name == "gainstage"]
+    assert text.startswith(f"gainstage: A message that waits in {tmp_path} cannot be read")
+    assert "Received version 99: bring trainer and server to the same release" in text
+
+
+def test_spool_that_vanishes_meanwhile_is_passed_over(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "glob", lambda folder, _: iter([folder / "gone.0.00ff.spool"]))
+
+    assert list(send_all(tmp_path, server, TOKEN, 1)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("uplink", "progress"),
     [(Slow, [22, 19, 16, 13, 10, 7, 4, 1]), (Slower, [22] * 8 + [19, 16, 13, 10, 7, 4, 1])],
