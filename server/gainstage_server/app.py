@@ -14,7 +14,18 @@ from fastapi.routing import iter_route_contexts
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gainstage import diagnosis, wire
-from gainstage_server import api, archive, changes, health, ingest, live, logs, metrics, units
+from gainstage_server import (
+    api,
+    archive,
+    changes,
+    health,
+    ingest,
+    journal,
+    live,
+    logs,
+    metrics,
+    units,
+)
 from gainstage_server.auth import Guard
 from gainstage_server.dashboard import dashboard_router
 from gainstage_server.diagnosis import Fold
@@ -60,6 +71,7 @@ def create_app(settings: Settings, store: Store | None = None, fold: Fold = diag
         app.include_router(part.router)
     app.include_router(dashboard_router())
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(journal.Requests)  # outermost: what the guard refuses has a name too
     return app
 
 
@@ -98,6 +110,10 @@ class Sockets(WebSocketsSansIOProtocol):
     that was never completed, and logs an error for each.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logger = journal.sockets
+
     async def send(self, message: Any) -> None:
         """Send `message`; the body of a refusal completes the handshake."""
         await super().send(message)
@@ -134,8 +150,9 @@ def create_server(settings: Settings, store: Store | None = None, fold: Fold = d
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         server_header=False,
-        # A line for each request says nothing that the metrics do not.
+        # The journal has both.
         access_log=False,
+        log_config=None,
     )
     return Server(config, app.state.service)
 
@@ -156,6 +173,7 @@ def can_listen(settings: Settings) -> None:
 
 def serve(settings: Settings) -> None:
     """Run until the process is told to end; a store that cannot be used ends it with a reason."""
+    journal.configure(settings.log_format, settings.log_level)
     try:
         store = store_at(settings.database.get_secret_value())
         store.open()

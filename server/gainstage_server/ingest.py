@@ -1,11 +1,13 @@
 """Trainers' connections: what they send is stored, then acknowledged."""
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Sequence
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, WebSocket
 
 from gainstage import handshake, wire
@@ -13,6 +15,8 @@ from gainstage_server.commit import Outcome
 from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.records import Key, Stream
+
+log = logging.getLogger("gainstage.server")
 
 router = APIRouter()
 
@@ -75,6 +79,8 @@ class Trainer:
         self._duplex = Duplex(socket, self._session.data_to_send)
         self._pace = Pace(service.settings.messages_per_second)
         self._gone = False
+        self._refused = 0
+        self._name = structlog.contextvars.get_contextvars().get("request")
         self.behind = handshake.behind(socket.headers, time.time())
         self.failed = False
         run = socket.headers.get(handshake.RUN, "")
@@ -88,11 +94,20 @@ class Trainer:
             return
         before = set(self._session.runs)
         self._session.answer(outcomes)
+        self._count(outcomes)
         for run in self._session.runs - before:
             self._service.runs.connect(run)
         if self._session.overflowed:
             self._duplex.close(POLICY_VIOLATION, "Too many messages were refused unread.")
         self._duplex.wake()
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        refusals = [one for one in outcomes if isinstance(one, wire.Refuse)]
+        if refusals and not self._refused:
+            runs = sorted(self._session.runs)
+            what = {"runs": runs, "reason": refusals[0].reason, "request": self._name}
+            log.warning("message refused, the first of this trainer", extra=what)
+        self._refused += len(refusals)
 
     def fail(self, reason: str) -> None:
         """Have the trainer come again later."""
@@ -105,10 +120,13 @@ class Trainer:
 
     async def run(self) -> None:
         """Store what comes until the connection ends."""
+        log.info("trainer connected", extra={"runs": sorted(self._session.runs)})
         try:
             await self._duplex.run(self._receive)
         finally:
             self._gone = True
+            what = {"runs": sorted(self._session.runs), "refused": self._refused}
+            log.info("trainer disconnected", extra=what)
             for run in self._session.runs:
                 self._service.runs.disconnect(run, time.time())
 

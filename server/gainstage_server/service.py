@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from gainstage import wire
 from gainstage.workers import CHIEF
+from gainstage_server import journal
 from gainstage_server.commit import Committed, Committer
 from gainstage_server.compaction.compactor import Compactor
 from gainstage_server.compaction.upkeep import Upkeep
@@ -93,7 +94,12 @@ class Service:
                 self._all_gone.set()
 
     def _publish(self, committed: Committed) -> None:
+        before = {
+            run: frozenset(finding.id for finding in self.runs.open_findings(run))
+            for run in committed.findings
+        }
         self.runs.apply(committed)
+        journal.tell(committed, before)
         self.hub.publish(
             [item for item in committed.fresh if self._is_shown(item.message)],
             [

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -29,6 +29,8 @@ def _text(value: object) -> object:
 
 # A URL may hold a password.
 Database = Annotated[SecretStr, BeforeValidator(_text)]
+LogFormat = Literal["auto", "json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -109,6 +111,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Free bytes on the disk below which nothing is stored.",
     )
+
+    log_format: LogFormat = Field(
+        default="auto", description='"text", "json", or "auto": text on a terminal, JSON elsewhere.'
+    )
+    log_level: LogLevel = Field(default="info", description="Least level that is logged.")
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod
