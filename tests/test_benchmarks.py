@@ -15,6 +15,8 @@ from benchmarks.overhead import arms, claims, figures, homemade, measure, memory
 from benchmarks.overhead.fits import Block, Watch
 from benchmarks.overhead.workloads import workloads
 
+from gainstage.cases import make_ready
+
 
 def printed(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -169,6 +171,7 @@ def test_workload_can_be_trained_and_read_by_hand(name: str) -> None:
     workload = workloads(25, batch=4)[name]
     model, (x, y) = workload.build(), workload.data(1)
     callback = homemade.Fetched(x, lambda step: True)
+    make_ready(model, x, y)
 
     model.fit(x, y, batch_size=4, verbose=0, callbacks=[callback])
 

@@ -19,6 +19,8 @@ from benchmarks.diagnosis.healthy import FAMILIES
 from benchmarks.diagnosis.healthy.kinds import COUNTS
 from benchmarks.diagnosis.record import drawn
 
+from gainstage.cases import make_ready
+
 Array = npt.NDArray[Any]
 layers = keras.layers
 # Beyond these an activation's derivative is below 1 % of what it is at most.
@@ -40,6 +42,7 @@ def trained(case: Case, steps: int) -> Case:
     """Trained for about that many steps of 32 examples."""
     task, count = case.task, 32 * steps
     epochs = max(1, round(count / len(task.x)))
+    make_ready(case.model, task.x, task.y)
     case.model.fit(task.x[:count], task.y[:count], batch_size=32, epochs=epochs, verbose=0)
     return case
 

@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.diagnosis.families import Case, Family
 from benchmarks.diagnosis.tasks import Task
 from gainstage import Finding, LayerMonitor, apply, wire
+from gainstage.cases import make_ready
 from gainstage.spool import SUFFIX, Spool
 
 BATCH = 32
@@ -116,6 +117,7 @@ def _train(family: Family, seed: int, name: str, folder: Path, patch: Finding | 
     model = case.model if patch is None else _patched(case.model, patch)
     monitor: Any = LayerMonitor(NOWHERE, run=name, every=EVERY, spool=folder)
     task = case.task
+    make_ready(model, task.x, task.y)
     with redirect_stdout(None):
         model.fit(
             task.x,

@@ -128,7 +128,21 @@ def build(data: Data, case: Case, hidden: list[Any]) -> Any:
         ]
     )
     model.compile(case.optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    make_ready(model, data.train_x, data.train_y)
     return model
+
+
+def make_ready(model: Any, x: Any, y: Any) -> None:
+    """Makes what the first step of `model` would make: TensorFlow traces such a step twice.
+
+    Args:
+        model: Built and compiled, with arrays as inputs, outputs and targets.
+        x: Its inputs, of which the first example is looked at.
+        y: Its targets.
+    """
+    model.optimizer.build(model.trainable_variables)
+    model.compute_metrics(x[:1], y[:1], model(x[:1]))
+    model.reset_metrics()
 
 
 def train(

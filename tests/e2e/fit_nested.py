@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from gainstage import LayerMonitor
+from gainstage import LayerMonitor, cases
 
 BLOCKS = 6
 LAYERS_OF_A_BLOCK = 6
@@ -44,6 +44,7 @@ def main(url: str, run: str) -> None:
     monitor = LayerMonitor(url, project="e2e", run=run, every=5)
     x = rng.uniform(0, 5, (128, 20)).astype("float32")
     y = rng.integers(0, 3, 128)
+    cases.make_ready(model, x, y)
     model.fit(x, y, batch_size=16, epochs=30, verbose=0, callbacks=[monitor])
 
 

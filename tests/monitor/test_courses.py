@@ -102,8 +102,10 @@ def findings(hidden: list[Any], optimizer: Any) -> list[Finding]:
     monitor = LayerMonitor(False, every=EVERY)
     model = keras.Sequential([layers.Input((64,)), *hidden, layers.Dense(10, "softmax")])
     model.compile(optimizer, "sparse_categorical_crossentropy")
+    x = data.train_x[:, :64]
+    cases.make_ready(model, x, data.train_y)
     model.fit(
-        data.train_x[:, :64],
+        x,
         data.train_y,
         batch_size=cases.BATCH,
         epochs=EPOCHS,
