@@ -1,5 +1,6 @@
 """Several devices, and several processes that train one model: same bits, one run."""
 
+import json
 import os
 import re
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,100 +43,39 @@ def ended(processes: Sequence["subprocess.Popen[str]"]) -> list[tuple[str, str]]
             process.kill()
 
 
-TWO_DEVICES = """
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-tf.config.experimental.enable_op_determinism()
-import keras, numpy
-from gainstage import LayerMonitor
-from tests.monitor import trainings, twins
-made = []
-def monitor():
-    made.append(LayerMonitor(False, every=1))
-    return made[0]
-def validated(training):
-    part = slice(twins.BATCH)
-    validation = training.x[part], training.y[part]
-    return {"x": training.x, "y": training.y, "batch_size": 8, "validation_data": validation}
-def plain():
-    dense = keras.layers.Dense
-    return keras.Sequential([keras.Input((6,)), dense(4, "tanh"), dense(3, "softmax")])
-{spread}
-    def model(self):
-        with spread():
-            return super().model()
-training = Spread({model}, (6,), validated)
-some, others = twins.outcome(training), twins.outcome(training, monitor)
-table = made[0].frame()
-finite = bool(numpy.isfinite(table.values[table.exists]).all())
-gradients = made[0]._sampler._gradients is not None
-frames, rows = made[0].frames, len(table.layers)
-print(twins.different(some, others), devices(), frames, rows, finite, gradients)
-"""
-
-STRATEGY = """
-strategy = tf.distribute.{}
-spread = strategy.scope
-def devices():
-    return strategy.num_replicas_in_sync
-class Spread(twins.Training):"""
-
-DISTRIBUTION = """
-import contextlib
-@contextlib.contextmanager
-def spread():  # which a clean session forgets
-    mesh = keras.distribution.DeviceMesh({}, ["batch", "model"])
-    layouts = keras.distribution.LayoutMap(mesh)
-    layouts["dense(_1)?/kernel"] = (None, "model")
-    keras.distribution.set_distribution(keras.distribution.{})
-    yield
-def devices():
-    return len(made[0].model.trainable_variables[0].value.sharding.device_set)
-class Spread(twins.Training):"""
-
-
 @pytest.mark.parametrize(
-    ("backend", "spread", "model", "rows", "devices"),
+    ("backend", "flags", "expected"),
     [
+        # Different, devices, frames, rows, finite, with gradients.
         (
             "tensorflow",
-            STRATEGY.format('MirroredStrategy(["CPU:0", "CPU:1"])'),
-            "trainings.mlp",
-            5,
-            2,
+            "",
+            {
+                "mirrored": [[], 2, FRAMES, 5, True, True],
+                "one device": [[], 1, FRAMES, 5, True, True],
+                "central storage": [[], 2, FRAMES, 2, True, True],
+            },
         ),
-        ("tensorflow", STRATEGY.format('OneDeviceStrategy("CPU:1")'), "trainings.mlp", 5, 1),
-        # Under which Keras itself runs no Dropout.
-        (
-            "tensorflow",
-            STRATEGY.format('experimental.CentralStorageStrategy(["CPU:0", "CPU:1"])'),
-            "plain",
-            2,
-            2,
-        ),
-        ("jax", DISTRIBUTION.format((2, 1), "DataParallel()"), "trainings.mlp", 5, 2),
         (
             "jax",
-            DISTRIBUTION.format((1, 2), "ModelParallel(layout_map=layouts)"),
-            "trainings.mlp",
-            5,
-            2,
+            "--xla_force_host_platform_device_count=2",
+            {
+                "data parallel": [[], 2, FRAMES, 5, True, True],
+                "model parallel": [[], 2, FRAMES, 5, True, True],
+            },
         ),
     ],
-    ids=["mirrored", "one device", "central storage", "data parallel", "model parallel"],
+    ids=["tensorflow", "jax"],
 )
 def test_every_bit_is_the_same_on_two_devices(
-    backend: str, spread: str, model: str, rows: int, devices: int
+    backend: str, flags: str, expected: dict[str, list[Any]]
 ) -> None:
-    code = TWO_DEVICES.replace("{spread}", spread).replace("{model}", model)
-    flags = "--xla_force_host_platform_device_count=2"
+    process = python("-m", "tests.monitor.devices", backend=backend, XLA_FLAGS=flags)
 
-    ((said, logged),) = ended(
-        [python("-c", code, backend=backend, XLA_FLAGS=flags if backend == "jax" else "")]
-    )
+    ((said, logged),) = ended([process])
 
-    assert said.splitlines()[-1:] == [f"[] {devices} {FRAMES} {rows} True True"], logged
+    assert process.returncode == 0, logged
+    assert json.loads(said.splitlines()[-1]) == expected, logged
 
 
 @pytest.fixture
