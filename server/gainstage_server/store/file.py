@@ -22,8 +22,8 @@ _MOVED_BYTES = 4 * 2**20
 _TRANSACTION_BYTES = 8 * _PAGE_BYTES
 # A log begins anew once all of it is moved, which is never the case while commits go on. After so
 # much, one waits for that; hardly anything is left to move by then. At 64 MiB, under a flood of
-# large frames, every second commit would. The file keeps this size: to write over it takes half as
-# long as to have it grow again.
+# large frames, every second commit would. The file keeps its size, unless a reader has had it grow
+# beyond twice that: to write over it takes half as long as to have it grow again.
 _LOG_BYTES = 256 * 2**20
 
 
@@ -41,7 +41,7 @@ def engine(path: Path, begin: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=0")  # see `Log`
-        connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
+        connection.execute(f"PRAGMA journal_size_limit={2 * _LOG_BYTES}")
         # Debian's SQLite writes zeros over what is deleted: to delete a run of 10 GB, 10 GB more.
         connection.execute("PRAGMA secure_delete=OFF")
 
