@@ -1,5 +1,6 @@
 """A real server, a real browser and real trainings, each a process of its own."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from gainstage.served import served
+from gainstage.sync import send_all
 from gainstage_server.dashboard import STATIC
 
 from .trainers import training
@@ -69,7 +71,7 @@ def mortal_server(tmp_path: Path) -> Iterator[Server]:
 
 # Not for the session: while Playwright runs, its event loop is the main thread's, and no other test
 # of the session could have one of its own.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     if not (STATIC / "index.html").is_file():
         pytest.skip("needs the dashboard, which `make dashboard` builds")
@@ -135,11 +137,20 @@ def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
     assert watch.foreign == []
 
 
-@pytest.fixture(scope="module")
-def trained(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a run of the canonical case that is over."""
-    folder = tmp_path_factory.mktemp("trained")
-    with training(server.url, folder, "trained") as fit:
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The spools of one training of the canonical case, which found no server."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with training("http://127.0.0.1:9", folder, "trained") as fit:
         fit.communicate(b"go on\n", timeout=PATIENCE)
         assert fit.returncode == 0, (folder / "trained.log").read_text()
-    return "trained"
+    return folder / "spool"
+
+
+@pytest.fixture(scope="module")
+def trained(server: Server, recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a run of the canonical case that is over."""
+    spools = shutil.copytree(recorded, tmp_path_factory.mktemp("sent") / "spool")
+    (outcome,) = send_all(spools, server.url, None, PATIENCE)
+    assert (outcome.run, outcome.state, outcome.refused) == ("trained", "sent", 0)
+    return outcome.run

@@ -1,0 +1,1 @@
+"""The dashboard in a browser: a package, so that its tests share one, which closes behind them."""
