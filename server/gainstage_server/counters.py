@@ -11,6 +11,9 @@ RESULTS = ("stored", "duplicate", "refused")
 # at all, against a limit or the order of messages, of one run more than the server holds.
 REFUSALS = ("size", "release", "unreadable", "rule", "runs")
 
+# What comes of messages to the webhook's receiver.
+DELIVERIES = ("sent", "failed", "rejected")
+
 # A commit waits for the disk: below a millisecond on flash, tens of them on spinning disks.
 COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -41,6 +44,7 @@ class Counters:
     frames: int = 0  # of the messages that were stored
     commit_failures: int = 0
     commit_seconds: Histogram = field(default_factory=lambda: Histogram(COMMIT_BUCKETS))
+    webhook: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DELIVERIES, 0))
     trainers: int = 0  # connected now
 
     def count(self, committed: Committed) -> None:

@@ -25,8 +25,6 @@ from gainstage_server.store.interface import StoreError
 
 router = APIRouter()
 
-# A lost run is shown for as long as someone may want to be told about it.
-LOST_SHOWN_SECONDS = 24 * 3600.0
 # The text repeats itself so much that higher levels save little for several times the time.
 GZIP_LEVEL = 1
 
@@ -40,9 +38,8 @@ def shown_runs(runs: Runs, now: float, projects: Collection[str] | None = None) 
         projects: Those whose runs are shown; None: of all.
     """
     shown: list[RunFigures] = []
-    for record in runs.unended():
-        recent = now - runs.last_seen(record, now) <= LOST_SHOWN_SECONDS
-        if recent and (projects is None or record.project in projects):
+    for record in runs.shown(now):
+        if projects is None or record.project in projects:
             shown.append(
                 RunFigures(
                     run=record.run,
@@ -114,6 +111,14 @@ SERVER_METRICS: tuple[Metric[Service] | HistogramMetric, ...] = (
         name="gainstage_viewers",
         help="Viewers that are connected.",
         read=lambda service: one(len(service.hub)),
+    ),
+    Metric(
+        name="gainstage_webhook_messages_total",
+        help="Messages to the receiver that GAINSTAGE_WEBHOOK_URL names: sent, failed (and tried "
+        "again later), or rejected for good.",
+        kind="counter",
+        labels=("result",),
+        read=lambda service: _by_label(service.counters.webhook),
     ),
     Metric(
         name="gainstage_ingest_messages_total",

@@ -19,6 +19,9 @@ from gainstage_server.store.records import Key, Mark, RunRecord
 
 Status = Literal["live", "ended", "lost"]
 
+# A lost run is shown for as long as someone may want to be told about it.
+LOST_SHOWN_SECONDS = 24 * 3600.0
+
 # Each holds a schema and a frame: 0.5 MB at 1,000 layers.
 _NEWEST = 1_000
 
@@ -69,6 +72,14 @@ class Runs:
     def unended(self) -> list[RunRecord]:
         """The runs of which no end has come, in no order."""
         return [record for record in [*self._runs.values()] if record.ended is None]
+
+    def shown(self, now: float) -> list[RunRecord]:
+        """Those whose state is told: the live ones, and those that were lost not long ago."""
+        return [
+            record
+            for record in self.unended()
+            if now - self.last_seen(record, now) <= LOST_SHOWN_SECONDS
+        ]
 
     def get(self, run: str) -> RunRecord | None:
         """One run."""

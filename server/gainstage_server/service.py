@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Generator
 from typing import Protocol, cast
 
@@ -21,6 +22,7 @@ from gainstage_server.progress import is_newest
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
+from gainstage_server.webhook import Webhook
 from gainstage_server.writer import Writer
 
 log = logging.getLogger("gainstage.server")
@@ -48,6 +50,7 @@ class Service:
         self.counters = Counters()
         self.committer = Committer(settings, store, fold, self.runs)
         self.writer = Writer(self.committer, self.counters, self._publish)
+        self.webhook = Webhook(settings, self.runs, self.counters)
         self._connections: set[Connected] = set()
         self._all_gone = asyncio.Event()
         self._all_gone.set()
@@ -58,6 +61,7 @@ class Service:
         """Open the store, and write what comes from now on."""
         await asyncio.to_thread(self.store.open)
         await asyncio.to_thread(self.runs.load)
+        self.webhook.start(time.time())
         self._writing = asyncio.create_task(self.writer.run())
         self._writing.add_done_callback(_tell_of_failure)
         self._upkeep.start()
@@ -67,6 +71,7 @@ class Service:
         if self._writing is None:
             return
         await self._upkeep.stop()
+        self.webhook.stop()
         self.writer.stop()
         await asyncio.wait([self._writing])
         self._writing = None

@@ -4,8 +4,10 @@ import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -31,6 +33,17 @@ def _text(value: object) -> object:
 Database = Annotated[SecretStr, BeforeValidator(_text)]
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def _web_address(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("Expected an address that begins with http:// or https:// and a host")
+    return value
+
+
+# It may hold a token in its path.
+WebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -106,6 +119,14 @@ class Settings(BaseSettings):
     viewer_frames: int = Field(
         default=32, ge=1, description="Frames kept for a viewer that is slow to take them."
     )
+    webhook_url: WebAddress | None = Field(
+        default=None,
+        description="Address that is sent, as Alertmanager would, what is wrong with runs.",
+    )
+    webhook_secret: Token | None = Field(
+        default=None,
+        description="Key by which the receiver of the webhook knows who has sent a message.",
+    )
     disk_floor: int = Field(
         default=256 * 2**20,
         ge=0,
@@ -176,6 +197,7 @@ def _explained(problem: ErrorDetails, options: Mapping[str, Any]) -> str:
         return problem["msg"].removeprefix("Value error, ")
     name = str(problem["loc"][0])
     given = f"--{name}" if name in options else f"GAINSTAGE_{name.upper()}"
-    received = "" if name.endswith("token") else f" Received: {problem['input']!r}."
+    hidden = name.endswith("token") or name.startswith("webhook")
+    received = "" if hidden else f" Received: {problem['input']!r}."
     meaning = Settings.model_fields[name].description
     return f"{given}: {problem['msg']}.{received} Change it, or leave it out. It is: {meaning}"

@@ -4,50 +4,23 @@ Time is shortened by configuration: the rules are those for `at_once`, and Alert
 seconds where it waits for minutes.
 """
 
-import json
-import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.receiver import receiving
 
 from gainstage.served import served
 from gainstage_server.ops import alerts
 
 from .programs import ALERTMANAGERS, OPS, PATIENCE, alertmanager, eventually, prometheus
 
+# Importing TensorFlow takes minutes on a machine with much else to do.
+TRAINING_PATIENCE = 180.0
 FIT = Path(__file__).with_name("fit.py")
-Told = tuple[str, dict[str, Any]]  # the header that says who sends it, and what it says
-
-
-@contextmanager
-def receiver() -> Iterator[tuple[str, "queue.Queue[Told]"]]:
-    """The address of somebody who wants to be told, and what they were told."""
-    told: queue.Queue[Told] = queue.Queue()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            told.put((self.headers["Authorization"], json.loads(body)))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/told", told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager
@@ -95,8 +68,10 @@ def test_layer_that_saturates_is_told_with_its_runbook_and_resolved_when_it_reco
     program: Callable[..., str], tmp_path: Path
 ) -> None:
     with (
-        receiver() as (address, told),
-        alertmanager(program(*ALERTMANAGERS), configured(address, tmp_path), tmp_path) as manager,
+        receiving() as receiver,
+        alertmanager(
+            program(*ALERTMANAGERS), configured(receiver.url, tmp_path), tmp_path
+        ) as manager,
         served(tmp_path / "server", disk_floor="0") as url,
         prometheus(program("prometheus"), url, tmp_path, alertmanager=manager, at_once=True) as ask,
         fit(url, tmp_path) as training,
@@ -105,12 +80,12 @@ def test_layer_that_saturates_is_told_with_its_runbook_and_resolved_when_it_reco
         def told_of(status: str) -> dict[str, Any]:
             """The alert about the layer, once the receiver is told that it has this status."""
             while True:
-                sender, message = told.get(timeout=PATIENCE)
-                assert sender == "Bearer known to both"
-                for one in message["alerts"]:
+                told = receiver.told.get(timeout=TRAINING_PATIENCE)
+                assert told.headers["Authorization"] == "Bearer known to both"
+                for one in told.message["alerts"]:
                     name = one["labels"]["alertname"]
                     if (name, one["status"]) == ("GainstageKernelFinding", status):
-                        assert message["groupLabels"] == {"project": "ops", "run": "recovers"}
+                        assert told.message["groupLabels"] == {"project": "ops", "run": "recovers"}
                         return one
 
         firing = told_of("firing")

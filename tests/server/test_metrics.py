@@ -18,11 +18,8 @@ from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS
 from gainstage.figures import RunFigures
 from gainstage.finding import Finding
 from gainstage_server.commit import Committed
-from gainstage_server.metrics import (
-    LOST_SHOWN_SECONDS,
-    shown_runs,
-)
-from gainstage_server.runs import Runs
+from gainstage_server.metrics import shown_runs
+from gainstage_server.runs import LOST_SHOWN_SECONDS, Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import RunRecord
 from gainstage_server.store.sqlite import SQLiteStore

@@ -170,6 +170,19 @@ SERVER_ALERTS = (
         ),
     ),
     Alert(
+        name="GainstageWebhookFailing",
+        expr="sum by (instance) "
+        '(increase(gainstage_webhook_messages_total{result!="sent"}[15m])) > 0',
+        # A receiver that restarts is tried again within minutes.
+        hold="15m",
+        severity="warning",
+        summary="Whoever the server's webhook is to tell is not told.",
+        description=(
+            "{{ $labels.instance }} could not deliver {{ $value | humanize }} messages in a "
+            "quarter of an hour."
+        ),
+    ),
+    Alert(
         name="GainstageFramesRefused",
         expr="sum by (instance, reason) (increase(gainstage_ingest_refused_total[10m])) > 0",
         # As above: one refusal is told, for ten minutes.

@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 from gainstage.exposition import LAYERS_SHOWN, RUN_LABELS, RUN_METRICS, Metric
 from gainstage.finding import VERDICTS, Severity
-from gainstage_server.metrics import LOST_SHOWN_SECONDS, SERVER_METRICS, HistogramMetric
+from gainstage_server.metrics import SERVER_METRICS, HistogramMetric
+from gainstage_server.runs import LOST_SHOWN_SECONDS
 
 PAGE = """\
 # Metrics
