@@ -1,5 +1,6 @@
 """What Prometheus is shown: as its own parser and promtool read it."""
 
+import dataclasses
 import gzip
 import math
 import subprocess
@@ -14,11 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from gainstage import wire
-from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS
-from gainstage.figures import RunFigures
-from gainstage.finding import Finding
+from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS, text
+from gainstage.figures import FrameFigures, RunFigures
+from gainstage.finding import VERDICTS, Finding
 from gainstage_server.commit import Committed
 from gainstage_server.metrics import shown_runs
+from gainstage_server.ops import metrics_page
 from gainstage_server.runs import LOST_SHOWN_SECONDS, Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import RunRecord
@@ -239,6 +241,25 @@ def test_layers_beyond_the_cap_are_counted_instead_of_shown(store: SQLiteStore) 
         (("warning",), 0.0),
         (("critical",), 0.0),
     ]
+
+
+def test_a_thousand_runs_with_everything_wrong_have_fewer_than_80_000_series(
+    store: SQLiteStore,
+) -> None:
+    verdicts = tuple(verdict.name for verdict in VERDICTS)
+    runs = live_run(store, [finding(index) for index in range(LAYERS_SHOWN + 7)])
+    (shown,) = shown_runs(runs, 1_000.0)
+    figures = FrameFigures(
+        worst_saturation=1.0, mean_saturation=0.5, worst_excess=1.0, worst_nonfinite=0.5
+    )
+    costs = {"share": 0.1, "budget": 0.1}
+    worst = dataclasses.replace(shown, step=1, verdicts=verdicts, of_frame=figures, costs=costs)
+
+    lines = "".join(text([worst])).splitlines()
+
+    series = sum(not line.startswith("#") for line in lines)
+    assert series == metrics_page.most_series()
+    assert 1_000 * series < 80_000
 
 
 def test_two_calls_of_one_layer_are_one_series(store: SQLiteStore) -> None:
