@@ -135,7 +135,7 @@ class Spool:
             if self._moving and self._late is not None:
                 with self._told():
                     self._late.add(message)
-                self._bound_held()
+                self._bound_held(MEMORY_BYTES)
             else:
                 self._write_held()
 
@@ -245,7 +245,7 @@ class Spool:
         return halvings << _SEQ_BITS | seq
 
     def _write_held(self) -> None:
-        """Puts on disk what is not there yet; what cannot be waits in memory, which is bounded."""
+        """Puts on disk what is not there yet; where it fails, what waits in memory is bounded."""
         self._make_sure()
         while self._held and (
             self._written(self._held[0], full=False) or self._written(self._held[0], full=True)
@@ -253,7 +253,7 @@ class Spool:
             self._held.popleft()
             self._unsure = False
         if self._held:
-            self._bound_held()
+            self._bound_held(0 if self._no_room else MEMORY_BYTES)
         elif self._late is not None:
             with self._told():
                 self._late.clear()
@@ -270,14 +270,14 @@ class Spool:
         self._unsure, self._room = False, 0  # it was rolled back
         return False
 
-    def _bound_held(self) -> None:
-        """Drops frames of those that could not be written, where they are too many."""
+    def _bound_held(self, most: int) -> None:
+        """Drops frames of what waits in memory, where that has more than `most` bytes."""
         size = sum(len(it.body) for it in self._held)
-        if size <= MEMORY_BYTES:
+        if size <= most:
             return
         dropped: set[int] = set()
         for message in sorted(it for it in self._held if it.is_frame):
-            if size <= MEMORY_BYTES / 2:
+            if size <= most / 2:
                 break
             dropped.add(message.seq)
             size -= len(message.body)
@@ -357,19 +357,13 @@ class Spool:
             if text not in self._warned:
                 self._warned.add(text)
                 then = (
-                    "Old frames are dropped and counted"
+                    "Frames are dropped and counted until there is room; other messages wait in "
+                    "memory."
                     if self._no_room
-                    else ("What is in it stays there")
+                    else "What is in it stays there. New messages wait in memory until it works "
+                    f"again; beyond {MEMORY_BYTES // 2**20} MiB, frames are dropped and counted."
                 )
-                log.warning(
-                    "gainstage: The spool %s fails (%s). %s until it works again; messages that "
-                    "cannot be written wait in memory, and beyond %d MiB frames are dropped and "
-                    "counted.",
-                    self.path,
-                    text,
-                    then,
-                    MEMORY_BYTES // 2**20,
-                )
+                log.warning("gainstage: The spool %s fails (%s). %s", self.path, text, then)
 
 
 def spool_at(path: Path) -> Spool:
