@@ -14,10 +14,10 @@ import numpy as np
 from gainstage import wire
 from gainstage.workers import CHIEF
 from gainstage_server.buckets import Buckets, Line
-from gainstage_server.compaction.axis import Entries, Flags
+from gainstage_server.compaction.axis import Entries
 from gainstage_server.compaction.chunk import FACTORS
 from gainstage_server.compaction.logged import Logs
-from gainstage_server.compaction.rollups import Bands, Floats
+from gainstage_server.compaction.rollups import Bands, Flags, Floats
 from gainstage_server.layout import Layout
 from gainstage_server.selection import Cell, Cells, Selection, UnitMap
 from gainstage_server.store.interface import Past, Store

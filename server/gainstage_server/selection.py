@@ -8,8 +8,7 @@ import numpy as np
 
 from gainstage import wire
 from gainstage.units import UNITS
-from gainstage_server.compaction.axis import Flags
-from gainstage_server.compaction.rollups import Floats, Places
+from gainstage_server.compaction.rollups import Flags, Floats, Places
 from gainstage_server.layout import Layout
 
 

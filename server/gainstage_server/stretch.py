@@ -9,10 +9,10 @@ import numpy as np
 
 from gainstage import wire
 from gainstage_server.buckets import Buckets
-from gainstage_server.compaction.axis import Axis, Entries, Flags
-from gainstage_server.compaction.chunk import Reader, cell
-from gainstage_server.compaction.packing import group_cells
-from gainstage_server.compaction.rollups import Bands, Places
+from gainstage_server.compaction.axis import Axis, Entries
+from gainstage_server.compaction.chunk import bands_of, cell
+from gainstage_server.compaction.packing import Unpacker, group_cells
+from gainstage_server.compaction.rollups import BANDS, Bands, Flags, Places
 from gainstage_server.layout import Layout
 from gainstage_server.selection import Selection, Spots, values
 from gainstage_server.store.interface import Past
@@ -176,32 +176,28 @@ class Stretch:
         pieces: Mapping[int, tuple[Held, Places]],
     ) -> None:
         cells, columns = found.cells(block), found.spots[found.blocks[block]].columns
+        sources = {
+            seq: _Source(held, ranks, block)
+            for seq, (held, ranks) in pieces.items()
+            if block in held.axis.sampled
+        }
         # By the depth of a chunk's cells: group -> which of the cells it has.
         cuts: dict[int, dict[int, Places]] = {}
-        for held, _ in pieces.values():
-            depth = held.axis.depth(block, factor)
-            if depth and depth not in cuts:
-                groups = cells // group_cells(depth)
-                cuts[depth] = {int(one): np.flatnonzero(groups == one) for one in np.unique(groups)}
+        for depth in {source.depth for source in sources.values()}:
+            groups = cells // group_cells(depth)
+            cuts[depth] = {int(one): np.flatnonzero(groups == one) for one in np.unique(groups)}
         wanted = sorted({group for cut in cuts.values() for group in cut})
-        records = [held.record for held, _ in pieces.values()]
-        readers: dict[int, Reader] = {}
+        records = [source.held.record for source in sources.values()]
+        unpacker = Unpacker()
         for seq, part in self._past.parts(records, factor, block, wanted):
-            held, ranks = pieces[seq]
-            depth = held.axis.depth(block, factor)
-            own = cuts[depth].get(part.group)
-            if own is None or found.schema is None:
-                continue
-            reader = readers.setdefault(seq, Reader(found.schema, held.axis))
-            bands = reader.bands(part)
-            at, weights = _ranked(held, block, ranks)
-            read, local = np.ix_(at >= 0, cells[own] % group_cells(depth))
-            buckets.merge(
-                at[at >= 0],
-                columns[own],
-                Bands(*(band[read, local] for band in bands)),
-                weights[at >= 0][:, None],
-            )
+            source = sources[seq]
+            own = cuts[source.depth].get(part.group)
+            if own is not None:
+                bands = bands_of(unpacker.unpack(part.data, source.depth), factor)
+                local = cells[own] % group_cells(source.depth)
+                buckets.merge(
+                    source.ranks, columns[own], bands.at(source.read, local), source.weights
+                )
 
     def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
         rank_of = dict(zip((frame.seq for frame in self._waiting), ranks.tolist(), strict=True))
@@ -222,9 +218,22 @@ def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:
     return held.record.schema, held.factor
 
 
-def _ranked(held: Held, block: int, ranks: Places) -> tuple[Places, Places]:
-    """[entries that have `block`], their ranks, or -1 of those not read; and their weights."""
-    every = np.full(len(held.kept), -1, np.intp)
-    every[held.kept] = ranks
-    sampled, weights = held.axis.entries_with(block, held.factor)
-    return every[sampled], weights
+class _Source:
+    """What of a chunk's parts of one block is read.
+
+    Attributes:
+        depth: How many values each cell has.
+        read: Which of the entries that a part has.
+        ranks: [entries that are read], in the line.
+        weights: [entries that are read, 1], how many frames each has.
+    """
+
+    def __init__(self, held: Held, ranks: Places, block: int) -> None:
+        self.held = held
+        sampled, weights = held.axis.entries_with(block, held.factor)
+        self.depth = len(sampled) * (1 if held.factor == 1 else BANDS)
+        every = np.full(len(held.kept), -1, np.intp)
+        every[held.kept] = ranks
+        at = every[sampled]
+        self.read = slice(None) if (at >= 0).all() else at >= 0
+        self.ranks, self.weights = at[self.read], weights[self.read][:, None]

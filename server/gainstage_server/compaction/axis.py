@@ -7,9 +7,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from gainstage_server.compaction.rollups import BANDS, Places
-
-Flags = npt.NDArray[np.bool_]
+from gainstage_server.compaction.rollups import BANDS, Flags, Places
 
 
 class _Axis(msgspec.Struct, frozen=True, array_like=True):

@@ -16,10 +16,10 @@ import numpy as np
 
 from gainstage import wire
 from gainstage.units import UNIT_MAPS
-from gainstage_server.compaction.axis import Axis, Flags
+from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.logged import Logs
 from gainstage_server.compaction.packing import Packer, Unpacker
-from gainstage_server.compaction.rollups import BANDS, Bands, Floats, Places, roll_up
+from gainstage_server.compaction.rollups import BANDS, Bands, Flags, Floats, Places, roll_up
 
 # What waits to become a chunk is read frame by frame, at a tenth of a millisecond each; much less
 # in a chunk compresses worse.
@@ -150,6 +150,11 @@ def _assembled(header: bytes, blocks: Mapping[str, wire.FloatBlock]) -> bytes:
     return bytes(data)
 
 
+def bands_of(values: Floats, factor: int) -> Bands:
+    """[entries, cells] of a part, from its values, [depth, cells]."""
+    return Bands.exact(values) if factor == 1 else Bands(*np.split(values, BANDS))
+
+
 class Reader:
     """Reads the parts of one chunk; `schema` is the chunk's."""
 
@@ -170,10 +175,8 @@ class Reader:
 
     def bands(self, part: Part) -> Bands:
         """[entries, cells] of a part: the entries in which its block was sampled."""
-        values = self._unpacker.unpack(part.data, self._axis.depth(part.block, part.factor))
-        if part.factor == 1:
-            return Bands.exact(values)
-        return Bands(*np.split(values, BANDS))
+        depth = self._axis.depth(part.block, part.factor)
+        return bands_of(self._unpacker.unpack(part.data, depth), part.factor)
 
     def frames(self, parts: Sequence[Part], left: Sequence[bytes]) -> Iterator[bytes]:
         """The bytes of every frame, from all parts of factor 1 and what is left of each."""

@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 
 from gainstage import wire
-from gainstage_server.compaction.axis import Flags
-from gainstage_server.compaction.rollups import Floats
+from gainstage_server.compaction.rollups import Flags, Floats
 
 
 class Logs(msgspec.Struct, frozen=True, array_like=True):

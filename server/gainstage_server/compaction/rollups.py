@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
 
 
 class Bands(NamedTuple):
@@ -21,6 +22,14 @@ class Bands(NamedTuple):
     max: Floats
     mean: Floats
     last: Floats
+
+    def at(self, entries: Flags | slice, cells: Places) -> "Bands":
+        """Those cells of those entries."""
+        chosen = self.last[entries][:, cells]
+        if self.min is self.last:
+            return Bands.exact(chosen)
+        low, high, mean = (band[entries][:, cells] for band in self[:-1])
+        return Bands(low, high, mean, chosen)
 
     @classmethod
     def exact(cls, values: Floats) -> "Bands":
