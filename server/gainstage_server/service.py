@@ -61,7 +61,7 @@ class Service:
         """Open the store, and write what comes from now on."""
         await asyncio.to_thread(self.store.open)
         await asyncio.to_thread(self.runs.load)
-        self.webhook.start(time.time())
+        await asyncio.to_thread(self.webhook.start, time.time())
         self._writing = asyncio.create_task(self.writer.run())
         self._writing.add_done_callback(_tell_of_failure)
         self._upkeep.start()
