@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gainstage.outcome import LOSS, Contestant, Spread, Trial
 from gainstage.places import install_command
+from gainstage.printable import printable
 from gainstage.statistics import BY_ID
 
 # Statistics of the layer in the printed table, and their headings.
@@ -28,7 +29,13 @@ def print_trial(trial: Trial, console: Console | None = None) -> None:
     """The best strength of each arm, the best arm first, as means and ranges over seeds."""
     console = console or Console()
     scores = list(dict.fromkeys([trial.metric, LOSS]))
-    grid = Table("", *map(escape, scores), *PRINTED.values(), box=None, padding=(0, 1, 0, 0))
+    grid = Table(
+        "",
+        *(escape(printable(score)) for score in scores),
+        *PRINTED.values(),
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
     for column in grid.columns:
         column.no_wrap = True
         column.justify = "left" if column is grid.columns[0] else "right"
@@ -36,11 +43,11 @@ def print_trial(trial: Trial, console: Console | None = None) -> None:
         cells = [_score(trial, one, score) for score in scores]
         grid.add_row(str(one), *cells, *(_level(trial, one, id) for id in PRINTED))
     head = f"after {trial.steps[-1]} steps, means and half ranges over {len(trial.seeds)} seeds:"
-    console.print(Text(f"{trial.layer} {head}"))
+    console.print(Text(printable(f"{trial.layer} {head}")))
     console.print(grid)
     if trial.interrupted:
         console.print("The trial was stopped: arms and strengths are missing.")
-    console.print(Text(trial.summary))
+    console.print(Text(printable(trial.summary)))
 
 
 def _score(trial: Trial, one: Contestant, column: str) -> str:

@@ -13,6 +13,7 @@ from gainstage.cadence import OPENING_SAMPLES
 from gainstage.diagnosis import State
 from gainstage.finding import Finding, prospect
 from gainstage.frame import Table
+from gainstage.printable import printable
 from gainstage.windows import WINDOW
 
 STYLES = {"info": "cyan", "warning": "yellow", "critical": "bold red"}
@@ -60,7 +61,7 @@ def print_findings(
     for finding in findings[:MOST_ROWS]:
         grid.add_row(
             Text(finding.verdict, STYLES[finding.severity] if finding.open else ""),
-            Text(finding.layer, overflow="fold"),
+            Text(printable(finding.layer), overflow="fold"),
             _steps(finding),
             *(_decibels(finding.levels.get(term)) for term in TERMS),
             _decibels(finding.overload),
@@ -128,16 +129,18 @@ def _decibels(level: float | None) -> str:
 
 def print_finding(finding: Finding, console: Console) -> None:
     """One finding with its evidence, remedy and patch."""
-    console.print(Text(finding.summary, STYLES[finding.severity]))
+    console.print(Text(printable(finding.summary), STYLES[finding.severity]))
     grid = Grid("evidence", "value", "limit", box=None, padding=(0, 2, 0, 0))
     for statistic, evidence in finding.evidence.items():
         unit = f" {evidence.unit}" if evidence.unit == "dB" else ""
         limit = "" if evidence.limit is None else f"{evidence.limit:.3g}{unit}"
         grid.add_row(statistic, f"{evidence.value:.3g}{unit}", limit)
     console.print(grid)
-    console.print(Text(finding.remedy))
+    console.print(Text(printable(finding.remedy)))
     if text := prospect(finding.effects, finding.alternatives):
-        console.print(Text(text))
+        console.print(Text(printable(text)))
     if finding.code:
-        code = Syntax("", "python", background_color="default").highlight(finding.code)
+        code = Syntax("", "python", background_color="default").highlight(
+            printable(finding.code, lines=True)
+        )
         console.print(code, soft_wrap=True)  # not wrapped by us, so that it can be copied

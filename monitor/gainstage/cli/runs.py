@@ -6,12 +6,12 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from gainstage import markdown
-from gainstage.cli.terminal import RunName, Token, Url, ask, console, stop
+from gainstage.cli.terminal import RunName, Token, Url, ask, console, plain, stop
 from gainstage.finding import VERDICTS, Alternative, Effect, prospect
 from gainstage.places import DEFAULT_URL, run_page
+from gainstage.printable import printable
 
 # What a finding can be of.
 FAULTS = tuple(verdict.name for verdict in VERDICTS if verdict.name != "healthy")
@@ -27,7 +27,7 @@ def runs(
     grid = Table("run", "project", "status", "step", "frames", "open findings")
     for run in ask(lambda client: client.runs(**filters), url, token):
         cells = (run["id"], run["project"], run["status"], run["step"], run["frames"])
-        grid.add_row(*(Text(str(cell)) for cell in cells), str(run["findings_open"]))
+        grid.add_row(*map(plain, cells), str(run["findings_open"]))
     console.print(grid)
 
 
@@ -38,11 +38,14 @@ def show(run: RunName, url: Url = DEFAULT_URL, token: Token = None) -> None:
         console.print("Nothing was found.")
     for finding in findings:
         state = "open" if finding["closed_step"] is None else f"over at {finding['closed_step']}"
-        console.print(Text(f"{finding['verdict']} since step {finding['since_step']}, {state}"))
+        console.print(plain(f"{finding['verdict']} since step {finding['since_step']}, {state}"))
         effects = msgspec.convert(finding.get("effects", ()), list[Effect])
         alternatives = msgspec.convert(finding.get("alternatives", ()), list[Alternative])
-        texts = (finding["remedy"], prospect(effects, alternatives), finding["code"])
-        console.print(Text("\n".join(filter(None, (finding["summary"], *texts)))))
+        for text in (finding["summary"], finding["remedy"], prospect(effects, alternatives)):
+            if text:
+                console.print(plain(text))
+        if finding["code"]:
+            console.print(plain(finding["code"], lines=True))
 
 
 def report(
@@ -60,7 +63,7 @@ def report(
         token,
     )
     if output is None:
-        typer.echo(text, nl=False)
+        typer.echo(printable(text, lines=True), nl=False)
         return
     try:
         output.write_text(text, encoding="utf-8")
@@ -85,7 +88,7 @@ def check(
     findings = ask(lambda client: client.findings(run), url, token)
     failing = [f for f in findings if f["closed_step"] is None and f["verdict"] in wanted]
     for finding in failing:
-        console.print(Text(f"{finding['verdict']}: {finding['summary']}"))
+        console.print(plain(f"{finding['verdict']}: {finding['summary']}"))
     if failing:
         raise typer.Exit(1)
     console.print("No such finding is open.")

@@ -8,14 +8,23 @@ from rich.console import Console
 from rich.text import Text
 
 from gainstage.client import Client, ServerError
+from gainstage.printable import printable
 from gainstage.uplink import ingest_url
 
 console = Console()
 
 
+def plain(text: object, *, lines: bool = False) -> Text:
+    """What is printed of a text that others have a say in: no markup, and nothing unseen.
+
+    With `lines`, those of the text are printed as such.
+    """
+    return Text(printable(str(text), lines=lines))
+
+
 def stop(reason: str) -> NoReturn:
     """End the command, which could not do what it was asked to; `reason` says why."""
-    Console(stderr=True).print(Text(reason), style="red", soft_wrap=True)
+    Console(stderr=True).print(plain(reason, lines=True), style="red", soft_wrap=True)
     raise typer.Exit(2)
 
 

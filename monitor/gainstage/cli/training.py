@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from gainstage.cli.terminal import Token, Url, ask, console, stop
+from gainstage.cli.terminal import Token, Url, ask, console, plain, stop
 from gainstage.places import DEFAULT_PORT, DEFAULT_URL, home, install_command, spools
 
 DEMO, SPOOLS = home() / "demo", spools()
@@ -59,15 +58,15 @@ def sync(
     with console.status("") as status:
 
         def tell(run: str, left: int) -> None:
-            status.update(Text(f"{run}: {left} messages left"))
+            status.update(plain(f"{run}: {left} messages left"))
 
         for outcome in send_all(folder, url, token, patience, tell):
             states.append(outcome.state)
-            console.print(Text(str(outcome)), soft_wrap=True)
+            console.print(plain(outcome), soft_wrap=True)
     sent, used = states.count("sent"), states.count("in use")
     left = len(states) - sent - used
     counts = f"{sent} spools sent, {left} left, {used} in use in {folder}."
-    console.print(Text(counts), soft_wrap=True)
+    console.print(plain(counts), soft_wrap=True)
     if left:
         raise typer.Exit(1)
 
@@ -135,6 +134,6 @@ def trial(
         found.show()
         if picture is not None:
             found.figure().savefig(picture)
-            console.print(Text(f"Picture: {picture}"))
+            console.print(plain(f"Picture: {picture}"))
     except (ValueError, RuntimeError, OSError) as error:
         stop(str(error))

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from gainstage.archive import SUFFIX, Archive, ArchivedStream, ArchiveError, streams
-from gainstage.cli.terminal import RunName, Token, Url, ask, console, stop
+from gainstage.cli.terminal import RunName, Token, Url, ask, console, plain, stop
 from gainstage.options import check_names
 from gainstage.places import DEFAULT_URL, install_command
 from gainstage.sync import send
@@ -57,7 +56,7 @@ def export(
     finally:
         for left in (whole, part):
             left.unlink(missing_ok=True)
-    console.print(Text(f"{run}: {told} in {path}"), soft_wrap=True)
+    console.print(plain(f"{run}: {told} in {path}"), soft_wrap=True)
 
 
 def import_(
@@ -94,7 +93,7 @@ def import_(
                     url,
                     token,
                     patience,
-                    lambda left: status.update(Text(f"{name}: {left} messages left")),
+                    lambda left: status.update(plain(f"{name}: {left} messages left")),
                 )
                 refused += queue.refused
                 if len(queue):
@@ -104,4 +103,4 @@ def import_(
     text = f"{name}: {len(archive.entries) - refused} messages sent."
     if refused:
         stop(f"{text} The server refused {refused}.")
-    console.print(Text(text), soft_wrap=True)
+    console.print(plain(text), soft_wrap=True)
