@@ -4,17 +4,16 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gainstage import wire
 from gainstage.outcome import LOSS
-from gainstage_server.catalogue import Catalogue
 from gainstage_server.layout import Layout
 from gainstage_server.refused import ID, MAX_WHOLE, MAX_WORKER, sender_of
 from gainstage_server.settings import Settings
-from gainstage_server.store.records import Key, Stream
+from gainstage_server.store.records import AttemptRecord, Key, Stream
 
 MAX_TIME = 2**40  # 35,000 years, which every calendar can still write
 MAX_ENTRIES = 256  # of tags, blocks, logs
@@ -50,6 +49,18 @@ class Admitted:
         return dataclasses.replace(self, message=msgspec.structs.replace(self.message, time=time))
 
 
+class Known(Protocol):
+    """Which attempts have begun, and what their schemas hold."""
+
+    def attempt(self, stream: Stream) -> AttemptRecord | None:
+        """What is known of the attempt; None: it has not begun."""
+        ...
+
+    def layout(self, key: Key) -> Layout | None:
+        """The schema sent as `key`; None: there is none."""
+        ...
+
+
 class _AdmissionError(ValueError):
     """Why a message may not enter."""
 
@@ -75,7 +86,7 @@ class _Gate:
     """What the checks of a message hold it against."""
 
     settings: Settings
-    catalogue: Catalogue
+    known: Known
 
     def names(self, what: str, names: Iterable[str | None]) -> None:
         limit = self.settings.name_length
@@ -116,7 +127,7 @@ class _Gate:
 
     def begun(self, message: wire.Message) -> None:
         stream = Stream(message.run, message.attempt, message.worker)
-        if self.catalogue.attempt(stream) is None:
+        if self.known.attempt(stream) is None:
             raise _AdmissionError(
                 "The first message of an attempt is its run_start. Received: a "
                 f"{type(message).__name__} of an attempt that has not begun, {stream}. "
@@ -187,9 +198,7 @@ def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> Layout:
 def _check_frame(gate: _Gate, message: wire.Frame, blocks: Blocks) -> Layout:
     gate.begun(message)
     _whole("schema", message.schema)
-    layout = gate.catalogue.layout(
-        Key(message.run, message.attempt, message.worker, message.schema)
-    )
+    layout = gate.known.layout(Key(message.run, message.attempt, message.worker, message.schema))
     if layout is None:
         raise _AdmissionError(
             "A frame follows the schema that it refers to. "
@@ -293,10 +302,10 @@ def _refuse(reason: str, data: bytes, code: str) -> wire.Refuse:
     return wire.Refuse(reason=reason[:MAX_REASON], seq=seq, code=code)
 
 
-def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | wire.Refuse:
+def admit(data: bytes, settings: Settings, known: Known) -> Admitted | wire.Refuse:
     """The message in `data`, or why it may not be stored.
 
-    The caps are those of `settings`; `catalogue` tells which attempts and schemas are known.
+    The caps are those of `settings`; `known` tells which attempts and schemas there are.
     """
     limit = settings.message_bytes
     if len(data) > limit:
@@ -318,7 +327,7 @@ def admit(data: bytes, settings: Settings, catalogue: Catalogue) -> Admitted | w
         )
     try:
         _check_identity(message)
-        layout = _CHECKS[type(message)](_Gate(settings, catalogue), message, blocks)
+        layout = _CHECKS[type(message)](_Gate(settings, known), message, blocks)
     except (_AdmissionError, wire.WireError) as error:
         return _refuse(str(error), data, "rule")
     return Admitted(message, blocks, layout, data)

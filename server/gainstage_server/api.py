@@ -20,6 +20,7 @@ from gainstage_server.parameters import (
     Named,
     OfLayer,
     Past,
+    Seen,
     Served,
     answer,
     position_of,
@@ -27,6 +28,7 @@ from gainstage_server.parameters import (
     window_of,
 )
 from gainstage_server.runs import Status
+from gainstage_server.store.records import RefusedRecord
 
 MAX_STATISTICS = 64
 MAX_NOTICES = 200
@@ -37,6 +39,14 @@ MAX_CELLS = 2**20
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 
+def kept_apart(service: Served, seen: Seen) -> list[RefusedRecord]:
+    """The refused messages that there are for whoever asks."""
+    return [record for record in service.store.refused() if seen.grant.covers(record.project)]
+
+
+Kept = Annotated[list[RefusedRecord], Depends(kept_apart)]
+
+
 def _check_statistics(names: list[str], layout: Layout) -> None:
     for name in names:
         if name not in layout.places:
@@ -44,12 +54,14 @@ def _check_statistics(names: list[str], layout: Layout) -> None:
 
 
 @router.get("/runs", response_model=models.Runs)
-def runs(service: Served, project: str | None = None, status: Status | None = None) -> Response:
+def runs(
+    service: Served, seen: Seen, project: str | None = None, status: Status | None = None
+) -> Response:
     """All runs, newest first."""
     now = time.time()
     shown = [
         views.run_summary(record, service.runs, now)
-        for record in service.runs.all()
+        for record in seen.all()
         if project in (None, record.project) and status in (None, service.runs.status(record, now))
     ]
     return answer({"runs": shown})
@@ -139,15 +151,10 @@ def trials(record: Named, service: Served) -> Response:
 
 
 @router.get("/refused", response_model=models.Refused)
-def refused(service: Served) -> Response:
+def refused(kept: Kept, service: Served, seen: Seen) -> Response:
     """What trainers sent and the server could not take: the newest messages, and why."""
-    kept = service.store.refused()
-    return answer(
-        {
-            "messages": list(map(views.refused, kept)),
-            "since_start": service.counters.messages["refused"],
-        }
-    )
+    total = service.counters.messages["refused"] if seen.grant.project is None else None
+    return answer({"messages": list(map(views.refused, kept)), "since_start": total})
 
 
 @router.get(
@@ -155,13 +162,13 @@ def refused(service: Served) -> Response:
     response_class=Response,
     responses={**PROBLEM, 200: {"content": {"application/octet-stream": {}}}},
 )
-def refused_message(id: int, service: Served) -> Response:
+def refused_message(id: int, kept: Kept) -> Response:
     """The beginning of a refused message, as it came."""
-    kept = {record.id: record.raw for record in service.store.refused()}
-    if id not in kept:
-        raise unknown("refused message", str(id), [str(known) for known in kept])
+    raw = {record.id: record.raw for record in kept}
+    if id not in raw:
+        raise unknown("refused message", str(id), [str(known) for known in raw])
     return Response(
-        kept[id],
+        raw[id],
         media_type="application/octet-stream",
         headers={"content-disposition": f"attachment; filename={id}.gainstage"},
     )

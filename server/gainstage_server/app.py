@@ -70,7 +70,7 @@ def create_app(settings: Settings, store: Store | None = None, fold: Fold = diag
     for part in (api, archive, changes, ingest, live, metrics, health, units, logs):
         app.include_router(part.router)
     app.include_router(dashboard_router())
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, tokens=service.tokens)
     app.add_middleware(journal.Requests)  # outermost: what the guard refuses has a name too
     return app
 

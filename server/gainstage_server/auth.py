@@ -1,22 +1,23 @@
 """Who may ask, under which name, from which page: checked before anything is accepted."""
 
-import hmac
 import re
-from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gainstage_server.settings import Settings
+from gainstage_server.store.records import Scope as Needed
+from gainstage_server.tokens import Tokens
 
 # The first prefix that fits says which token a path needs, and which one to change something
 # there. The dashboard holds no data; browsers cannot send headers with a WebSocket, so viewers may
 # send their token in the first message, and `live` checks it.
-SCOPES: tuple[tuple[str, str | None, str | None], ...] = (
+SCOPES: tuple[tuple[str, Needed | None, Needed | None], ...] = (
     ("/api/v1/ingest", "ingest", "admin"),
     ("/api/v1/live", None, "admin"),
     ("/api", "read", "admin"),
@@ -47,13 +48,6 @@ class _DeniedError(Exception):
         self.detail = detail
 
 
-def is_open(tokens: Iterable[str], received: str) -> bool:
-    """Whether `received` is one of `tokens`, in a time that tells nothing about them."""
-    data = received.encode()
-    # All are compared: the time must not say which one it is.
-    return sum(hmac.compare_digest(token.encode(), data) for token in tokens) > 0
-
-
 def bearer(headers: Headers) -> str:
     """The token that a request or handshake carries; empty where there is none."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -61,11 +55,15 @@ def bearer(headers: Headers) -> str:
 
 
 class Guard:
-    """ASGI middleware: checks Host, Origin and token, and adds the security headers."""
+    """ASGI middleware: checks Host, Origin and token, and adds the security headers.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    What the token allows goes on with the request: see `grants.grant_of`.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens) -> None:
         self._app = app
         self._settings = settings
+        self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is allowed."""
@@ -74,13 +72,13 @@ class Guard:
             return
         guarded = _with_security_headers(send)
         try:
-            self._check(scope)
+            await self._check(scope)
         except _DeniedError as denied:
             await _answer(denied, scope, receive, guarded)
         else:
             await self._app(scope, receive, guarded)
 
-    def _check(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         self._check_host(headers)
         self._check_origin(headers)
@@ -88,7 +86,7 @@ class Guard:
         # A handshake has no method.
         needed = reading if scope.get("method", "GET") in SAFE else changing
         if needed is not None:
-            self._check_token(needed, headers)
+            await self._check_token(needed, scope)
         if scope["type"] == "http":
             _check_body(headers)
 
@@ -114,24 +112,19 @@ class Guard:
                 "Add it to GAINSTAGE_ALLOWED_ORIGINS.",
             )
 
-    def _check_token(self, needed: str, headers: Headers) -> None:
-        tokens = self._settings.tokens(needed)
-        received = bearer(headers)
-        if tokens is None:
-            return
-        if not tokens:
-            raise _DeniedError(
-                HTTPStatus.FORBIDDEN,
-                f"This server has tokens, but no {needed} token, so nobody may change anything. "
-                f"Start it with GAINSTAGE_{needed.upper()}_TOKEN, and send that one.",
-            )
-        if not is_open(tokens, received):
+    async def _check_token(self, needed: Needed, scope: Scope) -> None:
+        received = bearer(Headers(scope=scope))
+        grant = await self._tokens.grant(received, needed)
+        if grant is None:
+            variable = f"GAINSTAGE_{needed.upper()}_TOKEN"
             raise _DeniedError(
                 HTTPStatus.UNAUTHORIZED,
-                f"This needs the header `Authorization: Bearer` with the {needed} token. "
-                f"Received {'another token' if received else 'none'}. Send the one that the "
-                f"server was started with (GAINSTAGE_TOKEN or GAINSTAGE_{needed.upper()}_TOKEN).",
+                f"This needs the header `Authorization: Bearer` with a token that opens {needed}. "
+                f"Received {'one that does not' if received else 'none'}. Send the one that the "
+                f"server was started with (GAINSTAGE_TOKEN or {variable}), or one that "
+                f"`gainstage token create --scope {needed}` has made on the server.",
             )
+        grant.attach(HTTPConnection(scope))
 
 
 def _check_body(headers: Headers) -> None:

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server import models, views
-from gainstage_server.parameters import PROBLEM, PROBLEMS, Served, answer, run_record, unknown
+from gainstage_server.grants import Visible
+from gainstage_server.parameters import PROBLEM, PROBLEMS, Seen, Served, answer, run_record, unknown
 from gainstage_server.service import Service
 from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import Mark
@@ -42,8 +43,8 @@ async def _changing(service: Service) -> AsyncGenerator[None]:
             raise HTTPException(503, str(error)) from error
 
 
-async def _named(service: Service, run: str, finding: str) -> Finding:
-    record = run_record(run, service)
+async def _named(service: Service, seen: Visible, run: str, finding: str) -> Finding:
+    record = run_record(run, seen)
     found = await run_in_threadpool(service.store.findings, record.run)
     for one in found:
         if one.id == finding:
@@ -61,11 +62,11 @@ def _told(service: Service, run: str, finding: Finding) -> Response:
     "/runs/{run}/findings/{finding}/mark", response_model=models.FindingModel, responses=_CHANGES
 )
 async def mark_finding(
-    run: str, finding: str, wanted: models.WantedMark, service: Served
+    run: str, finding: str, wanted: models.WantedMark, service: Served, seen: Seen
 ) -> Response:
     """Say that a finding is known, or mute it: then it no longer counts, and raises no alert."""
     async with _changing(service):
-        named = await _named(service, run, finding)
+        named = await _named(service, seen, run, finding)
         mark = Mark(run=run, finding=finding, state=wanted.state, time=time.time())
         await run_in_threadpool(service.committer.mark, mark)
         service.runs.mark(mark)
@@ -75,10 +76,10 @@ async def mark_finding(
 @router.delete(
     "/runs/{run}/findings/{finding}/mark", response_model=models.FindingModel, responses=_CHANGES
 )
-async def unmark_finding(run: str, finding: str, service: Served) -> Response:
+async def unmark_finding(run: str, finding: str, service: Served, seen: Seen) -> Response:
     """Take a finding's mark away."""
     async with _changing(service):
-        named = await _named(service, run, finding)
+        named = await _named(service, seen, run, finding)
         await run_in_threadpool(service.committer.unmark, run, finding)
         service.runs.unmark(run, finding)
         return _told(service, run, named)
@@ -87,10 +88,10 @@ async def unmark_finding(run: str, finding: str, service: Served) -> Response:
 @router.delete(
     "/runs/{run}", status_code=204, responses={**_CHANGES, 409: {"model": models.Problem}}
 )
-async def delete_run(run: str, service: Served) -> None:
+async def delete_run(run: str, service: Served, seen: Seen) -> None:
     """Delete everything that is stored of a run that is not live. It cannot be brought back."""
     async with _changing(service):
-        record, now = run_record(run, service), time.time()
+        record, now = run_record(run, seen), time.time()
         if service.runs.status(record, now) == "live":
             raise HTTPException(
                 409,
@@ -99,5 +100,6 @@ async def delete_run(run: str, service: Served) -> None:
                 "of it counts as lost.",
             )
         await run_in_threadpool(service.committer.delete, run)
-        service.runs.forget(run)
+        # Before it is forgotten, with the project that says who may know of it.
         service.hub.publish([], [wire.RunDeleted(run=run)])
+        service.runs.forget(run)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server import progress
 from gainstage_server.admission import Admitted, admit
+from gainstage_server.boundary import Boundary, Inside, KnownRuns
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.diagnosis import Diagnosis, Fold, Judgement, Sample
 from gainstage_server.refused import Apart
@@ -22,6 +23,7 @@ from gainstage_server.store.records import (
     Key,
     Mark,
     MessageRecord,
+    RefusedRecord,
     RunRecord,
     Stream,
 )
@@ -30,10 +32,15 @@ Outcome = Key | wire.Refuse
 
 
 class Sent(NamedTuple):
-    """A message as it came, and how far its sender's clock is behind the server's, in seconds."""
+    """A message as it came, and what is known of its sender.
+
+    Its clock is so many seconds behind the server's; it may send runs of this project, or with None
+    those of all.
+    """
 
     data: bytes
     behind: float = 0.0
+    project: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,20 +51,6 @@ class Committed:
     fresh: Sequence[Admitted]  # stored for the first time
     runs: Mapping[str, RunRecord]
     findings: Mapping[str, Sequence[Finding]]  # by run: opened, changed or closed
-
-
-class KnownRuns(Protocol):
-    """What is known of the runs since the last commit."""
-
-    def __len__(self) -> int: ...
-
-    def get(self, run: str) -> RunRecord | None:
-        """One run."""
-        ...
-
-    def open_findings(self, run: str) -> Sequence[Finding]:
-        """What is wrong with a run."""
-        ...
 
 
 class Committer:
@@ -77,6 +70,7 @@ class Committer:
         self._catalogue = Catalogue(store)
         self._diagnosis = Diagnosis(store, self._catalogue, fold)
         self._known = known
+        self._boundary = Boundary(known)
         self._apart = Apart()
         self._clock = clock
         self._beside = ThreadPoolExecutor(1, "gainstage-rows")
@@ -92,11 +86,11 @@ class Committer:
         try:
             outcomes = [self._admit(sent, admitted) for sent in batch]
             refused = [
-                (sent.data, outcome)
+                (sent.data, outcome, sent.project)
                 for sent, outcome in zip(batch, outcomes, strict=True)
                 if isinstance(outcome, wire.Refuse)
             ]
-            kept = self._apart.choose(refused, self._clock())
+            kept = [self._owned(it) for it in self._apart.choose(refused, self._clock())]
             if not admitted and not kept:
                 return Committed(outcomes, (), {}, {})
             with self._store.write() as transaction:
@@ -110,6 +104,7 @@ class Committer:
             return committed
         finally:
             self._catalogue.forget()
+            self._boundary.forget()
 
     def mark(self, mark: Mark) -> None:
         """Store what a person says of a finding.
@@ -150,18 +145,19 @@ class Committer:
 
     def _admit(self, sent: Sent, admitted: dict[Key, Admitted]) -> Outcome:
         """Judge one message, in the knowledge of those before it in the batch."""
-        result = admit(sent.data, self._settings, self._catalogue)
+        project, known = sent.project, self._catalogue
+        if project is not None:
+            known = Inside(known, self._boundary, project)
+        result = admit(sent.data, self._settings, known)
         if isinstance(result, wire.Refuse):
             return result
         result = result.later(sent.behind)
         key, message = result.key, result.message
-        if isinstance(message, wire.RunStart) and not self._has_room_for(message.run):
-            return wire.Refuse(
-                reason=f"This server holds at most {self._settings.runs} runs. Received one more. "
-                "Raise GAINSTAGE_RUNS.",
-                seq=message.seq,
-                code="runs",
-            )
+        if isinstance(message, wire.RunStart):
+            if objection := self._objection(message, project):
+                code, reason = objection
+                return wire.Refuse(reason=reason, seq=message.seq, code=code)
+            self._boundary.claim(message)
         admitted.setdefault(key, result)
         # What came first under this key holds: frames after a repeated schema mean the stored one.
         if isinstance(message, wire.RunStart):
@@ -171,12 +167,32 @@ class Committer:
             self._catalogue.stage_layout(key, result.layout)
         return key
 
-    def _has_room_for(self, run: str) -> bool:
-        if self._known.get(run) is not None:
-            return True
-        begun = {record.run for record in self._catalogue.staged_attempts}
-        new = {name for name in begun if self._known.get(name) is None}
-        return run in new or len(self._known) + len(new) < self._settings.runs
+    def _owned(self, record: RefusedRecord) -> RefusedRecord:
+        """Of a sender who may send to all projects, the run tells whose it is."""
+        owners = self._boundary.owners(record.run)
+        if record.project is not None or len(owners) != 1:
+            return record
+        return replace(record, project=owners.pop())
+
+    def _objection(self, start: wire.RunStart, project: str | None) -> tuple[str, str] | None:
+        """Of what kind it is that this attempt may not begin for, and why; None: it may.
+
+        `project` is the only one of its sender.
+        """
+        if project is not None and (reason := self._boundary.objection(start, project)):
+            return "rule", reason
+        new = self._boundary.new()
+        if self._known.get(start.run) is not None or start.run in new:
+            return None
+        limit = self._settings.runs
+        if len(self._known) + len(new) >= limit:
+            reason = f"This server holds at most {limit} runs. Received one more. "
+            return "runs", f"{reason}Raise GAINSTAGE_RUNS."
+        limit = self._settings.project_runs
+        if project is not None and self._boundary.count(project) >= limit:
+            reason = f"A project holds at most {limit} runs. Received one more for {project!r}. "
+            return "runs", f"{reason}Delete some, or have GAINSTAGE_PROJECT_RUNS raised."
+        return None
 
     def _store_all(
         self,

@@ -8,6 +8,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
+LAPSED = "The token was revoked, or has expired."
 _REASON_BYTES = 123  # RFC 6455, section 5.5
 
 

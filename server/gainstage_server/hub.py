@@ -1,7 +1,7 @@
 """Who is told what: viewers, what they subscribed to, and a bounded queue for each."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
 
 from gainstage import wire
 from gainstage_server.admission import Admitted
@@ -72,11 +72,15 @@ class Viewer:
     """A viewer's subscription: some statistics of one run, or with None the list of runs.
 
     `wake` is called after something was queued.
+
+    Attributes:
+        visible: The runs that there are for this viewer: none until it is known who looks.
     """
 
     def __init__(self, frames: int, wake: Callable[[], None]) -> None:
         self.queue = ViewerQueue(frames)
         self.wake = wake
+        self.visible: Container[str] = ()
         self.run: str | None = None
         self.statistics: Statistics | None = None
 
@@ -93,6 +97,8 @@ class Viewer:
             return False
         if self.run is None and not isinstance(message, wire.RunStart | wire.RunEnd):
             return False
+        if message.run not in self.visible:
+            return False
         key = (message.run, message.attempt, message.worker, message.seq)
         put = self.queue.put_frame if isinstance(message, wire.Frame) else self.queue.put
         put(key, publication.data(self.statistics))
@@ -100,7 +106,7 @@ class Viewer:
 
     def tell(self, news: wire.Told, data: bytes) -> bool:
         """Whether the server's own news is for this viewer, who is then sent it."""
-        if self.run not in (None, news.run):
+        if self.run not in (None, news.run) or news.run not in self.visible:
             return False
         finding = news.finding.id if isinstance(news, wire.FindingChanged) else ""
         self.queue.put((type(news), news.run, finding), data)

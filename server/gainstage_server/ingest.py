@@ -12,7 +12,14 @@ from fastapi import APIRouter, Depends, WebSocket
 
 from gainstage import handshake, wire
 from gainstage_server.commit import Outcome
-from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
+from gainstage_server.duplex import (
+    GOING_AWAY,
+    LAPSED,
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    Duplex,
+)
+from gainstage_server.grants import Visible, grant_of
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.records import Key, Stream
 
@@ -83,10 +90,16 @@ class Trainer:
         self._name = structlog.contextvars.get_contextvars().get("request")
         self.behind = handshake.behind(socket.headers, time.time())
         self.failed = False
+        self.grant = grant_of(socket)
         run = socket.headers.get(handshake.RUN, "")
-        if service.runs.get(run) is not None:
+        if Visible(service.runs, self.grant).get(run) is not None:
             self._session.runs.add(run)
             service.runs.connect(run)
+
+    @property
+    def project(self) -> str | None:
+        """The only project whose runs it may send; None: those of all."""
+        return self.grant.project
 
     def answer(self, outcomes: Sequence[Outcome]) -> None:
         """Tell the trainer what became of its messages."""
@@ -117,6 +130,10 @@ class Trainer:
     def shut_down(self) -> None:
         """End the connection because the server ends."""
         self._duplex.close(GOING_AWAY, "The server is shutting down.")
+
+    def turn_away(self) -> None:
+        """End the connection because its token opens nothing any more."""
+        self._duplex.close(POLICY_VIOLATION, LAPSED)
 
     async def run(self) -> None:
         """Store what comes until the connection ends."""

@@ -9,9 +9,16 @@ from fastapi import APIRouter, Depends, WebSocket
 from starlette.concurrency import run_in_threadpool
 
 from gainstage import wire
-from gainstage_server.auth import bearer, is_open
-from gainstage_server.duplex import GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER, Duplex
+from gainstage_server.auth import bearer
+from gainstage_server.duplex import (
+    GOING_AWAY,
+    LAPSED,
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    Duplex,
+)
 from gainstage_server.excerpt import Statistics, excerpt
+from gainstage_server.grants import Grant, Visible
 from gainstage_server.hub import Viewer
 from gainstage_server.layout import Layout
 from gainstage_server.runs import Newest, Runs
@@ -70,12 +77,11 @@ class _Shown:
 class Spectator:
     """A viewer and the connection to it."""
 
-    def __init__(self, socket: WebSocket, service: Service) -> None:
+    def __init__(self, socket: WebSocket, service: Service, grant: Grant | None) -> None:
         self._service = service
         self._viewer = Viewer(service.settings.viewer_frames, self._wake)
         self._duplex = Duplex(socket, self._viewer.data_to_send)
-        self._tokens = service.settings.tokens("read")
-        self._trusted = self._tokens is None or is_open(self._tokens, bearer(socket.headers))
+        self.grant = grant
 
     def _wake(self) -> None:
         if self._viewer.queue.overflowed:
@@ -92,6 +98,11 @@ class Spectator:
         """End the connection because the server ends."""
         self._duplex.close(GOING_AWAY, "The server is shutting down.")
 
+    def turn_away(self) -> None:
+        """End the connection because its token opens nothing any more."""
+        self._service.hub.remove(self._viewer)
+        self._duplex.close(POLICY_VIOLATION, LAPSED)
+
     async def run(self) -> None:
         """Tell the viewer what it subscribes to, until the connection ends."""
         expiry = asyncio.get_running_loop().call_later(SUBSCRIBE_SECONDS, self._expire)
@@ -106,24 +117,25 @@ class Spectator:
             if len(data) > MAX_SUBSCRIPTION:
                 raise msgspec.DecodeError(f"it has {len(data)} characters")
             wanted = msgspec.json.decode(data, type=Subscribe)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._duplex.close(POLICY_VIOLATION, f"Not a subscription: {error}.")
             return
-        self._trusted = self._trusted or is_open(self._tokens or (), wanted.token or "")
-        if not self._trusted:
-            self._duplex.close(POLICY_VIOLATION, "The subscription needs the read token.")
+        self.grant = self.grant or await self._service.tokens.grant(wanted.token or "", "read")
+        if self.grant is None:
+            self._duplex.close(POLICY_VIOLATION, "The subscription needs a token to read.")
             return
-        await self._subscribe(wanted)
+        await self._subscribe(wanted, Visible(self._service.runs, self.grant))
 
-    async def _subscribe(self, wanted: Subscribe) -> None:
+    async def _subscribe(self, wanted: Subscribe, visible: Visible) -> None:
         runs, hub, viewer, run = self._service.runs, self._service.hub, self._viewer, wanted.run
-        stored = await run_in_threadpool(_Shown.of, runs, run) if run else None
+        stored = await run_in_threadpool(_Shown.of, runs, run) if run and run in visible else None
         # From here on nothing waits, so that no news comes between what is shown and what follows.
         most = self._service.settings.viewers
         if viewer not in hub and len(hub) >= most:
             self._duplex.close(TRY_AGAIN_LATER, f"The server takes {most} viewers.")
             return
         begins = viewer not in hub or viewer.run != run
+        viewer.visible = visible
         viewer.subscribe(run, wanted.statistics)
         hub.add(viewer)
         viewer.queue.put("subscribed", wire.encode(wire.Subscribed(id=wanted.id)))
@@ -142,7 +154,8 @@ class Spectator:
 @router.websocket("/api/v1/live")
 async def live(socket: WebSocket, service: Annotated[Service, Depends(service_of)]) -> None:
     """A viewer's subscription as JSON; then wire messages, as they are committed."""
+    grant = await service.tokens.grant(bearer(socket.headers), "read")
     await socket.accept()
-    spectator = Spectator(socket, service)
+    spectator = Spectator(socket, service, grant)
     with service.connected(spectator):
         await spectator.run()

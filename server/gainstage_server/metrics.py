@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from gainstage.exposition import Metric, Samples, family_of, one, text
 from gainstage.figures import FrameFigures, RunFigures
 from gainstage_server.counters import Histogram
+from gainstage_server.grants import Grant, grant_of
 from gainstage_server.runs import Runs
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.interface import StoreError
@@ -222,16 +223,22 @@ def _histogram(metric: HistogramMetric, histogram: Histogram) -> Family:
 @router.get("/metrics", response_class=Response, include_in_schema=False)
 def metrics(
     service: Annotated[Service, Depends(service_of)],
+    grant: Annotated[Grant, Depends(grant_of)],
     accept: Annotated[str, Header()] = "",
     accept_encoding: Annotated[str, Header()] = "",
 ) -> Response:
-    """The state of all runs and of the server, in Prometheus's text format or in OpenMetrics."""
+    """The state of all runs and of the server, in Prometheus's text format or in OpenMetrics.
+
+    Whose token is of one project is shown its runs, and nothing of the server.
+    """
     registry = CollectorRegistry()
-    registry.register(ServiceCollector(service))
-    ProcessCollector(registry=registry)
+    if grant.project is None:
+        registry.register(ServiceCollector(service))
+        ProcessCollector(registry=registry)
     encode, media_type = choose_encoder(accept)
     parts: list[str] = []
-    shown = shown_runs(service.runs, time.time())
+    projects = None if grant.project is None else (grant.project,)
+    shown = shown_runs(service.runs, time.time(), projects)
     for part in text(shown, openmetrics="openmetrics" in media_type):
         parts.append(part)
         # Whoever stores frames gets Python's lock now, not after the 5 ms that threads keep it for.

@@ -102,7 +102,10 @@ class Refused(Answer):
     """Messages that were refused and are kept apart, newest first."""
 
     messages: list[RefusedModel]
-    since_start: int = Field(description="Refused since the server started, kept or not.")
+    since_start: int | None = Field(
+        description="Refused since the server started, kept or not; null where the token is of one "
+        "project, as all are counted together."
+    )
 
 
 class TrainingModel(Answer):

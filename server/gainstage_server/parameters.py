@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, HTTPException, Query, Response
+from fastapi import Depends, HTTPException, Query, Request, Response
 
 from gainstage.workers import BESIDE, CHIEF
 from gainstage_server import models
+from gainstage_server.grants import Visible, grant_of
 from gainstage_server.history import MAX_STEP, History, Window
 from gainstage_server.layout import Layout
 from gainstage_server.service import Service, service_of
@@ -41,15 +42,23 @@ def unknown(what: str, received: str, known: list[str]) -> HTTPException:
     )
 
 
-def run_record(run: str, service: Served) -> RunRecord:
+def visible_runs(request: Request, service: Served) -> Visible:
+    """The runs that there are for whoever asks."""
+    return Visible(service.runs, grant_of(request))
+
+
+Seen = Annotated[Visible, Depends(visible_runs)]
+
+
+def run_record(run: str, seen: Seen) -> RunRecord:
     """The run that a path names.
 
     Raises:
-        HTTPException: 404, there is none.
+        HTTPException: 404, for whoever asks there is none.
     """
-    record = service.runs.get(run)
+    record = seen.get(run)
     if record is None:
-        raise unknown("run", run, [known.run for known in service.runs.all()])
+        raise unknown("run", run, [known.run for known in seen.all()])
     return record
 
 

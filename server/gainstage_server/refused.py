@@ -60,21 +60,26 @@ class Apart:
         self._last_id = 0
 
     def choose(
-        self, refusals: Iterable[tuple[bytes, wire.Refuse]], now: float
+        self, refusals: Iterable[tuple[bytes, wire.Refuse, str | None]], now: float
     ) -> list[RefusedRecord]:
-        """Those to keep, in order; `now` is the server's clock."""
+        """Those to keep, in order; `now` is the server's clock.
+
+        With each comes the only project that its sender may send to; None: all.
+        """
         earned = max(0.0, now - self._counted) * PER_SECOND
         self._allowance = min(AT_ONCE, self._allowance + earned)
         self._counted = now
         kept: list[RefusedRecord] = []
-        for data, refusal in refusals:
+        for data, refusal, project in refusals:
             if self._allowance < 1:
                 break
             self._allowance -= 1
-            kept.append(self._record(data, refusal, now))
+            kept.append(self._record(data, refusal, project, now))
         return kept
 
-    def _record(self, data: bytes, refusal: wire.Refuse, now: float) -> RefusedRecord:
+    def _record(
+        self, data: bytes, refusal: wire.Refuse, project: str | None, now: float
+    ) -> RefusedRecord:
         self._last_id = max(self._last_id + 1, int(now * 1e6))
         sender = sender_of(data)
         return RefusedRecord(
@@ -87,4 +92,5 @@ class Apart:
             reason=refusal.reason,
             size=len(data),
             raw=data[:KEPT_BYTES],
+            project=project,
         )

@@ -45,6 +45,7 @@ class Runs:
         self._store = store
         self._lost_after = lost_after
         self._runs: dict[str, RunRecord] = {}
+        self._projects: Counter[str] = Counter()
         self._open: dict[str, dict[str, Finding]] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
         self._newest: Recent[str, Newest] = Recent(_NEWEST)
@@ -53,6 +54,7 @@ class Runs:
     def load(self) -> None:
         """Read the state from the store."""
         self._runs = {record.run: record for record in self._store.runs()}
+        self._projects = Counter(record.project for record in self._runs.values())
         self._open = {
             run: {finding.id: finding for finding in findings}
             for run, findings in self._store.open_findings().items()
@@ -85,6 +87,10 @@ class Runs:
         """One run."""
         return self._runs.get(run)
 
+    def count(self, project: str) -> int:
+        """How many runs a project has."""
+        return self._projects[project]
+
     def open_findings(self, run: str) -> Sequence[Finding]:
         """What is wrong with a run now."""
         return list(self._open.get(run, {}).values())
@@ -110,6 +116,8 @@ class Runs:
 
     def forget(self, run: str) -> None:
         """Nothing of the run is stored any more."""
+        if record := self._runs.get(run):
+            self._projects[record.project] -= 1
         for known in (self._runs, self._open, self._marks):
             known.pop(run, None)
         self._newest.drop(run)
@@ -151,6 +159,10 @@ class Runs:
 
     def apply(self, committed: Committed) -> None:
         """Take over what a batch changed."""
+        self._projects.update(record.project for record in committed.runs.values())
+        self._projects.subtract(
+            before.project for run in committed.runs if (before := self._runs.get(run))
+        )
         self._runs.update(committed.runs)
         for run, findings in committed.findings.items():
             open_ones = dict(self._open.get(run, {}))

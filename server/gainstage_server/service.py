@@ -17,11 +17,13 @@ from gainstage_server.compaction.compactor import Compactor
 from gainstage_server.compaction.upkeep import Upkeep
 from gainstage_server.counters import Counters
 from gainstage_server.diagnosis import Fold
+from gainstage_server.grants import Grant
 from gainstage_server.hub import Hub
 from gainstage_server.progress import is_newest
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
-from gainstage_server.store.interface import Store
+from gainstage_server.store.interface import Store, StoreError
+from gainstage_server.tokens import Tokens
 from gainstage_server.webhook import Webhook
 from gainstage_server.writer import Writer
 
@@ -29,13 +31,24 @@ log = logging.getLogger("gainstage.server")
 
 # A peer that does not answer the closing handshake holds up the end no longer than this.
 CLOSING_SECONDS = 2.0
+# So often the tokens of open connections are looked up; without one, a request is at each time.
+TOKENS_SECONDS = 2.0
 
 
 class Connected(Protocol):
-    """A connection that ends when the server does."""
+    """A connection that ends when the server does, or what it was granted."""
+
+    @property
+    def grant(self) -> Grant | None:
+        """What whoever connected may do; None: that is not known yet."""
+        ...
 
     def shut_down(self) -> None:
         """End after what is still to be sent."""
+        ...
+
+    def turn_away(self) -> None:
+        """End because the token opens nothing any more."""
         ...
 
 
@@ -48,6 +61,7 @@ class Service:
         self.runs = Runs(store, settings.lost_after)
         self.hub = Hub()
         self.counters = Counters()
+        self.tokens = Tokens(settings, store)
         self.committer = Committer(settings, store, fold, self.runs)
         self.writer = Writer(self.committer, self.counters, self._publish)
         self.webhook = Webhook(settings, self.runs, self.counters)
@@ -56,6 +70,7 @@ class Service:
         self._all_gone.set()
         self._writing: asyncio.Task[None] | None = None
         self._upkeep = Upkeep(Compactor(settings, store))
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the store, and write what comes from now on."""
@@ -65,13 +80,15 @@ class Service:
         self._writing = asyncio.create_task(self.writer.run())
         self._writing.add_done_callback(_tell_of_failure)
         self._upkeep.start()
+        self._watching = asyncio.create_task(self._watch_tokens())
 
     async def stop(self) -> None:
         """Commit what was received, acknowledge it and end the connections."""
-        if self._writing is None:
+        if self._writing is None or self._watching is None:
             return
         await self._upkeep.stop()
         self.webhook.stop()
+        self._watching.cancel()
         self.writer.stop()
         await asyncio.wait([self._writing])
         self._writing = None
@@ -97,6 +114,20 @@ class Service:
             self._connections.discard(connection)
             if not self._connections:
                 self._all_gone.set()
+
+    async def _watch_tokens(self) -> None:
+        """Turn away those whose tokens have expired or were revoked."""
+        while True:
+            await asyncio.sleep(TOKENS_SECONDS)
+            held = {it: it.grant.token for it in self._connections if it.grant and it.grant.token}
+            try:
+                lapsed = await asyncio.to_thread(self.tokens.lapsed, set(held.values()))
+            except StoreError as error:
+                log.warning("Tokens cannot be looked up: %s", error)
+                continue
+            for connection, token in held.items():
+                if token in lapsed:
+                    connection.turn_away()
 
     def _publish(self, committed: Committed) -> None:
         before = {

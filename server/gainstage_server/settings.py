@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gainstage import wire
+from gainstage_server.store.records import Scope
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -84,6 +85,11 @@ class Settings(BaseSettings):
     ingest_token: Token | None = Field(default=None, description="Token that trainers send.")
     read_token: Token | None = Field(default=None, description="Token that viewers send.")
     admin_token: Token | None = Field(default=None, description="Token that may do everything.")
+    require_tokens: bool = Field(
+        default=False,
+        description="Whether all who send, read or change need a token, also where none is set "
+        "here: one that `gainstage token create` has made.",
+    )
     allowed_hosts: Names = Field(
         default=(),
         description="Host names under which the server may be addressed, besides the loopback "
@@ -109,6 +115,9 @@ class Settings(BaseSettings):
         default=wire.MAX_NAME, ge=64, le=wire.MAX_NAME, description="Longest name of anything."
     )
     runs: int = Field(default=100_000, ge=1, description="Most runs stored.")
+    project_runs: int = Field(
+        default=10_000, ge=1, description="Most runs of a project that tokens of it may begin."
+    )
     messages_per_second: int = Field(
         default=1_000,
         ge=1,
@@ -147,27 +156,28 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _guard_other_addresses(self) -> Self:
-        if is_loopback(self.host) or (self.tokens("ingest") and self.tokens("read")):
+        missing = [scope for scope in ("ingest", "read") if self.tokens(scope) is None]
+        if is_loopback(self.host) or not missing:
             return self
-        missing = [scope for scope in ("ingest", "read") if not self.tokens(scope)]
         raise ValueError(
             f"Other machines can reach {self.host!r}, so sending and reading need a token each. "
-            f"Expected GAINSTAGE_TOKEN, or GAINSTAGE_INGEST_TOKEN and GAINSTAGE_READ_TOKEN. "
+            "Expected GAINSTAGE_TOKEN, or GAINSTAGE_INGEST_TOKEN and GAINSTAGE_READ_TOKEN, or "
+            "GAINSTAGE_REQUIRE_TOKENS=true and tokens of `gainstage token create`. "
             f"Received none for: {', '.join(missing)}. "
             "Set them, or leave GAINSTAGE_HOST at 127.0.0.1."
         )
 
-    def tokens(self, scope: str) -> tuple[str, ...] | None:
-        """The tokens that open `scope` ("ingest", "read" or "admin"); None: it is open to all.
+    def tokens(self, scope: Scope) -> tuple[str, ...] | None:
+        """The tokens of these settings that open `scope`; None: it is open to all.
 
-        No token opens "admin" where there are only tokens to send or to read.
+        None of them opens "admin" where there are only tokens to send or to read.
         """
         scopes = {"ingest": self.ingest_token, "read": self.read_token, "admin": self.admin_token}
         own = scopes[scope] or self.token
         opening = dict.fromkeys((own, self.admin_token))
         tokens = tuple(token.get_secret_value() for token in opening if token)
         others = scope == "admin" and (self.ingest_token or self.read_token)
-        return tokens if tokens or others else None
+        return tokens if tokens or others or self.require_tokens else None
 
     @property
     def hosts(self) -> frozenset[str]:

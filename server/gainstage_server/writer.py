@@ -33,6 +33,11 @@ class Sender(Protocol):
         ...
 
     @property
+    def project(self) -> str | None:
+        """The only project whose runs the sender may send; None: those of all."""
+        ...
+
+    @property
     def failed(self) -> bool:
         """Whether a message of this sender was lost, so that later ones may not be stored."""
         ...
@@ -154,7 +159,7 @@ class Writer:
             committed = await asyncio.get_running_loop().run_in_executor(
                 self._thread,
                 self._committer.commit,
-                [Sent(data, sender.behind) for sender, data in batch],
+                [Sent(data, sender.behind, sender.project) for sender, data in batch],
             )
         except StoreError as error:
             self._counters.commit_failures += 1

@@ -129,7 +129,8 @@ def test_port_that_is_taken_is_told_in_one_line_before_an_address_is_promised(
         (
             ["--host", "0.0.0.0"],
             "Other machines can reach '0.0.0.0', so sending and reading need a token each. "
-            "Expected GAINSTAGE_TOKEN, or GAINSTAGE_INGEST_TOKEN and GAINSTAGE_READ_TOKEN. "
+            "Expected GAINSTAGE_TOKEN, or GAINSTAGE_INGEST_TOKEN and GAINSTAGE_READ_TOKEN, or "
+            "GAINSTAGE_REQUIRE_TOKENS=true and tokens of `gainstage token create`. "
             "Received none for: ingest, read. Set them, or leave GAINSTAGE_HOST at 127.0.0.1.",
         ),
     ],

@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from gainstage_server.auth import MAX_BODY_BYTES, SECURITY_HEADERS, is_open
+from gainstage_server.auth import MAX_BODY_BYTES, SECURITY_HEADERS
 from gainstage_server.settings import Settings
+from gainstage_server.tokens import is_open
 
 from .conftest import Running, running
 from .trainer import Trainer, send
@@ -199,8 +200,9 @@ def test_without_an_admin_token_no_one_changes_anything_and_the_way_out_is_named
         headers = bearer(token) if token else {}
         answer = httpx.delete(f"{server.url}/api/v1/runs/nobody", headers=headers)
 
-    assert answer.status_code == 403
-    assert "Start it with GAINSTAGE_ADMIN_TOKEN" in answer.json()["detail"]
+    assert answer.status_code == 401
+    assert "GAINSTAGE_ADMIN_TOKEN" in answer.json()["detail"]
+    assert "gainstage token create --scope admin" in answer.json()["detail"]
 
 
 def test_one_token_for_all_opens_changing_too(settings: Settings) -> None:

@@ -23,6 +23,7 @@ def finding(run: str = "canonical", id: str = "f", **changes: object) -> wire.Fi
 def viewer(hub: Hub, run: str | None = "canonical", frames: int = 2) -> tuple[Viewer, list[str]]:
     woken: list[str] = []
     one = Viewer(frames, lambda: woken.append("woken"))
+    one.visible = ("canonical", "other", "another")
     hub.add(one)
     one.subscribe(run)
     return one, woken

@@ -25,6 +25,7 @@ from gainstage_server.store.records import (
     RunRecord,
     Span,
     Stream,
+    TokenRecord,
 )
 from gainstage_server.store.sql import SQLStore
 
@@ -34,6 +35,10 @@ STREAM = Stream("run", "a1", 0)
 IDENTITY = STREAM._asdict()
 FINDING = Finding(
     id="f", row="r", layer="l", verdict="activity", severity="warning", since_step=1, last_step=2
+)
+
+TOKEN = TokenRecord(
+    id="t", hash=b"hash", scope="read", project="p", name="ci", created=1.0, expires=9.0
 )
 
 pack = msgspec.msgpack.encode
@@ -131,10 +136,15 @@ ROWS["0003"] = ROWS["0002"] | {
     "chunks": CHUNK._asdict() | {"logs": b"logs"},
     "parts": {**IDENTITY, "seq": 3, "factor": 1, "block": 0, "group": 0, "data": b"data"},
 }
+ROWS["0004"] = ROWS["0003"] | {
+    "refused": ROWS["0001"]["refused"] | {"project": "p"},
+    "tokens": msgspec.structs.asdict(TOKEN),
+}
 
 
-def check(store: Store) -> None:
-    """Everything that the rows of any revision say is read by today's code."""
+def check(store: Store, revision: str) -> None:
+    """Everything that the rows of a revision say is read by today's code."""
+    later = revision >= "0004"
     assert store.runs() == [
         RunRecord(
             run="run",
@@ -165,9 +175,18 @@ def check(store: Store) -> None:
     ]
     assert store.open_findings() == {"run": [FINDING]}
     assert store.marks() == [Mark(run="run", finding="f", state="muted", time=5.0)]
-    assert store.refused() == [
-        RefusedRecord(**IDENTITY, id=9, time=3.0, seq=None, reason="No.", size=2, raw=b"??")
-    ]
+    refused = RefusedRecord(
+        **IDENTITY,
+        id=9,
+        time=3.0,
+        seq=None,
+        reason="No.",
+        size=2,
+        raw=b"??",
+        project="p" if later else None,
+    )
+    assert store.refused() == [refused]
+    assert store.tokens() == ([TOKEN] if later else [])
     assert store.checkpoint(STREAM) == Checkpoint(**IDENTITY, seq=2, schema=1, state=b"state")
 
 
@@ -200,7 +219,7 @@ def test_a_store_of_any_revision_is_brought_to_the_newest_with_all_it_holds(
 
     unopened.open()
 
-    check(unopened)
+    check(unopened, revision)
     with unopened.past() as past:
         held = past.chunks(Span(STREAM, 0, 99))
         parts = [part for _, part in past.parts(held, 1, 0, [0])]

@@ -115,7 +115,7 @@ def test_what_was_refused_of_a_run_goes_with_it(store: SQLiteStore) -> None:
 
 
 def test_of_a_flood_a_few_are_kept_and_then_one_a_second() -> None:
-    apart, flood = Apart(), [(b"garbage", NO)] * 1_000
+    apart, flood = Apart(), [(b"garbage", NO, None)] * 1_000
 
     at_once = apart.choose(flood, 100.0)
     at_the_same_time = apart.choose(flood, 100.0)
@@ -129,7 +129,7 @@ def test_of_a_flood_a_few_are_kept_and_then_one_a_second() -> None:
 
 
 def test_of_a_long_message_the_beginning_is_kept() -> None:
-    (kept,) = Apart().choose([(bytes(KEPT_BYTES + 1), NO)], 0.0)
+    (kept,) = Apart().choose([(bytes(KEPT_BYTES + 1), NO, None)], 0.0)
 
     assert (kept.size, kept.raw) == (KEPT_BYTES + 1, bytes(KEPT_BYTES))
 
@@ -142,7 +142,7 @@ def test_an_identity_that_none_can_have_is_not_believed(identity: dict[str, obje
         **{"run": "r", "attempt": "a", "seq": 0, "time": 0.0, "project": "p"} | identity
     )
 
-    (kept,) = Apart().choose([(wire.encode(start), NO)], 0.0)
+    (kept,) = Apart().choose([(wire.encode(start), NO, None)], 0.0)
 
     assert (kept.run, kept.attempt, kept.worker, kept.seq) == ("", "", 0, None)
 

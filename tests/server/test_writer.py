@@ -20,6 +20,7 @@ class Sender:
     """Remembers what it is told."""
 
     behind = 0.0
+    project = None
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []

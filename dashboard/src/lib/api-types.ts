@@ -747,9 +747,9 @@ export interface components {
             messages: components["schemas"]["RefusedModel"][];
             /**
              * Since Start
-             * @description Refused since the server started, kept or not.
+             * @description Refused since the server started, kept or not; null where the token is of one project, as all are counted together.
              */
-            since_start: number;
+            since_start: number | null;
         };
         /**
          * RefusedModel

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gainstage.cli import runs, server, training, transfer
+from gainstage.cli import runs, server, tokens, training, transfer
 from gainstage.cli.terminal import console
 
 # In the order in which the help lists them.
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(tokens.app, name="token")
 
 
 def _tell_version(wanted: bool) -> None:

@@ -20,6 +20,7 @@ from gainstage_server.store.records import (
     RunRecord,
     Span,
     Stream,
+    TokenRecord,
 )
 
 
@@ -68,6 +69,10 @@ class Transaction(Protocol):
 
     def drop_mark(self, run: str, finding: str) -> None:
         """Forget the mark of a finding, if it has one."""
+        ...
+
+    def put_token(self, record: TokenRecord) -> None:
+        """Store the token in place of the one with its id."""
         ...
 
     def put_refused(self, records: Sequence[RefusedRecord]) -> None:
@@ -204,6 +209,14 @@ class Store(Protocol):
 
     def marks(self) -> list[Mark]:
         """All marks."""
+        ...
+
+    def tokens(self) -> list[TokenRecord]:
+        """All tokens that were ever made, oldest first."""
+        ...
+
+    def token(self, id: str) -> TokenRecord | None:
+        """One token."""
         ...
 
     def refused(self) -> list[RefusedRecord]:

@@ -7,6 +7,9 @@ import msgspec
 # What a person may say of a finding: that it is known, or that it is not to be told again.
 MarkState = Literal["acknowledged", "muted"]
 
+# What a token opens: to send, to read, or everything.
+Scope = Literal["ingest", "read", "admin"]
+
 
 class Stream(NamedTuple):
     """One worker of one attempt: messages are in order within it."""
@@ -159,6 +162,24 @@ class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     size: int  # of the message, in bytes
     raw: bytes  # its beginning
+    project: str | None = None  # whose it is; None: it could not be told
+
+
+class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A token, without what it takes to use it. Times are Unix times in seconds."""
+
+    id: str
+    hash: bytes  # SHA-256 of its secret
+    scope: Scope
+    project: str | None  # None: all of them
+    name: str
+    created: float
+    expires: float | None = None
+    revoked: float | None = None
+
+    def holds(self, now: float) -> bool:
+        """Whether it opens anything at the time `now`."""
+        return self.revoked is None and (self.expires is None or now < self.expires)
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from gainstage_server.store.records import (
     RefusedRecord,
     RunRecord,
     Stream,
+    TokenRecord,
 )
 from gainstage_server.store.transaction import within
 
@@ -123,6 +124,16 @@ class SQLStore(Store):
     @override
     def marks(self) -> list[Mark]:
         return [Mark(**row._mapping) for row in self._rows(select(tables.marks))]
+
+    @override
+    def tokens(self) -> list[TokenRecord]:
+        rows = self._rows(select(tables.tokens).order_by(tables.tokens.c.created))
+        return [TokenRecord(**row._mapping) for row in rows]
+
+    @override
+    def token(self, id: str) -> TokenRecord | None:
+        row = self._first(select(tables.tokens).where(tables.tokens.c.id == id))
+        return row and TokenRecord(**row._mapping)
 
     @override
     def refused(self) -> list[RefusedRecord]:

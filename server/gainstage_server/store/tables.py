@@ -190,6 +190,21 @@ refused = Table(
     Column("reason", String, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("raw", LargeBinary, nullable=False),
+    Column("project", String),
+)
+
+# The only table that is not of runs: small, and a copy of it serves each part of a database.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("project", String),
+    Column("name", String, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("revoked", Double),
 )
 
 checkpoints = Table(
@@ -200,3 +215,5 @@ checkpoints = Table(
     Column("schema", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
 )
+
+OF_RUNS = tuple(table for table in metadata.sorted_tables if table is not tokens)

@@ -34,6 +34,7 @@ from gainstage_server.store.records import (
     RefusedRecord,
     RunRecord,
     Stream,
+    TokenRecord,
 )
 
 
@@ -155,6 +156,10 @@ class SQLTransaction(Transaction):
         )
 
     @override
+    def put_token(self, record: TokenRecord) -> None:
+        self._put(tables.tokens, [record])
+
+    @override
     def put_refused(self, records: Sequence[RefusedRecord]) -> None:
         if not records:
             return
@@ -219,5 +224,5 @@ class SQLTransaction(Transaction):
 
     @override
     def drop_run(self, run: str) -> None:
-        for table in tables.metadata.sorted_tables:
+        for table in tables.OF_RUNS:
             self._connection.execute(table.delete().where(table.c.run == run))
