@@ -116,6 +116,8 @@ class Frame(Message, tag="frame", frozen=True, kw_only=True):
     source: Literal["probe", "validation"] = "probe"
     logs: dict[str, float] = {}
     costs: dict[str, float] = {}  # of samples: `Cadence.costs`
+    frames: int = 0  # sampled in this attempt before this one, thinned ones included
+    thinned: int = 0  # dropped by then because the spool was full
     blocks: tuple[Block, ...] = ()
 
 

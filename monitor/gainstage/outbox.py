@@ -70,6 +70,13 @@ class Outbox:
             return None
         return run_page(self._url, self.identity.run)
 
+    def counts(self) -> dict[str, int]:
+        """Frames that were sampled, and how many of them were dropped because the spool was full.
+
+        A message that carries both tells how many of those before it will never come.
+        """
+        return {"frames": self.frames, "thinned": self._spool.thinned if self._spool else 0}
+
     def append(
         self,
         kind: Callable[..., Message],
@@ -108,8 +115,7 @@ class Outbox:
         """Appends the attempt's last message, unless somebody has."""
         with self._appending:
             if self._spool is not None and not self._ended:
-                figures = {"frames": self.frames, "thinned": self._spool.thinned}
-                self.append(wire.RunEnd, status=status, **figures)
+                self.append(wire.RunEnd, status=status, **self.counts())
                 self._ended = True
 
     def drain(self, deadline: float) -> None:

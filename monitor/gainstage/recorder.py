@@ -123,7 +123,8 @@ class Recorder:
     def _frame(
         self, schema: wire.Schema, blocks: dict[str, wire.FloatBlock], **fields: Any
     ) -> wire.Frame:
-        return self._outbox.append(wire.Frame, blocks, schema=schema.seq, **fields)
+        counts = self._outbox.counts()
+        return self._outbox.append(wire.Frame, blocks, schema=schema.seq, **counts, **fields)
 
     def figures(self) -> RunFigures | None:
         """The run as Prometheus is shown it; None before the first frame. From any thread."""

@@ -70,7 +70,10 @@ class AttemptModel(Answer):
     ended: float | None
     status: Literal["running", "completed", "interrupted"]
     frames: int
-    thinned: int = Field(description="Frames dropped because the trainer's spool was full.")
+    thinned: int = Field(
+        description="Frames that are missing, because the trainer's spool was full: of those "
+        "sampled before the newest that is stored; once the attempt has ended, of all."
+    )
 
 
 class Run(RunSummary):

@@ -97,17 +97,25 @@ def _logged(before: dict[str, float], now: dict[str, float]) -> dict[str, float]
 def advance_attempt(attempt: AttemptRecord, message: wire.TrainerMessage) -> AttemptRecord:
     """The attempt after any message but its run_start."""
     match message:
+        case wire.Frame() if attempt.ended is None:
+            return replace(attempt, frames=attempt.frames + 1, thinned=_missing(attempt, message))
         case wire.Frame():
             # One that comes after the end, by a connection that hung, was not missing after all.
             return replace(attempt, frames=attempt.frames + 1, thinned=max(0, attempt.thinned - 1))
         case wire.RunEnd():
-            # Of what it dropped, the trainer cannot know what was on the way and has come.
-            missing = max(0, message.frames - attempt.frames)
             return replace(
                 attempt,
                 ended=message.time,
                 status=message.status,
-                thinned=missing if message.thinned else 0,
+                thinned=_missing(attempt, message),
             )
         case _:
             return attempt
+
+
+def _missing(attempt: AttemptRecord, message: wire.Frame | wire.RunEnd) -> int:
+    """Frames before `message` that will not come, because the trainer's spool was full.
+
+    Of what it dropped, the trainer cannot know what was on the way and has come.
+    """
+    return max(0, message.frames - attempt.frames) if message.thinned else attempt.thinned

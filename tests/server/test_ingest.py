@@ -330,11 +330,37 @@ def test_the_chief_speaks_for_a_run_that_another_worker_began(server: Running) -
 
 def test_a_thinned_spool_leaves_gaps_that_an_acknowledgement_covers(server: Running) -> None:
     trainer = Trainer()
-    messages = [*trainer.opening(), *(trainer.frame(step) for step in range(10))]
+    opening = trainer.opening()
+    # The first six were made while there was room.
+    counts = [{"frames": step, "thinned": max(0, step - 5)} for step in range(10)]
+    frames = [trainer.frame(step, **counts[step]) for step in range(10)]
+    thinned: list[int] = []
 
-    assert send(server.ws, [*messages[:3], messages[7], messages[11]]) == []
+    for messages in ([*opening, frames[0]], [frames[5]], [frames[9]]):
+        assert send(server.ws, messages) == []
+        (attempt,) = server.get("/api/v1/runs/canonical").json()["attempts"]
+        thinned.append(attempt["thinned"])
 
-    assert server.get("/api/v1/runs/canonical").json()["frames"] == 3
+    assert attempt["frames"] == 3
+    # What a frame cannot know of yet, the next one tells, before the run has ended.
+    assert thinned == [0, 0, 7]
+    assert attempt["status"] == "running"
+    send(server.ws, [trainer.frame(10, frames=10, thinned=9)])
+    send(server.ws, [trainer.run_end(frames=11, thinned=9)])
+    (attempt,) = server.get("/api/v1/runs/canonical").json()["attempts"]
+    assert (attempt["frames"], attempt["thinned"]) == (4, 7)
+
+
+def test_frames_that_were_refused_were_not_thinned(server: Running) -> None:
+    trainer = Trainer()
+    opening = trainer.opening()
+
+    refused = send(server.ws, [*opening, trainer.frame(0, schema=99), trainer.frame(1, frames=1)])
+
+    assert len(refused) == 1
+
+    (attempt,) = server.get("/api/v1/runs/canonical").json()["attempts"]
+    assert (attempt["frames"], attempt["thinned"]) == (1, 0)
 
 
 def test_a_message_of_a_later_minor_release_with_more_fields_is_stored(server: Running) -> None:

@@ -455,7 +455,7 @@ export interface components {
             frames: number;
             /**
              * Thinned
-             * @description Frames dropped because the trainer's spool was full.
+             * @description Frames that are missing, because the trainer's spool was full: of those sampled before the newest that is stored; once the attempt has ended, of all.
              */
             thinned: number;
         };

@@ -147,7 +147,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None = None
     status: str = "running"  # then as the run_end says
     frames: int = 0  # stored
-    thinned: int = 0  # dropped by the trainer because its spool was full
+    thinned: int = 0  # frames that are missing because the trainer's spool was full
 
 
 class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
