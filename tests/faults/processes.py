@@ -38,14 +38,6 @@ def free_port() -> int:
         return unused.getsockname()[1]
 
 
-@contextmanager
-def nowhere() -> Iterator[str]:
-    """An address that refuses every connection: bound, but nobody listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{unused.getsockname()[1]}"
-
-
 class Process:
     """A module of these tests as a process of its own; whatever it prints is in `log`."""
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.monitor.serving import nowhere
 
 from . import disk
 from .conftest import Planning
 from .journal import exactly_once, frames_in, read
-from .processes import Server, nowhere, sync, trainer, wait_until
+from .processes import Server, sync, trainer, wait_until
 from .proxy import Proxy
 
 SIZE = 32 * 2**20

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.monitor.serving import nowhere
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import wire
@@ -23,7 +24,7 @@ def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[b
     """Those of a whole run, as they wait in its spool; they are journaled."""
     monkeypatch.setattr(Spool, "append", Spool.append)
     journal.keep(tmp_path / "journal")
-    with processes.nowhere() as url:
+    with nowhere() as url:
         made = Recorder(RunIdentity("run", "p", (), {}), {}, url=url, token=None, folder=tmp_path)
         for step in range(40):
             sample = drawn.sample(3, seed=step)

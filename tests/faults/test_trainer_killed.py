@@ -3,11 +3,12 @@
 import signal
 
 import pytest
+from tests.monitor.serving import nowhere
 
 from .conftest import Planning
 from .crash import Crash
 from .journal import ask, exactly_once, read
-from .processes import Server, nowhere, sync, trainer, wait_until
+from .processes import Server, sync, trainer, wait_until
 
 STAGES = [
     Crash("append", "before", 7),

@@ -2,16 +2,18 @@
 
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.monitor.serving import nowhere
 
 from . import disk
 from .journal import ask, exactly_once
 from .plans import FRAMES, Fit
-from .processes import Process, Server, nowhere, sync
+from .processes import Process, Server, sync
 from .proxy import Proxy
 
 # Until Keras is imported and a model compiled, on a machine that is busy with other tests.
@@ -40,12 +42,18 @@ class Keras:
         return found[1]
 
 
-@pytest.fixture(scope="module")
-def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keras]:
-    folder = tmp_path_factory.mktemp("keras")
+@contextmanager
+def started(folder: Path) -> Generator[Keras]:
     journal = folder / "journal"
     with Process("tests.faults.fits", str(journal), log=folder / "log") as process:
         yield Keras(process, journal)
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keras]:
+    """One process, which no test ends."""
+    with started(tmp_path_factory.mktemp("keras")) as it:
+        yield it
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +112,8 @@ def test_training_ends_the_same_where_the_disk_of_its_spool_is_full(
         assert trainings.end(fit) == weights
 
 
-def test_interrupted_training_leaves_a_complete_spool(
-    trainings: Keras, server: Server, tmp_path: Path
-) -> None:
-    with nowhere() as url:
+def test_interrupted_training_leaves_a_complete_spool(server: Server, tmp_path: Path) -> None:
+    with nowhere() as url, started(tmp_path) as trainings:
         fit = Fit(run="interrupted", url=url, folder=tmp_path / "spool")
         trainings.begin(fit)
         trainings.process.signal(signal.SIGINT)
