@@ -11,7 +11,7 @@ from gainstage import wire
 from gainstage.diagnosis.rule import Case, Rule
 from gainstage.diagnosis.rules import PLACES, RULES
 from gainstage.diagnosis.source import layer, replacement
-from gainstage.diagnosis.state import Spell, State
+from gainstage.diagnosis.state import MOST_CLOSED, Spell, State
 from gainstage.diagnosis.view import CRAWL, LAYERS, View, anywhere
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
@@ -48,7 +48,7 @@ def advance(
         spells=spells,
         cleared=cleared,
         opened=opened,
-        closed=(*state.closed, *(one for one in events if not one.open)),
+        closed=(*state.closed, *(one for one in events if not one.open))[-MOST_CLOSED:],
     )
     return state, events
 

@@ -14,6 +14,8 @@ from gainstage.diagnosis.view import Bools, Floats, Layout
 from gainstage.finding import Finding
 
 HEALTHY = "healthy"
+# Each is about a kilobyte of memory, and of every checkpoint; the server stores all of them apart.
+MOST_CLOSED = 1_000
 
 Counts = npt.NDArray[np.int64]
 
@@ -48,7 +50,7 @@ class State:
         spells: Verdict -> since when rows have its symptom; of those that any row has.
         cleared: Row -> samples in a row without the symptom of its open finding.
         opened: Row -> its open finding.
-        closed: Findings that are over, oldest first.
+        closed: Findings that are over, oldest first; of more than `MOST_CLOSED`, the newest.
     """
 
     layout: Layout
