@@ -1,7 +1,8 @@
 """A small set of combinations in which every two choices meet.
 
 Greedy: each combination begins with a pair that has not met yet and takes for every other axis the
-choice with the most pairs still to come. The libraries for this do not hold what a filter allows.
+choice with the most pairs still to come, less what it costs. The libraries for this do not hold
+what a filter allows.
 """
 
 import itertools
@@ -18,11 +19,14 @@ def pairs_of(combination: Mapping[str, Any]) -> set[Pair]:
 
 
 def pairwise(
-    axes: Mapping[str, Sequence[Any]], allowed: Callable[[Combination], bool]
+    axes: Mapping[str, Sequence[Any]],
+    allowed: Callable[[Combination], bool],
+    cost: Callable[[Combination], float] = lambda _: 0.0,
 ) -> list[Combination]:
     """Combinations in which every two choices meet that are `allowed` to.
 
-    `allowed` is asked about parts of a combination; what forbids one looks at two axes.
+    Both functions are asked about parts of a combination. What forbids one looks at two axes.
+    `cost` is how many pairs more another choice must bring to be taken for one that costs nothing.
     """
     named = [[(axis, value) for value in axes[axis]] for axis in axes]
     products = itertools.starmap(itertools.product, itertools.combinations(named, 2))
@@ -38,7 +42,7 @@ def pairwise(
                 choices = [{**made, axis: value} for value in values]
                 made = max(
                     filter(allowed, choices),
-                    key=lambda one: sum(pair in waiting for pair in pairs_of(one)),
+                    key=lambda one: sum(pair in waiting for pair in pairs_of(one)) - cost(one),
                 )
         found.append(made)
         for pair in pairs_of(made):
