@@ -98,6 +98,12 @@ RUN_METRICS: tuple[Metric[RunFigures], ...] = (
         read=lambda run: one(run.frames),
     ),
     Metric(
+        name="gainstage_run_thinned_frames",
+        help="Frames that the trainer has dropped because its spool was full, as it says with its "
+        "newest frame.",
+        read=lambda run: one(run.thinned),
+    ),
+    Metric(
         name="gainstage_run_overhead_ratio",
         help="Share of the training time that samples have taken.",
         unit="ratio",

@@ -43,6 +43,7 @@ class RunFigures:
         verdicts: One a row; empty where the row is not judged.
         of_frame: The newest frame's.
         costs: What samples cost, `Cadence.costs`.
+        thinned: Frames dropped because the spool was full.
         findings: The open ones, without those that a person has muted.
     """
 
@@ -55,6 +56,7 @@ class RunFigures:
     verdicts: Sequence[str]
     of_frame: FrameFigures = FrameFigures()
     costs: Mapping[str, float] = field(default_factory=dict[str, float])
+    thinned: int = 0
     findings: Sequence[Finding] = ()
 
 

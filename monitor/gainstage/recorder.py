@@ -141,6 +141,7 @@ class Recorder:
             verdicts=state.verdicts,
             of_frame=frame_figures(table.column, state.layout.headroom_db),
             costs=self._costs,
+            thinned=self._outbox.counts()["thinned"],
             findings=[finding for finding in state.findings if finding.open],
         )
 

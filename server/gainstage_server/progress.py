@@ -11,6 +11,7 @@ from gainstage_server.admission import MAX_ENTRIES, Admitted
 from gainstage_server.store.records import AttemptRecord, RunRecord
 
 SATURATION = "saturation_rate"
+THINNED = "thinned"
 
 
 def is_newest(run: RunRecord, message: wire.Message) -> bool:
@@ -78,7 +79,7 @@ def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: f
         step=message.step,
         epoch=message.epoch,
         logs=_logged(run.logs, message.logs),
-        costs=message.costs,
+        costs={**message.costs, THINNED: message.thinned},
         last_frame=now,
     )
     layout = admitted.layout

@@ -109,6 +109,7 @@ runs = st.builds(
     step=st.none() | st.integers(0, 2**53),
     last_frame=numbers,
     frames=st.integers(0, 2**53),
+    thinned=st.integers(0, 2**53),
     verdicts=st.lists(st.sampled_from(["", "healthy", "dead"])),
     of_frame=st.builds(
         FrameFigures,

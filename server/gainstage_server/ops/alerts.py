@@ -109,6 +109,18 @@ RUN_ALERTS = (
         ),
     ),
     Alert(
+        name="GainstageFramesThinned",
+        # The count stays; what matters is whether it has grown.
+        expr="delta(project_run:gainstage_run_thinned_frames:max[30m]) > 0",
+        hold="0s",
+        severity="info",
+        summary="A trainer drops frames, because its spool is full.",
+        description=(
+            "In half an hour {{ $value | humanize }} frames of run {{ $labels.run }} "
+            "({{ $labels.project }}) were dropped."
+        ),
+    ),
+    Alert(
         name="GainstageOverheadExceeded",
         # The cadence keeps within its budget over the training as a whole, not over its opening.
         expr="project_run:gainstage_run_overhead_ratio:max "

@@ -134,7 +134,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     mean_saturation: float | None = None
     worst_excess: float | None = None
     worst_nonfinite: float | None = None
-    costs: dict[str, float] = {}
+    costs: dict[str, float] = {}  # `Cadence.costs`, and the frames that the spool has "thinned"
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
