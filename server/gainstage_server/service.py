@@ -69,7 +69,7 @@ class Service:
         self._all_gone = asyncio.Event()
         self._all_gone.set()
         self._writing: asyncio.Task[None] | None = None
-        self._upkeep = Upkeep(Compactor(settings, store))
+        self._upkeep = Upkeep(Compactor(settings, store), lambda: self.writer.crowded)
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -119,6 +119,11 @@ class Writer:
         return self._waiting_messages, self._waiting_bytes
 
     @property
+    def crowded(self) -> bool:
+        """Whether more waits than one batch takes."""
+        return self._waiting_messages > BATCH_MESSAGES or self._waiting_bytes > BATCH_BYTES
+
+    @property
     def _full(self) -> bool:
         return self._waiting_messages >= WAITING_MESSAGES or self._waiting_bytes >= WAITING_BYTES
 

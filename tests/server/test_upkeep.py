@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -30,9 +31,9 @@ class Worker:
         return self.left >= 0
 
 
-def run(worker: Worker, calls: int) -> None:
+def run(worker: Worker, calls: int, busy: Callable[[], bool] = lambda: False) -> None:
     async def until_called() -> None:
-        at_work = Upkeep(worker)
+        at_work = Upkeep(worker, busy)
         at_work.start()
         async with asyncio.timeout(10):
             while worker.calls < calls:
@@ -49,6 +50,21 @@ def test_works_in_another_thread_until_nothing_is_left_then_waits() -> None:
 
     assert (worker.left, worker.calls) == (-1, 6)
     assert threading.get_ident() not in worker.threads
+
+
+def test_nothing_is_done_while_what_enters_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "BUSY_SECONDS", 0.0)
+    worker, asked = Worker(5), 0
+
+    def busy() -> bool:
+        nonlocal asked
+        asked += 1
+        assert worker.calls == 0 or asked > 100
+        return asked <= 100
+
+    run(worker, 5, busy)
+
+    assert asked > 100
 
 
 def test_failure_is_told_and_the_step_tried_again(

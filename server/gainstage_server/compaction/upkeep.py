@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 log = logging.getLogger("gainstage.server")
 
 IDLE_SECONDS = 10.0
+BUSY_SECONDS = 1.0
 # Of one processor, while there is work: what enters has the first claim on all of them.
 SHARE = 0.5
 
@@ -21,10 +23,16 @@ class Worker(Protocol):
 
 
 class Upkeep:
-    """Calls a worker for as long as the server runs. Its methods belong to the event loop."""
+    """Calls a worker for as long as the server runs. Its methods belong to the event loop.
 
-    def __init__(self, worker: Worker) -> None:
+    Args:
+        worker: Who does it.
+        busy: Whether what enters waits for the store already: then nothing is done.
+    """
+
+    def __init__(self, worker: Worker, busy: Callable[[], bool] = lambda: False) -> None:
         self._worker = worker
+        self._busy = busy
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -40,14 +48,18 @@ class Upkeep:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            begun = time.perf_counter()
-            done = await asyncio.to_thread(self._step)
-            took = time.perf_counter() - begun
-            pause = took * (1 / SHARE - 1) if done else IDLE_SECONDS
+            pause = BUSY_SECONDS if self._busy() else await self._work()
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
             except TimeoutError:
                 continue
+
+    async def _work(self) -> float:
+        """Do a step; returns how many seconds to wait before the next one."""
+        begun = time.perf_counter()
+        done = await asyncio.to_thread(self._step)
+        took = time.perf_counter() - begun
+        return took * (1 / SHARE - 1) if done else IDLE_SECONDS
 
     def _step(self) -> bool:
         try:
