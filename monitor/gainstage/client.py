@@ -35,6 +35,10 @@ class Client:
         """What was found in a run, open findings first."""
         return self._get(f"/api/v1/runs/{quote(run)}/findings", {}, "findings")
 
+    def delete(self, run: str) -> None:
+        """Have a run that is not live deleted, with all that is stored of it."""
+        self._open(f"{self._url}/api/v1/runs/{quote(run)}", "DELETE").close()
+
     def archive(self, run: str) -> HTTPResponse:
         """The run's archive, for the caller to read and to close."""
         return self._open(f"{self._url}/api/v1/runs/{quote(run)}/archive")
@@ -53,9 +57,9 @@ class Client:
                 f"{self._url} is no Gainstage server: its answer cannot be read. Check --url."
             ) from error
 
-    def _open(self, url: str) -> HTTPResponse:
+    def _open(self, url: str, method: str = "GET") -> HTTPResponse:
         """The server's answer, whose status is good."""
-        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
+        request = urllib.request.Request(url, headers=self._headers, method=method)  # noqa: S310
         try:
             return urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
         except urllib.error.HTTPError as error:

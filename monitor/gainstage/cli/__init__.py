@@ -17,6 +17,7 @@ COMMANDS = (
     runs.show,
     runs.check,
     runs.report,
+    runs.delete,
     transfer.export,
     transfer.import_,
     training.sync,

@@ -71,6 +71,24 @@ def report(
         stop(f"The report was not written: {error}")
 
 
+def delete(
+    run: RunName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Delete a run that is not live, with all that is stored of it."""
+    known = ask(lambda client: client.run(run), url, token)
+    name = plain(run)
+    if not yes:
+        typer.confirm(
+            f"Delete {name} and its {known['frames']} frames? They cannot be brought back",
+            abort=True,
+        )
+    ask(lambda client: client.delete(run), url, token)
+    console.print(name, "is deleted.")
+
+
 def check(
     run: RunName,
     fail_on: Annotated[
