@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks import delivery
-from benchmarks.delivery import claims, frames, ingest, other, others, report
+from benchmarks.delivery import claims, frames, ingest, other, others, report, spool
 from benchmarks.delivery.ingest import Ingest
 from benchmarks.delivery.live import Viewed
 from benchmarks.delivery.trainer import Handed
@@ -163,3 +163,11 @@ def test_frame_that_was_acknowledged_and_not_stored_is_found_out(tmp_path: Path)
     ingest.check(store, acknowledged=1)
     with pytest.raises(RuntimeError, match="2 frames were acknowledged, 1 are stored"):
         ingest.check(store, acknowledged=2)
+
+
+def test_spool_that_is_full_is_thinned_opened_and_sent(tmp_path: Path) -> None:
+    told = spool.measure(tmp_path / "run.spool", 2**23, beyond=20).splitlines()
+
+    assert told[3].split(" messages in ")[1].startswith("0.01 GiB, ")
+    assert int(told[3].split(", ")[-1].split()[0]) >= 20
+    assert list(tmp_path.iterdir()) == []
