@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from gainstage import wire
+from gainstage import handshake, wire
 
 # On the way without an answer: enough to fill the path, few to send again, little to hold.
 WINDOW = 64
@@ -66,7 +66,7 @@ class Delivery:
         self._flying: deque[tuple[int, int]] = deque()  # seq, bytes
         self._answered = False
         self._heard = 0.0
-        self._stream: tuple[str, str, int] | None = None
+        self._stream: handshake.Stream | None = None
 
     def connected(self, now: float) -> None:
         """A connection stands; all that is not acknowledged is to be sent on it."""
@@ -145,9 +145,9 @@ class Delivery:
         return self.waiting_for_answer and now - self._heard >= ANSWER_SECONDS
 
     @property
-    def run(self) -> str | None:
-        """The run whose messages these are; None before the first one was read."""
-        return self._stream and self._stream[0]
+    def stream(self) -> handshake.Stream | None:
+        """Run, attempt and worker whose messages these are; None before the first one was read."""
+        return self._stream
 
     @property
     def waiting_for_answer(self) -> bool:
@@ -202,7 +202,7 @@ def _header(body: bytes) -> wire.AnyMessage:
         raise UnreadableError(str(error)) from error
 
 
-def _stream(message: wire.AnyMessage) -> tuple[str, str, int] | None:
+def _stream(message: wire.AnyMessage) -> handshake.Stream | None:
     if not isinstance(message, wire.Message):
         return None
     return message.run, message.attempt, message.worker

@@ -3,28 +3,39 @@
 import email.utils
 from collections.abc import Mapping
 
-# The run whose messages it brings, where it knows; a trainer with nothing to send is heard of too.
-RUN = "Gainstage-Run"
+# Whose messages it brings, where it knows; a trainer with nothing to send is heard of too.
+STREAM = "Gainstage-Stream"
 # RFC 9110, section 6.6.1: when it was sent, by the sender's clock, in whole seconds.
 DATE = "Date"
 # Below this, the way and the whole seconds explain a difference between two clocks.
 SAME_SECONDS = 5.0
 
+Stream = tuple[str, str, int]  # run, attempt and worker
 
-def headers(now: float, token: str | None, run: str | None) -> dict[str, str]:
+
+def headers(now: float, token: str | None, stream: Stream | None) -> dict[str, str]:
     """What a trainer sends.
 
     Args:
         now: Unix time in seconds by the trainer's clock.
         token: Of the server.
-        run: The run whose messages wait.
+        stream: Run, attempt and worker whose messages it brings.
     """
     sent = {DATE: email.utils.formatdate(now, usegmt=True)}
     if token:
         sent["Authorization"] = f"Bearer {token}"
-    if run:
-        sent[RUN] = run
+    if stream:
+        sent[STREAM] = " ".join(map(str, stream))
     return sent
+
+
+def stream(received: Mapping[str, str]) -> Stream | None:
+    """Run, attempt and worker whose messages it brings; None where it does not say."""
+    try:
+        run, attempt, worker = received.get(STREAM, "").split(" ")
+        return run, attempt, int(worker)
+    except ValueError:
+        return None
 
 
 def behind(received: Mapping[str, str], now: float) -> float:

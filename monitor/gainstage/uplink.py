@@ -167,7 +167,7 @@ class Uplink:
         host = urlsplit(self._url).hostname
         connection = connect(
             self._address,
-            additional_headers=handshake.headers(time.time(), self._token, self.delivery.run),
+            additional_headers=handshake.headers(time.time(), self._token, self.delivery.stream),
             compression=None,
             max_size=wire.MAX_MESSAGE_BYTES,
             open_timeout=TIMEOUT,

@@ -29,6 +29,7 @@ from gainstage_server.parameters import (
 )
 from gainstage_server.runs import Status
 from gainstage_server.store.records import RefusedRecord
+from gainstage_server.workers import workers
 
 MAX_STATISTICS = 64
 MAX_NOTICES = 200
@@ -69,15 +70,17 @@ def runs(
 
 @router.get("/runs/{run}", response_model=models.Run, responses=PROBLEM)
 def run(record: Named, service: Served) -> Response:
-    """One run, its notices and its attempts."""
+    """One run, its notices, its attempts and its workers."""
+    now, attempts = time.time(), service.store.attempts(record.run)
     return answer(
-        views.run_summary(record, service.runs, time.time())
+        views.run_summary(record, service.runs, now)
         | {
             "judged": record.verdicts,
             "notices": views.notices(
                 service.store.messages(record.run, "notice", newest=MAX_NOTICES)
             ),
-            "attempts": list(map(views.attempt, service.store.attempts(record.run))),
+            "attempts": views.attempts(attempts),
+            "workers": list(map(views.worker, workers(attempts, service.runs, now))),
         }
     )
 

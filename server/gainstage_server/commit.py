@@ -162,7 +162,7 @@ class Committer:
         # What came first under this key holds: frames after a repeated schema mean the stored one.
         if isinstance(message, wire.RunStart):
             if self._catalogue.attempt(key.stream) is None:
-                self._catalogue.stage_attempt(progress.begin_attempt(message))
+                self._catalogue.stage_attempt(progress.begin_attempt(message, self._clock()))
         elif result.layout and isinstance(message, wire.Schema) and not self._catalogue.layout(key):
             self._catalogue.stage_layout(key, result.layout)
         return key
@@ -232,7 +232,7 @@ class Committer:
             if run is None or attempt is None:
                 raise LookupError(f"{item.key} was admitted, but its attempt has not begun.")
             runs[message.run] = progress.advance_run(run, item, now)
-            self._catalogue.stage_attempt(progress.advance_attempt(attempt, message))
+            self._catalogue.stage_attempt(progress.advance_attempt(attempt, message, now))
         for run in {key.run for key in admitted}:
             known = runs.get(run) or self._known.get(run)
             if known is not None:

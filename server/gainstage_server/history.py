@@ -19,6 +19,7 @@ from gainstage_server.compaction.chunk import FACTORS
 from gainstage_server.compaction.logged import Logs
 from gainstage_server.compaction.rollups import Bands, Flags, Floats
 from gainstage_server.layout import Layout
+from gainstage_server.line import line
 from gainstage_server.selection import Cell, Cells, Selection, UnitMap
 from gainstage_server.store.interface import Past, Store
 from gainstage_server.store.records import Key, Span
@@ -35,20 +36,6 @@ class Window:
     first: int = 0
     last: int = MAX_STEP
     points: int = 600
-
-
-def line(extents: Sequence[Span]) -> list[Span]:
-    """What the run is made of; `extents` are all steps of a worker's attempts, oldest first.
-
-    An attempt that begins at a step which an earlier one had passed goes on from a checkpoint
-    before it: what the earlier one did after that step is no longer part of the run.
-    """
-    spans: list[Span] = []
-    end = MAX_STEP + 1
-    for span in reversed(extents):
-        spans.append(span._replace(end=min(span.end, end)))
-        end = min(end, span.first)
-    return [span for span in reversed(spans) if span.first < span.end]
 
 
 class History:

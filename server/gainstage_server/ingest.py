@@ -50,7 +50,12 @@ class Session:
     def __init__(self) -> None:
         self._acknowledged: dict[Stream, int] = {}
         self._refusals: list[wire.Refuse] = []
-        self.runs: set[str] = set()
+        self.streams: set[Stream] = set()
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs of its streams."""
+        return sorted({stream.run for stream in self.streams})
 
     @property
     def overflowed(self) -> bool:
@@ -61,7 +66,7 @@ class Session:
         """Take note of what became of messages, in the order in which they came."""
         for outcome in outcomes:
             if isinstance(outcome, Key):
-                self.runs.add(outcome.run)
+                self.streams.add(outcome.stream)
                 known = self._acknowledged.get(outcome.stream, -1)
                 self._acknowledged[outcome.stream] = max(known, outcome.seq)
             else:
@@ -91,10 +96,10 @@ class Trainer:
         self.behind = handshake.behind(socket.headers, time.time())
         self.failed = False
         self.grant = grant_of(socket)
-        run = socket.headers.get(handshake.RUN, "")
-        if Visible(service.runs, self.grant).get(run) is not None:
-            self._session.runs.add(run)
-            service.runs.connect(run)
+        told = handshake.stream(socket.headers)
+        if told is not None and Visible(service.runs, self.grant).get(told[0]) is not None:
+            self._session.streams.add(Stream(*told))
+            service.runs.connect(Stream(*told))
 
     @property
     def project(self) -> str | None:
@@ -105,11 +110,11 @@ class Trainer:
         """Tell the trainer what became of its messages."""
         if self._gone:
             return
-        before = set(self._session.runs)
+        before = set(self._session.streams)
         self._session.answer(outcomes)
         self._count(outcomes)
-        for run in self._session.runs - before:
-            self._service.runs.connect(run)
+        for stream in self._session.streams - before:
+            self._service.runs.connect(stream)
         if self._session.overflowed:
             self._duplex.close(POLICY_VIOLATION, "Too many messages were refused unread.")
         self._duplex.wake()
@@ -117,8 +122,7 @@ class Trainer:
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         refusals = [one for one in outcomes if isinstance(one, wire.Refuse)]
         if refusals and not self._refused:
-            runs = sorted(self._session.runs)
-            what = {"runs": runs, "reason": refusals[0].reason, "request": self._name}
+            what = {"runs": self._session.runs, "reason": refusals[0].reason, "request": self._name}
             log.warning("message refused, the first of this trainer", extra=what)
         self._refused += len(refusals)
 
@@ -137,15 +141,15 @@ class Trainer:
 
     async def run(self) -> None:
         """Store what comes until the connection ends."""
-        log.info("trainer connected", extra={"runs": sorted(self._session.runs)})
+        log.info("trainer connected", extra={"runs": self._session.runs})
         try:
             await self._duplex.run(self._receive)
         finally:
             self._gone = True
-            what = {"runs": sorted(self._session.runs), "refused": self._refused}
+            what = {"runs": self._session.runs, "refused": self._refused}
             log.info("trainer disconnected", extra=what)
-            for run in self._session.runs:
-                self._service.runs.disconnect(run, time.time())
+            for stream in self._session.streams:
+                self._service.runs.disconnect(stream, time.time())
 
     async def _receive(self, data: bytes | str) -> None:
         # Who waits is not read from: its messages stay in its spool.

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gainstage.finding import Severity
 from gainstage_server.runs import Status
 from gainstage_server.store.records import MarkState
+from gainstage_server.workers import WorkerStatus
 
 # null: not there, because it is masked or was not sampled; text: the value is not finite.
 Number = float | Literal["NaN", "Infinity", "-Infinity"] | None
@@ -61,6 +62,14 @@ class NoticeModel(Answer):
     text: str
 
 
+class AbandonedModel(Answer):
+    """Steps that an attempt did, and that are no longer part of the run."""
+
+    from_: int = Field(alias="from", description="First step.")
+    to: int = Field(description="Last step.")
+    by: str = Field(description="The attempt that went on from a step before them.")
+
+
 class AttemptModel(Answer):
     """One worker of one attempt at a run."""
 
@@ -74,17 +83,32 @@ class AttemptModel(Answer):
         description="Frames that are missing, because the trainer's spool was full: of those "
         "sampled before the newest that is stored; once the attempt has ended, of all."
     )
+    first_step: int | None
+    last_step: int | None
+    last_seen: float = Field(description="When something of it was last stored.")
+    abandoned: AbandonedModel | None
+
+
+class WorkerModel(Answer):
+    """One of the processes that train a model together, by its newest attempt."""
+
+    worker: int = Field(description="Its number; the chief's is 0.")
+    attempt: str
+    status: WorkerStatus = Field(description='"behind": by more than a few samples explain.')
+    last_seen: float
+    step: int | None = Field(description="Last step sampled.")
+    behind: int | None = Field(description="Steps that the chief is ahead; null: not known.")
 
 
 class Run(RunSummary):
     """A run in full."""
 
     judged: list[str] = Field(
-        description="The verdict on each row of the newest schema, in its order, empty where a row "
-        "is not judged; no list of them before there is one."
+        description="Of each row of the newest schema, empty where not judged; or nothing yet."
     )
     notices: list[NoticeModel]
     attempts: list[AttemptModel]
+    workers: list[WorkerModel]
 
 
 class RefusedModel(Answer):

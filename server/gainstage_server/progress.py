@@ -52,10 +52,14 @@ def begin_run(run: RunRecord | None, message: wire.RunStart, now: float) -> RunR
     )
 
 
-def begin_attempt(message: wire.RunStart) -> AttemptRecord:
-    """The attempt after its first message."""
+def begin_attempt(message: wire.RunStart, now: float) -> AttemptRecord:
+    """The attempt after its first message; `now` is the server's clock."""
     return AttemptRecord(
-        run=message.run, attempt=message.attempt, worker=message.worker, started=message.time
+        run=message.run,
+        attempt=message.attempt,
+        worker=message.worker,
+        started=message.time,
+        last_seen=now,
     )
 
 
@@ -95,8 +99,13 @@ def _logged(before: dict[str, float], now: dict[str, float]) -> dict[str, float]
     return both if len(both) <= MAX_ENTRIES else now
 
 
-def advance_attempt(attempt: AttemptRecord, message: wire.TrainerMessage) -> AttemptRecord:
+def advance_attempt(
+    attempt: AttemptRecord, message: wire.TrainerMessage, now: float
+) -> AttemptRecord:
     """The attempt after any message but its run_start."""
+    attempt = replace(attempt, last_seen=now)
+    if isinstance(message, wire.Frame) and message.source == "probe":
+        attempt = _after_step(attempt, message.step)
     match message:
         case wire.Frame() if attempt.ended is None:
             return replace(attempt, frames=attempt.frames + 1, thinned=_missing(attempt, message))
@@ -120,3 +129,12 @@ def _missing(attempt: AttemptRecord, message: wire.Frame | wire.RunEnd) -> int:
     Of what it dropped, the trainer cannot know what was on the way and has come.
     """
     return max(0, message.frames - attempt.frames) if message.thinned else attempt.thinned
+
+
+def _after_step(attempt: AttemptRecord, step: int) -> AttemptRecord:
+    first, last = attempt.first_step, attempt.last_step
+    return replace(
+        attempt,
+        first_step=step if first is None else min(first, step),
+        last_step=step if last is None else max(last, step),
+    )

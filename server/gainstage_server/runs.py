@@ -15,7 +15,7 @@ from gainstage_server.commit import Committed
 from gainstage_server.progress import is_newest
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
-from gainstage_server.store.records import Key, Mark, RunRecord
+from gainstage_server.store.records import AttemptRecord, Key, Mark, RunRecord, Stream
 
 Status = Literal["live", "ended", "lost"]
 
@@ -24,6 +24,8 @@ LOST_SHOWN_SECONDS = 24 * 3600.0
 
 # Each holds a schema and a frame: 0.5 MB at 1,000 layers.
 _NEWEST = 1_000
+# Streams of trainers that went: when each did is in the store, but for the last seconds of it.
+_LEFT = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Runs:
         self._open: dict[str, dict[str, Finding]] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
         self._newest: Recent[str, Newest] = Recent(_NEWEST)
-        self._connections: Counter[str] = Counter()
+        self._connections: dict[str, Counter[Stream]] = {}
+        self._left: Recent[Stream, float] = Recent(_LEFT)
 
     def load(self) -> None:
         """Read the state from the store."""
@@ -122,12 +125,16 @@ class Runs:
             known.pop(run, None)
         self._newest.drop(run)
 
-    def last_seen(self, record: RunRecord, now: float) -> float:
-        """When the run was heard of; a trainer that is connected is heard all the time."""
-        return now if self._connections[record.run] else record.last_seen
+    def last_seen(self, record: RunRecord | AttemptRecord, now: float) -> float:
+        """When it was heard of; a trainer that is connected is heard all the time."""
+        connected = self._connections.get(record.run, Counter())
+        if isinstance(record, RunRecord):
+            return now if connected else record.last_seen
+        stream = Stream(record.run, record.attempt, record.worker)
+        return now if connected[stream] else max(record.last_seen, self._left.get(stream) or 0.0)
 
-    def status(self, record: RunRecord, now: float) -> Status:
-        """Whether the run goes on."""
+    def status(self, record: RunRecord | AttemptRecord, now: float) -> Status:
+        """Whether it goes on."""
         if record.ended is not None:
             return "ended"
         silent = now - self.last_seen(record, now)
@@ -145,17 +152,23 @@ class Runs:
         """The same, if a message has come since the server started."""
         return self._newest.get(run)
 
-    def connect(self, run: str) -> None:
-        """A trainer of this run is connected."""
-        self._connections[run] += 1
+    def connect(self, stream: Stream) -> None:
+        """A trainer that brings this stream is connected."""
+        self._connections.setdefault(stream.run, Counter())[stream] += 1
 
-    def disconnect(self, run: str, now: float) -> None:
-        """A trainer of this run is gone."""
-        self._connections[run] -= 1
-        if self._connections[run] <= 0:
-            del self._connections[run]
-        if record := self._runs.get(run):
-            self._runs[run] = replace(record, last_seen=now)
+    def disconnect(self, stream: Stream, now: float) -> None:
+        """It is gone."""
+        connected = self._connections[stream.run]
+        connected[stream] -= 1
+        # What is left holds no stream that nobody brings.
+        connected = +connected
+        if connected:
+            self._connections[stream.run] = connected
+        else:
+            del self._connections[stream.run]
+        self._left.put(stream, now)
+        if record := self._runs.get(stream.run):
+            self._runs[stream.run] = replace(record, last_seen=now)
 
     def apply(self, committed: Committed) -> None:
         """Take over what a batch changed."""

@@ -5,7 +5,7 @@ JSON knows neither NaN nor infinity: there null is absent, and text is the value
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,8 +18,10 @@ from gainstage.finding import Finding
 from gainstage.outcome import Trial
 from gainstage_server.history import Buckets
 from gainstage_server.layout import Layout
+from gainstage_server.line import Abandoned, abandoned, extents
 from gainstage_server.runs import Newest, Runs
-from gainstage_server.store.records import AttemptRecord, Mark, RefusedRecord, RunRecord
+from gainstage_server.store.records import AttemptRecord, Mark, RefusedRecord, RunRecord, Stream
+from gainstage_server.workers import Worker
 
 Plain = dict[str, Any]
 Number = float | str | None
@@ -149,11 +151,30 @@ def _trial(message: wire.TrialResult, outcomes: wire.FloatBlock) -> Plain:
     }
 
 
-def attempt(record: AttemptRecord) -> Plain:
-    """`models.AttemptModel`."""
-    shown = msgspec.structs.asdict(record)
-    del shown["run"]
+def attempts(records: Sequence[AttemptRecord]) -> list[Plain]:
+    """`models.AttemptModel`, one for each attempt at a run; `records` are all of it."""
+    found: dict[Stream, Abandoned] = {}
+    for worker in {record.worker for record in records}:
+        found |= abandoned(extents(records, worker))
+    shown: list[Plain] = []
+    for record in records:
+        fields = msgspec.structs.asdict(record)
+        cut = found.get(Stream(fields.pop("run"), record.attempt, record.worker))
+        gone = cut and {"from": cut.first, "to": cut.last, "by": cut.by}
+        shown.append(fields | {"abandoned": gone})
     return shown
+
+
+def worker(shown: Worker) -> Plain:
+    """`models.WorkerModel`."""
+    return {
+        "worker": shown.newest.worker,
+        "attempt": shown.newest.attempt,
+        "status": shown.status,
+        "last_seen": shown.last_seen,
+        "step": shown.newest.last_step,
+        "behind": shown.behind,
+    }
 
 
 def layers(record: RunRecord, newest: Newest) -> Plain:

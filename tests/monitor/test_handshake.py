@@ -7,13 +7,21 @@ from gainstage import handshake
 NOW = 1_700_000_000.25
 
 
-def test_headers_name_time_token_and_run() -> None:
-    assert handshake.headers(NOW, "secret", "mine") == {
+def test_headers_name_time_token_and_stream() -> None:
+    assert handshake.headers(NOW, "secret", ("mine", "a1", 2)) == {
         "Date": "Tue, 14 Nov 2023 22:13:20 GMT",
         "Authorization": "Bearer secret",
-        "Gainstage-Run": "mine",
+        "Gainstage-Stream": "mine a1 2",
     }
     assert [*handshake.headers(NOW, None, None)] == ["Date"]
+
+
+def test_stream_is_read_where_it_is_told() -> None:
+    sent = handshake.headers(NOW, None, ("mine", "a1", 2))
+
+    assert handshake.stream(sent) == ("mine", "a1", 2)
+    assert handshake.stream({}) is None
+    assert handshake.stream({"Gainstage-Stream": "mine a1 chief"}) is None
 
 
 @pytest.mark.parametrize(("ahead", "behind"), [(86_400.0, 86_400.25), (-3_600.0, -3_599.75)])

@@ -253,7 +253,7 @@ def test_trainer_that_comes_again_with_nothing_to_send_is_heard_of(settings: Set
     trainer = Trainer()
     with running(settings.model_copy(update={"lost_after": 0.05})) as server:
         send(server.ws, trainer.opening())
-        again = handshake.headers(time.time(), None, "canonical")
+        again = handshake.headers(time.time(), None, ("canonical", "a1", 0))
         with connect(f"{server.ws}/api/v1/ingest", additional_headers=again):
             threading.Event().wait(0.1)
             while_connected = server.get("/api/v1/runs/canonical").json()["status"]

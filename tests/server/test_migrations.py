@@ -140,6 +140,9 @@ ROWS["0004"] = ROWS["0003"] | {
     "refused": ROWS["0001"]["refused"] | {"project": "p"},
     "tokens": msgspec.structs.asdict(TOKEN),
 }
+ROWS["0005"] = ROWS["0004"] | {
+    "attempts": ROWS["0001"]["attempts"] | {"first_step": 7, "last_step": 7, "last_seen": 2.0}
+}
 
 
 def check(store: Store, revision: str) -> None:
@@ -168,7 +171,9 @@ def check(store: Store, revision: str) -> None:
             mean_saturation=0.25,
         )
     ]
-    assert store.attempts("run") == [AttemptRecord(**IDENTITY, started=1.0, frames=1)]
+    assert store.attempts("run") == [
+        AttemptRecord(**IDENTITY, started=1.0, frames=1, first_step=7, last_step=7, last_seen=2.0)
+    ]
     assert store.message(Key(*STREAM, 1)) == b"schema"
     assert list(store.frames_after(STREAM, 0)) == [
         FrameRecord(*STREAM, 2, 1, "probe", 7, 2.0, b"frame")

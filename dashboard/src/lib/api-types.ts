@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Run
-         * @description One run, its notices and its attempts.
+         * @description One run, its notices, its attempts and its workers.
          */
         get: operations["run"];
         put?: never;
@@ -387,6 +387,27 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AbandonedModel
+         * @description Steps that an attempt did, and that are no longer part of the run.
+         */
+        AbandonedModel: {
+            /**
+             * From
+             * @description First step.
+             */
+            from: number;
+            /**
+             * To
+             * @description Last step.
+             */
+            to: number;
+            /**
+             * By
+             * @description The attempt that went on from a step before them.
+             */
+            by: string;
+        };
+        /**
          * ActivationModel
          * @description `activations.Activation`, and its curve.
          */
@@ -458,6 +479,16 @@ export interface components {
              * @description Frames that are missing, because the trainer's spool was full: of those sampled before the newest that is stored; once the attempt has ended, of all.
              */
             thinned: number;
+            /** First Step */
+            first_step: number | null;
+            /** Last Step */
+            last_step: number | null;
+            /**
+             * Last Seen
+             * @description When something of it was last stored.
+             */
+            last_seen: number;
+            abandoned: components["schemas"]["AbandonedModel"] | null;
         };
         /**
          * Bands
@@ -888,13 +919,15 @@ export interface components {
             };
             /**
              * Judged
-             * @description The verdict on each row of the newest schema, in its order, empty where a row is not judged; no list of them before there is one.
+             * @description Of each row of the newest schema, empty where not judged; or nothing yet.
              */
             judged: string[];
             /** Notices */
             notices: components["schemas"]["NoticeModel"][];
             /** Attempts */
             attempts: components["schemas"]["AttemptModel"][];
+            /** Workers */
+            workers: components["schemas"]["WorkerModel"][];
         };
         /**
          * RunSummary
@@ -1134,6 +1167,37 @@ export interface components {
              * @enum {string}
              */
             state: "acknowledged" | "muted";
+        };
+        /**
+         * WorkerModel
+         * @description One of the processes that train a model together, by its newest attempt.
+         */
+        WorkerModel: {
+            /**
+             * Worker
+             * @description Its number; the chief's is 0.
+             */
+            worker: number;
+            /** Attempt */
+            attempt: string;
+            /**
+             * Status
+             * @description "behind": by more than a few samples explain.
+             * @enum {string}
+             */
+            status: "live" | "behind" | "lost" | "ended";
+            /** Last Seen */
+            last_seen: number;
+            /**
+             * Step
+             * @description Last step sampled.
+             */
+            step: number | null;
+            /**
+             * Behind
+             * @description Steps that the chief is ahead; null: not known.
+             */
+            behind: number | null;
         };
     };
     responses: never;

@@ -138,7 +138,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker of one attempt at a run."""
+    """One worker of one attempt at a run; its steps are those of its probe frames.
+
+    Times are Unix times in seconds by the server's clock.
+    """
 
     run: str
     attempt: str
@@ -148,6 +151,9 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "running"  # then as the run_end says
     frames: int = 0  # stored
     thinned: int = 0  # frames that are missing because the trainer's spool was full
+    first_step: int | None = None
+    last_step: int | None = None
+    last_seen: float = 0.0  # when it was last stored
 
 
 class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,6 +92,9 @@ attempts = Table(
     Column("status", String, nullable=False),
     Column("frames", BigInteger, nullable=False),
     Column("thinned", BigInteger, nullable=False),
+    Column("first_step", BigInteger),
+    Column("last_step", BigInteger),
+    Column("last_seen", Double, nullable=False),
 )
 
 messages = Table(
