@@ -3,6 +3,7 @@
 import type { Finding, LayerRow, RunDetail, RunSummary, Trial } from "../src/lib/contract";
 import type { Channel } from "../src/lib/desk";
 import type { Decoded, Frame, Row, Schema } from "../src/lib/wire";
+import type { Attempt, Worker } from "../src/lib/workers";
 
 const SENT = { run: "run-1", attempt: "a1", worker: 0, seq: 1, time: 1_700_000_000 };
 
@@ -123,7 +124,29 @@ export function aRunSummary(given: Partial<RunSummary> = {}): RunSummary {
 }
 
 export function aRun(given: Partial<RunDetail> = {}): RunDetail {
-  return { ...aRunSummary(), judged: [], notices: [], attempts: [], ...given };
+  return { ...aRunSummary(), judged: [], notices: [], attempts: [], workers: [], ...given };
+}
+
+export function aWorker(given: Partial<Worker> = {}): Worker {
+  return { worker: 0, attempt: "a1", status: "live", last_seen: 1_700_000_000, step: 10, behind: 0, ...given };
+}
+
+/** An attempt whose steps 20 to 30 were abandoned. */
+export function aBranch(given: Partial<Attempt> = {}): Attempt {
+  return {
+    attempt: "a1",
+    worker: 0,
+    started: 1_700_000_000,
+    ended: null,
+    status: "running",
+    frames: 4,
+    thinned: 0,
+    first_step: 0,
+    last_step: 30,
+    last_seen: 1_700_000_000,
+    abandoned: { from: 20, to: 30, by: "a2" },
+    ...given,
+  };
 }
 
 export function aTrial(given: Partial<Trial> = {}): Trial {

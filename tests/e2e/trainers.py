@@ -60,11 +60,14 @@ class HandMade:
         run: str,
         rows: Sequence[wire.Row],
         columns: Sequence[str],
+        *,
+        attempt: str = "a1",
+        worker: int = 0,
         **start: object,
     ) -> None:
         self._connection = connection
         self._shape = len(rows), len(columns)
-        self._identity = {"run": run, "attempt": "a1", "time": time.time()}
+        self._identity = {"run": run, "attempt": attempt, "worker": worker, "time": time.time()}
         self._seq = 0
         described = tuple(wire.Column(column, BY_ID[column].version) for column in columns)
         mask = np.packbits(np.ones(self._shape, bool), bitorder="little").tobytes()

@@ -40,6 +40,22 @@ it("names runs and layers in an address without breaking it", async () => {
   expect(url.searchParams.getAll("statistic")).toEqual(["pre_db", "gain_db"]);
 });
 
+it("asks for a worker's series, and for those of a branch from where it begins", async () => {
+  const { api, asked } = asking(() => Response.json({ steps: [], series: {}, downsampled: false }));
+  const branch = { attempt: "a1", from: 20 };
+  await api.series("r", "l", [], 600, { from: 10, to: 30 }, { worker: 1, branch: null });
+  await api.series("r", "l", [], 600, { from: 10, to: 30 }, { worker: 0, branch });
+  await api.series("r", "l", [], 600, { from: 25, to: 30 }, { worker: 0, branch });
+  await api.series("r", "l", [], 600, null, { worker: 0, branch });
+  const queries = asked.map(({ url }) => new URL(url).searchParams.toString().split("&").slice(2).join("&"));
+  expect(queries).toEqual([
+    "from=10&to=30&worker=1",
+    "from=20&to=30&worker=0&attempt=a1",
+    "from=25&to=30&worker=0&attempt=a1",
+    "worker=0&attempt=a1&from=20",
+  ]);
+});
+
 it("lays the lanes of a series out in the order that was asked for", async () => {
   const lane = (...values: unknown[]) => ({ min: values, max: values, last: values });
   const { api } = asking(() =>

@@ -18,6 +18,7 @@ import type { History } from "./rollup";
 import type { Window } from "./run-state";
 import type { Session } from "./session";
 import { decode, WireError } from "./wire";
+import type { Past } from "./workers";
 
 const BASE = "/api/v1";
 
@@ -106,15 +107,20 @@ export class Api {
     return this.json("/activations");
   }
 
-  /** The history of some statistics of one layer, its lanes in the order of `statistics`. */
+  /**
+   * The history of some statistics of one layer, its lanes in the order of `statistics`.
+   *
+   * @param past Whose; without it the run's own.
+   */
   async series(
     run: string,
     layer: string,
     statistics: readonly string[],
     points: number,
     window: Window = null,
+    past?: Past,
   ): Promise<History> {
-    const query = new URLSearchParams({ layer, points: String(points), ...stepsOf(window) });
+    const query = new URLSearchParams({ layer, points: String(points), ...stepsOf(window), ...pastOf(past, window) });
     for (const statistic of statistics) query.append("statistic", statistic);
     const answer = await this.json<SeriesAnswer>(
       `/runs/${encodeURIComponent(run)}/series?${query}`,
@@ -216,6 +222,14 @@ export class Api {
 
 function stepsOf(window: Window): Record<string, string> {
   return window === null ? {} : { from: String(window.from), to: String(window.to) };
+}
+
+/** Whose steps; those of a branch begin where it does. */
+function pastOf(past: Past | undefined, window: Window): Record<string, string> {
+  if (past === undefined) return {};
+  const [worker, { branch }] = [String(past.worker), past];
+  if (branch === null) return { worker };
+  return { worker, attempt: branch.attempt, from: String(Math.max(branch.from, window?.from ?? 0)) };
 }
 
 function bearer(token: string | null): Record<string, string> {

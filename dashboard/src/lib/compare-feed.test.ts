@@ -106,6 +106,22 @@ it("drops the answer to a question that was given up", async () => {
   expect(feed.series.size).toBe(0);
 });
 
+it("asks a run one question at a time, and of those that came meanwhile the newest", async () => {
+  const { server, feed } = await compare("b");
+  let arrive = (): void => undefined;
+  server.late = new Promise((resolve) => (arrive = resolve));
+  server.taken();
+  for (const to of [10, 20, 30]) {
+    feed.show("r0", "pre_db", { from: 0, to });
+    await settled();
+  }
+  expect(server.taken()).toEqual(['series b r0 pre_db {"from":0,"to":10}']);
+  arrive();
+  await settled();
+  expect(server.taken()).toEqual(['series b r0 pre_db {"from":0,"to":30}']);
+  expect([...feed.series.keys()]).toEqual(["b"]);
+});
+
 it("asks again for a run that goes on, and for its rows once it has", async () => {
   const { server, edges, feed } = await compare("a", "b", "gone");
   feed.show("r0", "pre_db", null);

@@ -26,6 +26,8 @@ export class CompareFeed {
   failed: ReadonlyMap<string, Error> = new Map();
   /** The runs that are being asked for. */
   private readonly asking = new Set<string>();
+  /** Those whose lines are on their way. */
+  private readonly drawing = new Map<string, Promise<void>>();
   private readonly watchers = new Set<() => void>();
   private shown: Shown | null = null;
   private closed = false;
@@ -90,9 +92,23 @@ export class CompareFeed {
     if (grown || this.failed.has(run)) await this.fetchSeries(run);
   }
 
-  private async fetchSeries(run: string): Promise<void> {
-    const shown = this.shown;
-    if (shown === null || !has(this.side(run), shown)) return;
+  /** Asks a run one question at a time, and of those that came meanwhile the newest. */
+  private fetchSeries(run: string): Promise<void> {
+    const asked = this.drawing.get(run);
+    if (asked !== undefined) return asked;
+    const drawing = this.drawNewest(run).finally(() => this.drawing.delete(run));
+    this.drawing.set(run, drawing);
+    return drawing;
+  }
+
+  private async drawNewest(run: string): Promise<void> {
+    for (let done: Shown | null = null; done !== this.shown && !this.closed; ) {
+      done = this.shown;
+      if (done !== null && has(this.side(run), done)) await this.draw(run, done);
+    }
+  }
+
+  private async draw(run: string, shown: Shown): Promise<void> {
     const answer = await this.ask(run, shown).catch((error: unknown) => error as Error);
     // Something else may have been chosen meanwhile.
     if (shown !== this.shown) return;

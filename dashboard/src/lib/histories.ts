@@ -18,8 +18,10 @@ export class Histories {
   private statistic = "";
   private readonly selections = new Map<string, Selection>();
   private readonly lacking = new Map<Panel, Lack>();
-  /** The newest question for each panel: an answer to an older one would take back what came since. */
-  private readonly asked = new Map<Panel, Meanwhile>();
+  /** Panels whose history is on its way: one question each, and the server has no more of them. */
+  private readonly asking = new Set<Panel>();
+  /** Those of them that wait for their next question. */
+  private readonly waiting = new Set<Panel>();
 
   constructor(
     private readonly run: string,
@@ -29,7 +31,7 @@ export class Histories {
 
   /** The statistics that the feed's frames have to bring for all that is shown. */
   get statistics(): readonly string[] {
-    const selected = [...this.selections.values()].filter(({ layer }) => layer !== null);
+    const selected = [...this.selections.values()].filter(({ layer, past }) => layer !== null && past === undefined);
     const wanted = [...READ, this.statistic, ...selected.flatMap(({ statistics }) => statistics)];
     return [...new Set(wanted)].filter((id) => id !== "").sort();
   }
@@ -57,6 +59,7 @@ export class Histories {
   hideSeries(panel: string): void {
     this.selections.delete(panel);
     this.lacking.delete(panel);
+    this.waiting.delete(panel);
     this.state.dropSeries(panel);
   }
 
@@ -75,6 +78,13 @@ export class Histories {
     for (const panel of this.selections.keys()) this.mark(panel, what);
   }
 
+  /** Of what the feed does not bring, there may be more by now. */
+  lackOthers(): void {
+    for (const [panel, { past }] of this.selections) {
+      if (past !== undefined && past.branch === null) this.mark(panel, "some");
+    }
+  }
+
   private mark(panel: Panel, what: Lack): void {
     if (this.lacking.get(panel) !== "all") this.lacking.set(panel, what);
   }
@@ -84,20 +94,28 @@ export class Histories {
    *
    * @param followed Whether the feed brings what comes after it. Without it only what was never
    * asked for is fetched, and goes on lacking what comes.
-   * @returns null where there is nothing to be fetched.
+   * @returns What is on its way, each history by itself.
    */
-  fetch(followed: boolean): Promise<void> | null {
-    const due = [...this.lacking].filter(([, lack]) => followed || lack === "all");
-    for (const [panel] of due) {
+  fetch(followed: boolean): Promise<void>[] {
+    const due = [...this.lacking].filter(([, lack]) => followed || lack === "all").map(([panel]) => panel);
+    const free = due.filter((panel) => !this.asking.has(panel));
+    for (const panel of due) if (this.asking.has(panel)) this.waiting.add(panel);
+    for (const panel of free) {
+      this.waiting.delete(panel);
       if (followed) this.lacking.delete(panel);
       else this.lacking.set(panel, "some");
     }
-    return due.length === 0 ? null : Promise.all(due.map(([panel]) => this.attempt(panel))).then(() => undefined);
+    return free.map((panel) => this.attempt(panel));
+  }
+
+  /** Whether something could be fetched now that waited for another question. */
+  get isDue(): boolean {
+    return [...this.waiting].some((panel) => !this.asking.has(panel));
   }
 
   private async attempt(panel: Panel): Promise<void> {
     const meanwhile = this.state.wait();
-    this.asked.set(panel, meanwhile);
+    this.asking.add(panel);
     try {
       await (panel === HEAT ? this.fetchHeat(meanwhile) : this.fetchSeries(panel, meanwhile));
     } catch (error) {
@@ -105,6 +123,7 @@ export class Histories {
       throw error;
     } finally {
       this.state.settle(meanwhile);
+      this.asking.delete(panel);
     }
     if (!meanwhile.isWhole) this.miss(panel);
   }
@@ -114,16 +133,12 @@ export class Histories {
     if (panel === HEAT || this.selections.has(panel)) this.mark(panel, "some");
   }
 
-  private isNewest(panel: Panel, meanwhile: Meanwhile): boolean {
-    return this.asked.get(panel) === meanwhile;
-  }
-
   private async fetchHeat(meanwhile: Meanwhile): Promise<void> {
     const { statistic } = this;
     const { window } = this.state;
     const heat = await this.api.heatmap(this.run, statistic, HEAT_POINTS, window);
     // Something else may have been chosen meanwhile.
-    if (statistic === this.statistic && window === this.state.window && this.isNewest(HEAT, meanwhile)) {
+    if (statistic === this.statistic && window === this.state.window) {
       this.state.setHeat(statistic, heat, meanwhile);
     }
   }
@@ -132,12 +147,12 @@ export class Histories {
     const selection = this.selections.get(panel);
     const { window } = this.state;
     if (selection === undefined || selection.layer === "" || selection.statistics.length === 0) return;
-    const { layer, statistics } = selection;
+    const { layer, statistics, past } = selection;
     const history =
       layer === null
         ? await this.api.logs(this.run, statistics, SERIES_POINTS, window)
-        : await this.api.series(this.run, layer, statistics, SERIES_POINTS, window);
-    if (selection === this.selections.get(panel) && window === this.state.window && this.isNewest(panel, meanwhile)) {
+        : await this.api.series(this.run, layer, statistics, SERIES_POINTS, window, past);
+    if (selection === this.selections.get(panel) && window === this.state.window) {
       this.state.setSeries(panel, selection, history, meanwhile);
     }
   }

@@ -1,8 +1,16 @@
 import { expect, it } from "vitest";
-import { logOf, lossFirst, logTitle, onsetsOf, onsetsText } from "./logs";
+import { logged, logOf, lossFirst, logTitle, onsetsOf, onsetsText } from "./logs";
 
 it("a log of any name is read only where it was logged", () => {
   expect(["loss", "constructor"].map((name) => logOf({ loss: NaN }, name))).toEqual([NaN, null]);
+});
+
+it("logs of several samples are kept together, up to as many as the server keeps", () => {
+  const many = (count: number, name: string) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${name}${index}`, index]));
+  expect(logged({ loss: 2, lr: 1 }, { loss: 1 })).toEqual({ loss: 1, lr: 1 });
+  expect(Object.keys(logged(many(200, "a"), many(56, "b")))).toHaveLength(256);
+  expect(logged(many(200, "a"), many(57, "b"))).toEqual(many(57, "b"));
 });
 
 it("the loss comes first and the others stay in their order", () => {

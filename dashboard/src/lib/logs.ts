@@ -7,6 +7,15 @@ export function logOf<T>(logs: Readonly<Record<string, T>>, name: string): T | n
   return Object.hasOwn(logs, name) ? logs[name]! : null;
 }
 
+// As many as the server keeps.
+const MOST_LOGS = 256;
+
+/** The newest value of each log: not every sample need log the same. */
+export function logged<T>(before: Readonly<Record<string, T>>, now: Readonly<Record<string, T>>): Record<string, T> {
+  const both = { ...before, ...now };
+  return Object.keys(both).length <= MOST_LOGS ? both : { ...now };
+}
+
 /** The loss first, the others in the order in which Keras wrote them. */
 export function lossFirst(names: Iterable<string>): string[] {
   return [...new Set(names)].sort((left, right) => Number(right === "loss") - Number(left === "loss"));

@@ -35,7 +35,8 @@ class FakeApi {
   findings = () => this.answer("findings", this.found);
   heatmap = (_: string, statistic: string) =>
     this.answer(`heatmap ${statistic}`, this.heats.get(statistic) ?? EMPTY);
-  series = (_: string, layer: string) => this.answer(`series ${layer}`, EMPTY);
+  series = (...[, layer, , , , past]: Parameters<Api["series"]>) =>
+    this.answer(`series ${layer}${past === undefined ? "" : ` of worker ${past.worker}`}`, EMPTY);
   logs = (_: string, names: string[]) => this.answer(`logs ${names}`, EMPTY);
 
   taken(): string[] {
@@ -191,21 +192,66 @@ it("goes on where the answer ends with what the feed brought meanwhile, however 
   expect([...steps.slice(0, columns)]).toEqual(Array.from({ length: 101 }, (_, step) => step));
 });
 
-it("keeps what was answered to the newest question, in whichever order answers come", async () => {
+it("asks one question at a time of a panel, and then the newest one", async () => {
   const { server, edges, feed } = await follow();
-  let older = (_: Heat): void => undefined;
-  let newer = (_: Heat): void => undefined;
-  server.heats.set("pre_db", new Promise((resolve) => (older = resolve)));
+  let first = (_: Heat): void => undefined;
+  server.heats.set("pre_db", new Promise((resolve) => (first = resolve)));
+  feed.showHeat("pre_db");
+  feed.showSeries("lines", LINES);
+  await settled();
+  server.taken();
+  for (const to of [10, 20, 30]) {
+    feed.zoom({ from: 0, to });
+    await settled();
+  }
+  edges.socket.brings(written({ type: "skipped", run: "run-1", frames: 3 }));
+  await edges.pass(3_000);
+  // The lines do not wait for the picture.
+  expect(server.taken().filter((asked) => asked.startsWith("heatmap"))).toEqual([]);
+  server.heats.set("pre_db", Promise.resolve({ ...EMPTY, rows: ["r0"] }));
+  first(EMPTY);
+  await settled();
+  expect(server.taken()).toEqual(["heatmap pre_db"]);
+  expect(feed.state.heat!.lanes).toBe(1);
+});
+
+it("asks the next question though the one before it failed", async () => {
+  const { server, feed } = await follow();
+  let fails = (_: Error): void => undefined;
+  server.heats.set("pre_db", new Promise((_, reject) => (fails = reject)));
   feed.showHeat("pre_db");
   await settled();
-  server.heats.set("pre_db", new Promise((resolve) => (newer = resolve)));
-  edges.socket.brings(written({ type: "skipped", run: "run-1", frames: 3 }));
+  feed.showHeat("gain_db");
+  await settled();
+  server.taken();
+  fails(new Error("No store."));
+  await settled();
+  expect(server.taken()).toEqual(["heatmap gain_db"]);
+});
+
+it("asks for another worker's series now and then, as the feed does not bring them", async () => {
+  const { server, edges, feed } = await follow();
+  server.taken();
+  feed.state.receive({ message: aSchema([aRow()], ["kernel_rms"]), blocks: new Map() });
+  const other = { layer: "r0", statistics: ["kernel_rms"], past: { worker: 1, branch: null } };
+  feed.showSeries("lines", other);
+  await settled();
+  expect(server.taken()).toEqual(["series r0 of worker 1"]);
+  expect(edges.socket.sent.at(-1)!.statistics).not.toContain("kernel_rms");
+  feed.state.receive(aFrame(1, { kernel_rms: [1] }));
+  expect(feed.state.seriesOf("lines", other)!.columns).toBe(0);
   await edges.pass(10_000);
-  newer({ ...EMPTY, rows: ["r0"] });
+  expect(server.taken()).toContain("series r0 of worker 1");
+});
+
+it("asks for what was abandoned once: nothing comes of it any more", async () => {
+  const { server, edges, feed } = await follow();
+  const branch = { layer: "r0", statistics: ["pre_db"], past: { worker: 0, branch: { attempt: "a1", from: 20 } } };
+  feed.showSeries("branch", branch);
   await settled();
-  older(EMPTY);
-  await settled();
-  expect(feed.state.heat!.lanes).toBe(1);
+  expect(server.taken()).toContain("series r0 of worker 0");
+  await edges.pass(30_000);
+  expect(server.taken()).not.toContain("series r0 of worker 0");
 });
 
 it("asks again where more came meanwhile than is kept", async () => {

@@ -111,8 +111,11 @@ export class RunFeed {
   /** Has the feed bring what is shown, and once it does, fetches what came before. */
   private follow(): void {
     if (this.closed || this.live.follow(this.histories.statistics)) return;
-    const work = this.histories.fetch(this.live.isFollowing);
-    if (work !== null) void this.attempt(work);
+    for (const work of this.histories.fetch(this.live.isFollowing)) {
+      void this.attempt(work).then(() => {
+        if (this.histories.isDue) this.follow();
+      });
+    }
   }
 
   private leave(): void {
@@ -164,6 +167,7 @@ export class RunFeed {
     this.cancelSummary = this.edges.after(SUMMARY_MS, () => {
       if (!this.state.isLaidOut) void this.fetch(["summary", "layers"]);
       else if (this.state.detail?.status !== "ended") void this.fetch(["summary"]);
+      this.histories.lackOthers();
       // What could not be fetched is still lacking.
       this.follow();
       this.repeatSummary();

@@ -4,13 +4,14 @@ import type { Heat } from "./api";
 import type { Finding, LayersAnswer, RunDetail } from "./contract";
 import { Desk } from "./desk";
 import { isOpen, placed } from "./finding";
-import { logOf } from "./logs";
+import { logged, logOf } from "./logs";
 import { Meanwhile, type Sample } from "./meanwhile";
 import { levelOf, type Reading } from "./meter";
 import { numberOf } from "./number";
 import { Peaks } from "./peaks";
 import { type History, Rollup } from "./rollup";
 import type { Block, Decoded, Frame, Schema, WireFinding } from "./wire";
+import { CHIEF, type Past } from "./workers";
 
 /**
  * Parts of a run that are fetched. After a message those have to be fetched again of which it does
@@ -24,10 +25,13 @@ const EVERYTHING: readonly Part[] = ["summary", "layers", "findings", "histories
 export interface Selection {
   layer: string | null;
   statistics: readonly string[];
+  /** Whose; without it the run's own, with which the feed goes on. */
+  past?: Past;
 }
 
 export function isSame(left: Selection, right: Selection): boolean {
-  return left.layer === right.layer && JSON.stringify(left.statistics) === JSON.stringify(right.statistics);
+  const [one, other] = [left, right].map(({ layer, statistics, past }) => JSON.stringify([layer, statistics, past]));
+  return one === other;
 }
 
 /** The steps that are shown, both ends included; null: all of them, and those to come. */
@@ -38,9 +42,6 @@ interface Track {
   selection: Selection;
   rollup: Rollup;
 }
-
-// One writer per worker, and the chief's frames are the run's.
-const CHIEF = 0;
 
 export class RunState {
   detail: RunDetail | null = null;
@@ -270,7 +271,7 @@ export class RunState {
     this.step = frame.step;
     this.epoch = frame.epoch;
     this.costs = frame.costs;
-    this.logs = { ...this.logs, ...frame.logs }; // not every sample need log the same
+    this.logs = logged(this.logs, frame.logs);
     this.peaks.take(this.desk, (channel) => this.isOver(channel));
     const sample = { step: frame.step, logs: frame.logs, columns };
     for (const meanwhile of this.waiting) meanwhile.add(sample);
@@ -298,8 +299,8 @@ export class RunState {
   }
 
   private extendTrack({ selection, rollup }: Track, { step, logs, columns }: Sample): void {
-    if (!this.isShown(step)) return;
-    const { layer, statistics } = selection;
+    const { layer, statistics, past } = selection;
+    if (past !== undefined || !this.isShown(step)) return;
     const channel = layer === null ? -1 : this.desk.find(layer);
     const read = (id: string): number | null =>
       layer === null ? logOf(logs, id) : this.desk.valueIn(columns, channel, id);

@@ -10,6 +10,8 @@ export interface Mark {
   headroom: number | null;
   /** Steps where findings on this layer began. */
   onsets: readonly number[];
+  /** Steps where the run went on from, an earlier one than it had reached. */
+  resumed?: readonly number[];
   /** What stands at them; in a small plot a sentence would hide the line. */
   word?: string;
 }
@@ -20,6 +22,7 @@ type Line = readonly [id: string, unit: string];
 interface Drawn {
   colour: string;
   dash: readonly number[];
+  alpha?: number;
 }
 
 function scaleName([id, unit]: Line): string {
@@ -52,7 +55,7 @@ export function optionsOf(
     series: [
       {},
       ...lines.flatMap((line, index) =>
-        seriesOf(line, colours[index]!, banded, drawn?.[index]?.dash),
+        seriesOf(line, colours[index]!, banded, drawn?.[index]),
       ),
     ],
     bands: banded ? colours.map(bandOf) : [],
@@ -129,13 +132,13 @@ function seriesOf(
   line: Line,
   stroke: string,
   banded: boolean,
-  dash: readonly number[] = [],
+  { dash = [], alpha = 1 }: Partial<Drawn> = {},
 ): uPlot.Series[] {
   const scale = scaleName(line);
   const edge: uPlot.Series = { scale, show: banded, width: 0, points: { show: false } };
   // One sample is no line yet.
   const points = { show: ({ data }: uPlot) => data[0].length < 2, size: 7, fill: stroke };
-  return [{ ...edge }, { ...edge }, { scale, stroke, width: 2, dash: [...dash], points }];
+  return [{ ...edge }, { ...edge }, { scale, stroke, width: 2, alpha, dash: [...dash], points }];
 }
 
 function bandOf(stroke: string, index: number): uPlot.Band {
@@ -143,7 +146,7 @@ function bandOf(stroke: string, index: number): uPlot.Band {
   return { series: [high, high - 1], fill: `${stroke}30` };
 }
 
-export function drawMarks(plot: uPlot, { headroom, onsets, word = "▲ finding" }: Mark): void {
+export function drawMarks(plot: uPlot, { headroom, onsets, resumed = [], word = "▲ finding" }: Mark): void {
   const { ctx: context, bbox } = plot;
   const ratio = window.devicePixelRatio;
   const right = bbox.left + bbox.width;
@@ -159,24 +162,30 @@ export function drawMarks(plot: uPlot, { headroom, onsets, word = "▲ finding" 
     context.setLineDash([]);
     tag(context, "headroom", "ink", right - 8 * ratio, y, "right");
   }
-  drawOnsets(plot, onsets, word);
+  // At the bottom, away from the levels that run high just when there is a finding.
+  drawSteps(plot, onsets, { word, ink: "critical", above: 12 });
+  drawSteps(plot, resumed, { word: "↩", ink: "soft", above: 30 });
   context.restore();
 }
 
-function drawOnsets(plot: uPlot, onsets: readonly number[], word: string): void {
+/** @param above How far above the lower edge the word stands, in pixels. */
+function drawSteps(
+  plot: uPlot,
+  steps: readonly number[],
+  { word, ink, above }: { word: string; ink: string; above: number },
+): void {
   const { ctx: context, bbox } = plot;
   const ratio = window.devicePixelRatio;
   const bottom = bbox.top + bbox.height;
   let free = -Infinity;
-  context.strokeStyle = colour("critical");
-  for (const step of [...onsets].sort((left, right) => left - right)) {
+  context.strokeStyle = colour(ink);
+  for (const step of [...steps].sort((left, right) => left - right)) {
     const x = plot.valToPos(step, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     stroke(context, x, bbox.top, x, bottom);
     // Where many began soon after one another, it stands at the first.
     if (x < free) continue;
-    // At the bottom, away from the levels that run high just when there is a finding.
-    tag(context, word, "critical", x + 8 * ratio, bottom - 12 * ratio, "left");
+    tag(context, word, ink, x + 8 * ratio, bottom - above * ratio, "left");
     free = x + 16 * ratio + context.measureText(word).width;
   }
 }
