@@ -11,7 +11,7 @@ import msgspec
 from gainstage import wire
 from gainstage.outcome import LOSS
 from gainstage_server.layout import Layout
-from gainstage_server.refused import ID, MAX_WHOLE, MAX_WORKER, sender_of
+from gainstage_server.refused import ID, MAX_WHOLE, MAX_WORKER, origin_of
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import AttemptRecord, Key, Stream
 
@@ -300,7 +300,7 @@ def _refuse(reason: str, data: bytes, code: str) -> wire.Refuse:
     One of another version has none: its trainer keeps it until the server can read it.
     """
     known = data[: len(_KNOWN_VERSION)] == _KNOWN_VERSION
-    seq = sender_of(data).seq if known else None
+    seq = origin_of(data).seq if known else None
     return wire.Refuse(reason=reason[:MAX_REASON], seq=seq, code=code)
 
 

@@ -22,7 +22,7 @@ PER_SECOND = 1.0
 KEPT_BYTES = 64 * 2**10
 
 
-class Sender(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True):
     """What a message that cannot be read as a whole says of its identity."""
 
     run: str = ""
@@ -31,24 +31,24 @@ class Sender(msgspec.Struct, frozen=True):
     seq: int | None = None
 
 
-_decoder = msgspec.msgpack.Decoder(Sender)
+_decoder = msgspec.msgpack.Decoder(Origin)
 
 
-def sender_of(data: bytes) -> Sender:
-    """Who sent `data`, as far as that can be read; what no message may say counts as unread."""
+def origin_of(data: bytes) -> Origin:
+    """Whose `data` is, as far as that can be read; what no message may say counts as unread."""
     try:
         magic, _, size = wire.PREFIX.unpack_from(data)
-        sender = _decoder.decode(memoryview(data)[wire.PREFIX.size : wire.PREFIX.size + size])
+        origin = _decoder.decode(memoryview(data)[wire.PREFIX.size : wire.PREFIX.size + size])
     except (struct.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Sender()
+        return Origin()
     known = (
         magic == wire.MAGIC
-        and ID.fullmatch(sender.run)
-        and ID.fullmatch(sender.attempt)
-        and 0 <= sender.worker <= MAX_WORKER
-        and (sender.seq is None or 0 <= sender.seq <= MAX_WHOLE)
+        and ID.fullmatch(origin.run)
+        and ID.fullmatch(origin.attempt)
+        and 0 <= origin.worker <= MAX_WORKER
+        and (origin.seq is None or 0 <= origin.seq <= MAX_WHOLE)
     )
-    return sender if known else Sender()
+    return origin if known else Origin()
 
 
 class Apart:
@@ -81,14 +81,14 @@ class Apart:
         self, data: bytes, refusal: wire.Refuse, project: str | None, now: float
     ) -> RefusedRecord:
         self._last_id = max(self._last_id + 1, int(now * 1e6))
-        sender = sender_of(data)
+        origin = origin_of(data)
         return RefusedRecord(
             id=self._last_id,
             time=now,
-            run=sender.run,
-            attempt=sender.attempt,
-            worker=sender.worker,
-            seq=sender.seq,
+            run=origin.run,
+            attempt=origin.attempt,
+            worker=origin.worker,
+            seq=origin.seq,
             reason=refusal.reason,
             size=len(data),
             raw=data[:KEPT_BYTES],
