@@ -224,7 +224,7 @@ def test_naming_a_run_of_theirs_at_the_handshake_does_not_keep_it_alive(
     begin(server, theirs, "theirs")
     record = server.service.runs.get("run-of-theirs")
     for headers, alive in ((ours.ingest, False), (theirs.ingest, True)):
-        named = headers | {handshake.RUN: "run-of-theirs"}
+        named = headers | {handshake.STREAM: "run-of-theirs a1 0"}
         with connect(f"{server.ws}/api/v1/ingest", additional_headers=named) as socket:
             trainer = Trainer(run="other", project="ours" if headers is ours.ingest else "theirs")
             socket.send(trainer.run_start())
