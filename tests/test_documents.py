@@ -81,7 +81,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 def settings(server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader's machine: a server at the usual place, a home of its own."""
     monkeypatch.setenv("GAINSTAGE_URL", server[0])
-    monkeypatch.setenv("GAINSTAGE_DATABASE", str(server[1] / DATABASE))
     monkeypatch.setenv("GAINSTAGE_SPOOL", str(tmp_path / "spool"))
     monkeypatch.setenv("GAINSTAGE_DATABASE", str(tmp_path / "gainstage.db"))
     monkeypatch.chdir(tmp_path)
@@ -110,11 +109,15 @@ def test_python_example_runs(example: Example) -> None:
 @pytest.mark.parametrize(
     "example", [one for one in commands("gainstage") if "serve" not in one.text], ids=str
 )
-def test_command_of_gainstage_runs(example: Example) -> None:
+def test_command_of_gainstage_runs(
+    example: Example, server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monitor, had = LayerMonitor(run="documented"), reader()
     had["model"].fit(had["x"], had["y"], epochs=2, verbose=0, callbacks=[monitor])
     had["model"].save("model.keras")
     np.savez("data.npz", x=had["x"], y=had["y"])
+    if "backup" in example.text:
+        monkeypatch.setenv("GAINSTAGE_DATABASE", str(server[1] / DATABASE))
     if "import" in example.text:
         CliRunner().invoke(app, ["export", "documented", "run.gainstage"])
     text = example.text.replace(PLACEHOLDER, "documented")
