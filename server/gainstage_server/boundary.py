@@ -27,6 +27,10 @@ class KnownRuns(Protocol):
         """What is wrong with a run."""
         ...
 
+    def refresh(self, run: str) -> None:
+        """Read the run from the store again."""
+        ...
+
 
 class Boundary:
     """Whose each run is, in the knowledge of what a batch has claimed before it is committed."""

@@ -19,6 +19,7 @@ from gainstage_server.refused import Apart
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import (
+    Change,
     FrameRecord,
     Key,
     Mark,
@@ -53,6 +54,15 @@ class Committed:
     findings: Mapping[str, Sequence[Finding]]  # by run: opened, changed or closed
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """What may enter of a batch, and what of the rest is kept apart."""
+
+    outcomes: Sequence[Outcome]
+    admitted: Mapping[Key, Admitted]
+    kept: Sequence[RefusedRecord]
+
+
 class Committer:
     """Turns bytes into rows. Whoever calls it waits until the last call is over."""
 
@@ -73,6 +83,9 @@ class Committer:
         self._boundary = Boundary(known)
         self._apart = Apart()
         self._clock = clock
+        # Run -> its `last_seen` when this server wrote or read it: others have written since if
+        # it differs.
+        self._seen: dict[str, float] = {}
         self._beside = ThreadPoolExecutor(1, "gainstage-rows")
 
     def commit(self, batch: Sequence[Sent]) -> Committed:
@@ -82,29 +95,52 @@ class Committer:
             StoreError: Nothing of the batch is stored.
         """
         self._check_disk()
-        admitted: dict[Key, Admitted] = {}
+        admitted: Mapping[Key, Admitted] = {}
         try:
-            outcomes = [self._admit(sent, admitted) for sent in batch]
-            refused = [
-                (sent.data, outcome, sent.project)
-                for sent, outcome in zip(batch, outcomes, strict=True)
-                if isinstance(outcome, wire.Refuse)
-            ]
-            kept = [self._owned(it) for it in self._apart.choose(refused, self._clock())]
-            if not admitted and not kept:
-                return Committed(outcomes, (), {}, {})
+            entry = self._enter(batch)
+            admitted = entry.admitted
+            if not admitted and not entry.kept:
+                return Committed(entry.outcomes, (), {}, {})
             with self._store.write() as transaction:
-                transaction.put_refused(kept)
-                committed = self._store_all(transaction, outcomes, admitted)
+                runs = {key.run for key in admitted}
+                if stale := transaction.hold({run: self._seen.get(run) for run in runs}):
+                    self.refresh(stale)
+                    entry = self._enter(batch)
+                transaction.put_refused(entry.kept)
+                committed = self._store_all(transaction, entry.outcomes, entry.admitted)
+                transaction.tell(_changes(committed))
         except BaseException:
+            # Where the connection broke, the transaction may have been committed all the same.
+            for key in admitted:
+                self._seen.pop(key.run, None)
             self._diagnosis.forget([key.stream for key in admitted])
             raise
         else:
             self._catalogue.keep()
+            self._seen |= {run: record.last_seen for run, record in committed.runs.items()}
             return committed
         finally:
             self._catalogue.forget()
             self._boundary.forget()
+
+    def refresh(self, runs: Iterable[str]) -> None:
+        """Take over what other servers have made of these runs."""
+        for run in runs:
+            self._known.refresh(run)
+            self._catalogue.forget_run(run)
+            self._diagnosis.forget_run(run)
+            known = self._known.get(run)
+            if known is None:
+                self._seen.pop(run, None)
+            else:
+                self._seen[run] = known.last_seen
+        self._catalogue.forget()
+        self._boundary.forget()
+
+    def read(self, raw: bytes) -> Admitted | None:
+        """A message that another server has stored; None: this one would refuse it."""
+        result = admit(raw, self._settings, self._catalogue)
+        return None if isinstance(result, wire.Refuse) else result
 
     def mark(self, mark: Mark) -> None:
         """Store what a person says of a finding.
@@ -114,6 +150,7 @@ class Committer:
         """
         with self._store.write() as transaction:
             transaction.put_mark(mark)
+            transaction.tell([Change(mark.run)])
 
     def unmark(self, run: str, finding: str) -> None:
         """Forget it.
@@ -123,6 +160,7 @@ class Committer:
         """
         with self._store.write() as transaction:
             transaction.drop_mark(run, finding)
+            transaction.tell([Change(run)])
 
     def delete(self, run: str) -> None:
         """Forget everything of a run; what its trainer still sends is of no attempt that has begun.
@@ -131,7 +169,10 @@ class Committer:
             StoreError: All of it is still there.
         """
         with self._store.write() as transaction:
+            transaction.hold({run: None})
             transaction.drop_run(run)
+            transaction.tell([Change(run)])
+        self._seen.pop(run, None)
         self._catalogue.forget_run(run)
         self._diagnosis.forget_run(run)
 
@@ -142,6 +183,17 @@ class Committer:
                 f"The disk has {free} bytes left, {floor} are to stay free. Nothing is stored "
                 "until there is room: make some, or lower GAINSTAGE_DISK_FLOOR."
             )
+
+    def _enter(self, batch: Sequence[Sent]) -> _Entry:
+        admitted: dict[Key, Admitted] = {}
+        outcomes = [self._admit(sent, admitted) for sent in batch]
+        refused = [
+            (sent.data, outcome, sent.project)
+            for sent, outcome in zip(batch, outcomes, strict=True)
+            if isinstance(outcome, wire.Refuse)
+        ]
+        kept = [self._owned(it) for it in self._apart.choose(refused, self._clock())]
+        return _Entry(outcomes, admitted, kept)
 
     def _admit(self, sent: Sent, admitted: dict[Key, Admitted]) -> Outcome:
         """Judge one message, in the knowledge of those before it in the batch."""
@@ -259,6 +311,16 @@ class Committer:
             if judgement.schema == run.schema:
                 runs[stream.run] = replace(run, verdicts=judgement.verdicts)
         return judgements
+
+
+def _changes(committed: Committed) -> list[Change]:
+    """What other servers are told of a batch: for each stream, from where to where it brought."""
+    streams: dict[Stream, list[int]] = {}
+    for item in committed.fresh:
+        streams.setdefault(item.key.stream, []).append(item.key.seq)
+    changes = [Change(*stream, min(seqs), max(seqs)) for stream, seqs in streams.items()]
+    told = {change.run for change in changes}
+    return [*changes, *(Change(run) for run in committed.runs if run not in told)]
 
 
 def _records(

@@ -132,6 +132,10 @@ class Hub:
     def __contains__(self, viewer: Viewer) -> bool:
         return viewer in self._viewers
 
+    def watches(self, run: str) -> bool:
+        """Whether anyone looks at this run."""
+        return any(viewer.run == run for viewer in self._viewers)
+
     def add(self, viewer: Viewer) -> None:
         """Tell this viewer what it subscribes to."""
         self._viewers.add(viewer)

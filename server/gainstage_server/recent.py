@@ -1,5 +1,6 @@
 """A dictionary of bounded size."""
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -20,7 +21,7 @@ class Recent(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value of `key`, if it is still held."""
-        if key in self._values:
+        with contextlib.suppress(KeyError):  # also where another thread has just dropped it
             self._values.move_to_end(key)
         return self._values.get(key)
 

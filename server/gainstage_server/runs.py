@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from msgspec.structs import replace
-
 from gainstage import wire
 from gainstage.finding import Finding
 from gainstage.workers import CHIEF
@@ -53,6 +51,7 @@ class Runs:
         self._newest: Recent[str, Newest] = Recent(_NEWEST)
         self._connections: dict[str, Counter[Stream]] = {}
         self._left: Recent[Stream, float] = Recent(_LEFT)
+        self._gone: dict[str, float] = {}  # when a trainer of the run was last here
 
     def load(self) -> None:
         """Read the state from the store."""
@@ -65,6 +64,21 @@ class Runs:
         self._marks = {}
         for mark in self._store.marks():
             self.mark(mark)
+
+    def refresh(self, run: str) -> None:
+        """Read one run from the store again, which another server has changed."""
+        record = self._store.run(run)
+        if record is None:
+            self.forget(run)
+            return
+        if before := self._runs.get(run):
+            self._projects[before.project] -= 1
+        self._projects[record.project] += 1
+        self._runs[run] = record
+        found = self._store.findings(run)
+        self._open[run] = {finding.id: finding for finding in found if finding.open}
+        self._marks[run] = {mark.finding: mark for mark in self._store.marks() if mark.run == run}
+        self._newest.drop(run)
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -121,7 +135,7 @@ class Runs:
         """Nothing of the run is stored any more."""
         if record := self._runs.get(run):
             self._projects[record.project] -= 1
-        for known in (self._runs, self._open, self._marks):
+        for known in (self._runs, self._open, self._marks, self._gone):
             known.pop(run, None)
         self._newest.drop(run)
 
@@ -129,7 +143,7 @@ class Runs:
         """When it was heard of; a trainer that is connected is heard all the time."""
         connected = self._connections.get(record.run, Counter())
         if isinstance(record, RunRecord):
-            return now if connected else record.last_seen
+            return now if connected else max(record.last_seen, self._gone.get(record.run, 0.0))
         stream = Stream(record.run, record.attempt, record.worker)
         return now if connected[stream] else max(record.last_seen, self._left.get(stream) or 0.0)
 
@@ -167,8 +181,8 @@ class Runs:
         else:
             del self._connections[stream.run]
         self._left.put(stream, now)
-        if record := self._runs.get(stream.run):
-            self._runs[stream.run] = replace(record, last_seen=now)
+        if stream.run in self._runs:
+            self._gone[stream.run] = now
 
     def apply(self, committed: Committed) -> None:
         """Take over what a batch changed."""

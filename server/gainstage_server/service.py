@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Protocol, cast
 
 from starlette.requests import HTTPConnection
@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from gainstage import wire
 from gainstage.workers import CHIEF
 from gainstage_server import journal
+from gainstage_server.admission import Admitted
 from gainstage_server.commit import Committed, Committer
 from gainstage_server.compaction.compactor import Compactor
 from gainstage_server.compaction.upkeep import Upkeep
@@ -19,6 +20,7 @@ from gainstage_server.counters import Counters
 from gainstage_server.diagnosis import Fold
 from gainstage_server.grants import Grant
 from gainstage_server.hub import Hub
+from gainstage_server.others import Others
 from gainstage_server.progress import is_newest
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
@@ -65,6 +67,8 @@ class Service:
         self.committer = Committer(settings, store, fold, self.runs)
         self.writer = Writer(self.committer, self.counters, self._publish)
         self.webhook = Webhook(settings, self.runs, self.counters)
+        self._others = Others(store, self.runs, self.hub, self.committer, self.writer, self._show)
+        self._following: asyncio.Task[None] | None = None
         self._connections: set[Connected] = set()
         self._all_gone = asyncio.Event()
         self._all_gone.set()
@@ -81,11 +85,14 @@ class Service:
         self._writing.add_done_callback(_tell_of_failure)
         self._upkeep.start()
         self._watching = asyncio.create_task(self._watch_tokens())
+        self._following = asyncio.create_task(self._others.follow())
 
     async def stop(self) -> None:
         """Commit what was received, acknowledge it and end the connections."""
         if self._writing is None or self._watching is None:
             return
+        if self._following is not None:
+            self._following.cancel()
         await self._upkeep.stop()
         self.webhook.stop()
         self._watching.cancel()
@@ -136,14 +143,15 @@ class Service:
         }
         self.runs.apply(committed)
         journal.tell(committed, before)
-        self.hub.publish(
-            [item for item in committed.fresh if self._is_shown(item.message)],
-            [
-                wire.FindingChanged(run=run, finding=finding)
-                for run, findings in committed.findings.items()
-                for finding in findings
-            ],
+        news = (
+            wire.FindingChanged(run=run, finding=finding)
+            for run, findings in committed.findings.items()
+            for finding in findings
         )
+        self._show(committed.fresh, news)
+
+    def _show(self, messages: Iterable[Admitted], news: Iterable[wire.Told]) -> None:
+        self.hub.publish([item for item in messages if self._is_shown(item.message)], news)
 
     def _is_shown(self, message: wire.TrainerMessage) -> bool:
         """Whether viewers follow it: of the chief, the layers and frames of the newest attempt."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
@@ -13,17 +14,19 @@ CHUNK = 2**16
 class Proxy:
     """Hands on what passes between whoever connects to `url` and a port of this machine.
 
+    Of several ports, as a load balancer does: each connection goes to the next that takes it.
+
     Attributes:
         delay: Seconds by which each chunk is late.
         rate: Bytes a second in each direction; None: as fast as it goes.
         connections: How many there were.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, *ports: int) -> None:
         self.delay = 0.0
         self.rate: float | None = None
         self.connections = 0
-        self._target = port
+        self._ports = deque(ports)
         self._refusing = False
         self._writers: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
         self._loop = asyncio.new_event_loop()
@@ -94,8 +97,18 @@ class Proxy:
         finally:
             writer.transport.abort()
 
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for others in reversed(range(len(self._ports))):
+            self._ports.rotate(-1)
+            try:
+                return await asyncio.open_connection("127.0.0.1", self._ports[0])
+            except OSError:
+                if not others:
+                    raise
+        raise AssertionError("There is at least one port.")
+
     async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, on = await asyncio.open_connection("127.0.0.1", self._target)
+        there, on = await self._reach()
         pair = (writer, on)
         self._writers.append(pair)
         try:

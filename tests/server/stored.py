@@ -16,6 +16,7 @@ def key(record: FrameRecord | MessageRecord) -> Key:
 def add(store: Store, *records: FrameRecord) -> set[Key]:
     """The keys of what was new, and was stored."""
     with store.write() as transaction:
+        transaction.hold({record.run: None for record in records})
         new = transaction.new(key(record) for record in records)
         transaction.add([], [record for record in records if key(record) in new])
         return new

@@ -88,6 +88,7 @@ class Connection:
     def __init__(self) -> None:
         self.session = Session()
         self.behind = 0.0
+        self.project: str | None = None
         self.failed = False
 
     def answer(self, outcomes: list[Outcome]) -> None:

@@ -1,6 +1,8 @@
 """The store on either database: one row a message, all of a transaction or nothing of it."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +99,14 @@ def test_every_key_begins_with_the_run() -> None:
 
     assert set(keys.values()) == {"run"}
     assert tables.metadata.tables.keys() - keys == {"tokens"}
+
+
+def test_the_document_on_scaling_distributes_every_table() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
+
+    distributed = re.findall(r"create_distributed_table\('(\w+)', 'run'", document)
+
+    assert sorted(distributed) == sorted(table.name for table in tables.OF_RUNS)
 
 
 def test_a_run_comes_back_as_it_was_stored_non_finite_numbers_too(store: Store) -> None:

@@ -94,7 +94,7 @@ def test_two_servers_that_store_the_same_frame_store_it_once(
 ) -> None:
     added: list[set[Key]] = []
     with store.write() as transaction:
-        transaction.new([Key(*STREAM, 1)])
+        transaction.hold({"run": None})
         late = threading.Thread(target=lambda: added.append(add(other, frame(1, raw=b"late"))))
         late.start()
         late.join(0.2)
@@ -110,7 +110,7 @@ def test_servers_that_store_other_runs_do_not_wait_for_each_other(
     store: PostgreSQLStore, other: PostgreSQLStore
 ) -> None:
     with store.write() as transaction:
-        transaction.new([Key(*STREAM, 1)])
+        transaction.hold({"run": None})
         assert len(add(other, frame(1, run="another"))) == 1
 
 

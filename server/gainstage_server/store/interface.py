@@ -1,6 +1,6 @@
 """What the server asks of a store; nothing else in the server knows SQL."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,7 @@ from gainstage_server.compaction.chunk import Chunk, Part
 from gainstage_server.store.records import (
     AttemptRecord,
     Backlog,
+    Change,
     Checkpoint,
     ChunkRecord,
     FrameRecord,
@@ -33,6 +34,21 @@ class Transaction(Protocol):
 
     def touch(self) -> None:
         """Write what is there already, to see whether that can be done."""
+        ...
+
+    def hold(self, seen: Mapping[str, float | None]) -> set[str]:
+        """Keep other servers from writing to these runs before this is committed.
+
+        Args:
+            seen: Run -> the `last_seen` that it had when it was read; None: it was not there.
+
+        Returns:
+            The runs that other servers have written to since.
+        """
+        ...
+
+    def tell(self, changes: Sequence[Change]) -> None:
+        """Let the other servers know, once this is committed."""
         ...
 
     def new(self, keys: Iterable[Key]) -> set[Key]:
@@ -175,8 +191,20 @@ class Store(Protocol):
         """
         ...
 
+    def listen(self, hear: Callable[[Sequence[Change] | None], None]) -> None:
+        """Until the store is closed, call `hear` with what other servers change.
+
+        It is called from a thread of the store's own, and with None where something may have been
+        missed.
+        """
+        ...
+
     def runs(self) -> list[RunRecord]:
         """All runs."""
+        ...
+
+    def run(self, run: str) -> RunRecord | None:
+        """One run."""
         ...
 
     def attempts(self, run: str) -> list[AttemptRecord]:

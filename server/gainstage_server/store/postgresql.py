@@ -1,7 +1,8 @@
 """The store in a PostgreSQL: every commit on the disk, and any number of servers that write."""
 
+import uuid
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy import (
     func,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,9 +29,10 @@ from gainstage import wire
 from gainstage_server.compaction.chunk import Chunk
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
+from gainstage_server.store.listener import CHANNEL, Listener, notice
 from gainstage_server.store.migrations import migrate
 from gainstage_server.store.past import PLACE, SQLPast, waiting_in
-from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span
+from gainstage_server.store.records import Change, ChunkRecord, FrameRecord, Key, Span
 from gainstage_server.store.sql import SQLStore
 from gainstage_server.store.transaction import SQLTransaction, within
 
@@ -38,6 +41,12 @@ _PIECE = 1_996
 # Advisory locks are two numbers: what is locked, and which of these.
 _MIGRATION, _RUN = 0x67610000, 0x67610001
 _CONNECT_SECONDS = 10
+
+# Waits until no one else holds the locks, and holds them to the transaction's end.
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(:kind, number) FROM unnest(CAST(:numbers AS int[])) AS number"
+)
+_TELL = text("SELECT pg_notify(:channel, told) FROM unnest(CAST(:told AS text[])) AS told")
 
 
 class _Cursor(psycopg.Cursor[Any]):
@@ -82,11 +91,6 @@ def _engine(url: URL, **options: Any) -> Engine:
     )
 
 
-def _lock(connection: Connection, kind: int, number: int) -> None:
-    """Wait until no one else holds the lock, and hold it to the transaction's end."""
-    connection.execute(select(func.pg_advisory_xact_lock(kind, number)))
-
-
 def _beginning(size: int) -> ColumnElement[bytes]:
     return func.substring(tables.frames.c.raw, 1, size)
 
@@ -99,11 +103,22 @@ def _header(connection: Connection, key: Key, size: int) -> bytes:
 class PostgreSQLTransaction(SQLTransaction):
     """What no other server writes to the same runs until it is committed."""
 
+    def __init__(self, connection: Connection, server: str) -> None:
+        super().__init__(connection, insert)
+        self._server = server
+
     @override
-    def new(self, keys: Iterable[Key]) -> set[Key]:
-        keys = list(keys)
-        self._hold(key.run for key in keys)
-        return super().new(keys)
+    def hold(self, seen: Mapping[str, float | None]) -> set[str]:
+        self._hold(seen)
+        runs = tables.runs.c
+        rows = self._connection.execute(select(runs.run, runs.last_seen).where(runs.run.in_(seen)))
+        held = {row.run: row.last_seen for row in rows}
+        return {run for run, last_seen in seen.items() if held.get(run) != last_seen}
+
+    @override
+    def tell(self, changes: Sequence[Change]) -> None:
+        told = [notice(self._server, change) for change in changes]
+        self._connection.execute(_TELL, {"channel": CHANNEL, "told": told})
 
     @override
     def compact(
@@ -114,8 +129,8 @@ class PostgreSQLTransaction(SQLTransaction):
 
     def _hold(self, runs: Iterable[str]) -> None:
         # In one order everywhere, so that no two wait for each other.
-        for number in sorted({zlib.crc32(run.encode()) >> 1 for run in runs}):
-            _lock(self._connection, _RUN, number)
+        numbers = sorted({zlib.crc32(run.encode()) >> 1 for run in runs})
+        self._connection.execute(_LOCK, {"kind": _RUN, "numbers": numbers})
 
 
 class _PostgreSQLPast(SQLPast):
@@ -146,12 +161,15 @@ class PostgreSQLStore(SQLStore):
         event.listen(reader, "connect", _on_connect_reader)
         event.listen(writer, "connect", _on_connect)
         super().__init__(str(name), reader, writer)
+        self._url = url
+        self._server = uuid.uuid4().hex
+        self._listener: Listener | None = None
 
     @override
     def open(self) -> None:
         try:
             with self._writer.begin() as connection:
-                _lock(connection, _MIGRATION, 0)
+                connection.execute(_LOCK, {"kind": _MIGRATION, "numbers": [0]})
                 migrate(connection, self._name)
         except SQLAlchemyError as error:
             raise StoreError(
@@ -164,7 +182,7 @@ class PostgreSQLStore(SQLStore):
     def write(self) -> Generator[Transaction]:
         try:
             with self._writer.begin() as connection:
-                yield PostgreSQLTransaction(connection, insert)
+                yield PostgreSQLTransaction(connection, self._server)
         except SQLAlchemyError as error:
             raise StoreError(f"Writing to {self._name} failed: {error}") from error
 
@@ -174,6 +192,16 @@ class PostgreSQLStore(SQLStore):
             f"{self._name} is a PostgreSQL, which has its own tools for this. Use pg_dump "
             "(consistent, while servers write), or what whoever runs it has set up."
         )
+
+    @override
+    def listen(self, hear: Callable[[Sequence[Change] | None], None]) -> None:
+        self._listener = Listener(self._url, self._server, hear)
+
+    @override
+    def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        super().close()
 
     @override
     def free_bytes(self) -> None:

@@ -208,6 +208,21 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     time: float
 
 
+class Change(NamedTuple):
+    """That a run changed, and of one of its streams which messages came, if any did."""
+
+    run: str
+    attempt: str = ""
+    worker: int = 0
+    first: int = 0
+    last: int = -1
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that the messages belong to."""
+        return Stream(self.run, self.attempt, self.worker)
+
+
 class Span(NamedTuple):
     """A part of a stream: `first <= step < end`."""
 

@@ -1,6 +1,6 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from gainstage_server.store.past import CHUNK, WITH_CHUNK, SQLPast
 from gainstage_server.store.records import (
     AttemptRecord,
     Backlog,
+    Change,
     Checkpoint,
     ChunkRecord,
     FrameRecord,
@@ -31,6 +32,14 @@ from gainstage_server.store.records import (
 from gainstage_server.store.transaction import within
 
 _finding = msgspec.msgpack.Decoder(Finding)
+
+
+_RUN = RunRecord.__struct_fields__
+_RUNS = select(*(tables.runs.c[name] for name in _RUN))
+
+
+def _run(row: Any) -> RunRecord:
+    return msgspec.convert(dict(zip(_RUN, row, strict=True)), RunRecord)
 
 
 class SQLStore(Store):
@@ -67,10 +76,17 @@ class SQLStore(Store):
         return next(iter(self._rows(statement)), None)
 
     @override
+    def listen(self, hear: Callable[[Sequence[Change] | None], None]) -> None:
+        pass  # there are no other servers
+
+    @override
     def runs(self) -> list[RunRecord]:
-        names = RunRecord.__struct_fields__
-        rows = self._rows(select(*(tables.runs.c[name] for name in names)))
-        return [msgspec.convert(dict(zip(names, row, strict=True)), RunRecord) for row in rows]
+        return [_run(row) for row in self._rows(_RUNS)]
+
+    @override
+    def run(self, run: str) -> RunRecord | None:
+        row = self._first(_RUNS.where(tables.runs.c.run == run))
+        return row and _run(row)
 
     @override
     def attempts(self, run: str) -> list[AttemptRecord]:

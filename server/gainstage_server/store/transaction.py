@@ -25,6 +25,7 @@ from gainstage_server.store import tables
 from gainstage_server.store.interface import Transaction
 from gainstage_server.store.records import (
     AttemptRecord,
+    Change,
     Checkpoint,
     ChunkRecord,
     FrameRecord,
@@ -91,6 +92,14 @@ class SQLTransaction(Transaction):
     def touch(self) -> None:
         # The one row that every store has.
         self._connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
+    @override
+    def hold(self, seen: Mapping[str, float | None]) -> set[str]:
+        return set()  # there are no other servers
+
+    @override
+    def tell(self, changes: Sequence[Change]) -> None:
+        pass
 
     @override
     def new(self, keys: Iterable[Key]) -> set[Key]:
