@@ -7,6 +7,7 @@ The 0 tells a file that is whole from one whose download broke off.
 """
 
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
@@ -54,6 +55,8 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = path.open("rb")
+        # The thread that sent one stream may still be ending when that of the next one reads.
+        self._reading = threading.Lock()
         try:
             self.entries = list(self._entries())
         except BaseException:
@@ -73,8 +76,9 @@ class Archive:
 
     def read(self, entry: Entry) -> bytes:
         """The whole message."""
-        self._file.seek(entry.offset)
-        return self._file.read(entry.size)
+        with self._reading:
+            self._file.seek(entry.offset)
+            return self._file.read(entry.size)
 
     def _entries(self) -> Iterator[Entry]:
         file, size = self._file, self.path.stat().st_size

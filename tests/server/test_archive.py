@@ -1,6 +1,7 @@
 """A run leaves a server as a file, is a table for others, and enters another server unchanged."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -221,3 +222,14 @@ def test_queue_of_an_archive_gives_what_waits_in_order(tmp_path: Path) -> None:
         assert [seq for seq, _ in queue.after(-1, 9)] == [2]
 
     assert (len(queue), queue.refused) == (1, 1)
+
+
+def test_archive_may_be_read_from_several_threads(tmp_path: Path) -> None:
+    path, trainer = tmp_path / "run.gainstage", Trainer()
+    messages = [*trainer.opening(), *(trainer.loud(step) for step in range(50))]
+    path.write_bytes(b"".join(packed(messages)))
+
+    with Archive(path) as archive, ThreadPoolExecutor(4) as threads:
+        read = list(threads.map(archive.read, archive.entries * 40))
+
+    assert read == messages * 40
