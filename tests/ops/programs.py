@@ -86,7 +86,8 @@ def prometheus(
         [{"targets": [alertmanager.removeprefix("http://")]}] if alertmanager else []
     )
     (scrape,) = configuration["scrape_configs"]
-    scrape["static_configs"] = [{"targets": [server.removeprefix("http://")]}]
+    targets = [{"targets": [server.removeprefix("http://")]}]
+    (folder / "targets.yml").write_text(yaml.safe_dump(targets))
     scrape["authorization"]["credentials_file"] = str(folder / "token")
     (folder / "token").write_text(token)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))

@@ -198,6 +198,7 @@ def test_promtool_accepts_the_configuration(program: Program, tmp_path: Path) ->
         configuration.replace("/run/gainstage/token", str(token))
     )
     (tmp_path / "alerts.yml").write_text((OPS / "alerts.yml").read_text())
+    (tmp_path / "targets.yml").write_text((OPS / "targets" / "two.yml").read_text())
 
     checked = run(program("promtool"), "check", "config", "prometheus.yml", cwd=tmp_path)
 

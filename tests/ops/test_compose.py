@@ -18,6 +18,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "server/gainstage_server/Dockerfile"
 COMPOSE = ROOT / "docker-compose.yml"
+OPS = ROOT / "server/gainstage_server/ops"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
 
 Service = dict[str, Any]
@@ -68,9 +69,10 @@ RULES: dict[str, tuple[Callable[[Service], bool], Service]] = {
     ),
     "no secret has a default": (
         lambda s: all(
-            value is None or str(value).startswith(f"${{{name}:?")  # None: passed on if it is set
+            # None: passed on where it is set.
+            value is None or re.fullmatch(r"\$\{\w+(:\?.+|:-)\}", str(value))
             for name, value in s.get("environment", {}).items()
-            if name.endswith("TOKEN")
+            if name.endswith(("TOKEN", "PASSWORD", "SECRET"))
         ),
         {"environment": {"GAINSTAGE_READ_TOKEN": "${GAINSTAGE_READ_TOKEN:-secret}"}},
     ),
@@ -94,6 +96,37 @@ def test_rule_notices_a_service_that_breaks_it(rule: str) -> None:
 
 def test_only_the_server_starts_without_a_profile() -> None:
     assert [name for name, service in SERVICES.items() if "profiles" not in service] == ["server"]
+
+
+@pytest.mark.parametrize(("servers", "profiles"), [("one", {None}), ("two", {None, "scale"})])
+def test_prometheus_scrapes_the_servers_that_are_started(
+    servers: str, profiles: set[str | None]
+) -> None:
+    (scraped,) = yaml.safe_load((OPS / "targets" / f"{servers}.yml").read_text())
+    started = [
+        f"{name}:8420"
+        for name, service in SERVICES.items()
+        if service["image"].startswith("gainstage/")
+        and service.get("profiles", [None])[0] in profiles
+    ]
+
+    assert scraped["targets"] == started
+
+
+def test_settings_of_two_servers_name_services_that_are_started() -> None:
+    settings = dict(
+        line.split("=", 1) for line in (OPS / "scale.env").read_text().splitlines() if "=" in line
+    )
+
+    assert (OPS / "targets" / f"{settings['GAINSTAGE_SERVERS']}.yml").is_file()
+    password, address = (
+        settings["GAINSTAGE_DATABASE"].removeprefix("postgresql://gainstage:").split("@")
+    )
+    database = SERVICES["database"]
+    assert database["environment"]["POSTGRES_PASSWORD"] == password.replace("}", ":-}")
+    assert database["environment"]["POSTGRES_USER"] == "gainstage"
+    assert address == "database:5432/gainstage"
+    assert SERVICES["balancer"]["environment"]["SERVERS"] == "server:8420 server-2:8420"
 
 
 def test_prometheus_finds_the_token_in_a_file_that_it_alone_can_read(tmp_path: Path) -> None:
@@ -142,9 +175,10 @@ def test_schema_refuses_a_misspelt_key(tmp_path: Path) -> None:
 
 def test_what_compose_mounts_and_builds_exists() -> None:
     mounted = [
-        volume.split(":")[0]
+        volume.replace("${GAINSTAGE_SERVERS:-one}", servers).split(":")[0]
         for service in SERVICES.values()
         for volume in service["volumes"]
+        for servers in ("one", "two")
         if volume.startswith(".")
     ]
 
