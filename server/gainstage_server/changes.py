@@ -99,7 +99,4 @@ async def delete_run(run: str, service: Served, seen: Seen) -> None:
                 f"or wait: {service.settings.lost_after:.0f} s after its trainer was last heard "
                 "of it counts as lost.",
             )
-        await run_in_threadpool(service.committer.delete, run)
-        # Before it is forgotten, with the project that says who may know of it.
-        service.hub.publish([], [wire.RunDeleted(run=run)])
-        service.runs.forget(run)
+        await service.delete(run)

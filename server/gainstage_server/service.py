@@ -22,6 +22,7 @@ from gainstage_server.grants import Grant
 from gainstage_server.hub import Hub
 from gainstage_server.others import Others
 from gainstage_server.progress import is_newest
+from gainstage_server.retention import Retention
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError
@@ -75,6 +76,8 @@ class Service:
         self._writing: asyncio.Task[None] | None = None
         self._upkeep = Upkeep(Compactor(settings, store), lambda: self.writer.crowded)
         self._watching: asyncio.Task[None] | None = None
+        self._retention = Retention(settings, store, self.runs, self._delete_if_over)
+        self._retaining: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the store, and write what comes from now on."""
@@ -86,13 +89,15 @@ class Service:
         self._upkeep.start()
         self._watching = asyncio.create_task(self._watch_tokens())
         self._following = asyncio.create_task(self._others.follow())
+        self._retaining = asyncio.create_task(self._retention.run())
 
     async def stop(self) -> None:
         """Commit what was received, acknowledge it and end the connections."""
         if self._writing is None or self._watching is None:
             return
-        if self._following is not None:
-            self._following.cancel()
+        for task in (self._following, self._retaining):
+            if task is not None:
+                task.cancel()
         await self._upkeep.stop()
         self.webhook.stop()
         self._watching.cancel()
@@ -104,6 +109,25 @@ class Service:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._all_gone.wait(), CLOSING_SECONDS)
         await asyncio.to_thread(self.store.close)
+
+    async def delete(self, run: str) -> None:
+        """Delete a run that is not live, while nothing is committed (`Writer.pause`).
+
+        Raises:
+            StoreError: It is still there.
+        """
+        await asyncio.to_thread(self.committer.delete, run)
+        # Before it is forgotten, with the project that says who may know of it.
+        self.hub.publish([], [wire.RunDeleted(run=run)])
+        self.runs.forget(run)
+
+    async def _delete_if_over(self, run: str) -> bool:
+        async with self.writer.pause():
+            record = self.runs.get(run)
+            if record is None or self.runs.status(record, time.time()) == "live":
+                return False
+            await self.delete(run)
+            return True
 
     @property
     def writing(self) -> bool:

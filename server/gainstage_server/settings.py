@@ -1,6 +1,7 @@
 """The one object that holds every setting of the server, read once from the environment."""
 
 import ipaddress
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PlainValidator,
     SecretStr,
     ValidationError,
     field_validator,
@@ -56,6 +58,36 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class Limits(dict[str, float]):
+    """A limit for each project, and under the empty name that of all others."""
+
+    def of(self, project: str) -> float | None:
+        """The limit of a project; None: it has none."""
+        return self.get(project, self.get(""))
+
+
+def _limits(value: object) -> object:
+    """`30,demo=7`: 30 for each project, and 7 for the project demo."""
+    if not isinstance(value, str | int | float):
+        return value
+    entries = [part.strip() for part in str(value).split(",") if part.strip()]
+    try:
+        limits = Limits(
+            {
+                project.strip(): float(number)
+                for project, _, number in (entry.rpartition("=") for entry in entries)
+            }
+        )
+    except ValueError as error:
+        raise ValueError("must be numbers, such as 30 or 30,demo=7") from error
+    if not all(0 <= limit < math.inf for limit in limits.values()):
+        raise ValueError("must be numbers from 0")
+    return limits
+
+
+PerProject = Annotated[Limits, NoDecode, PlainValidator(_limits)]
 
 
 class Settings(BaseSettings):
@@ -141,7 +173,21 @@ class Settings(BaseSettings):
         ge=0,
         description="Free bytes on the disk below which nothing is stored.",
     )
-
+    keep_days: PerProject = Field(
+        default=Limits(),
+        description="Days after its end when a run is deleted, such as 365 or 365,demo=7: of each "
+        "project, and of those that are named. Runs are kept for ever without.",
+    )
+    keep_bytes: PerProject = Field(
+        default=Limits(),
+        description="Bytes that the runs of a project may take, in the same form; of those that "
+        "are over the oldest are deleted first.",
+    )
+    detail_days: PerProject = Field(
+        default=Limits(),
+        description="Days after which single samples are left out and only their smallest, "
+        "largest, mean and last of every 16 are kept, in the same form.",
+    )
     log_format: LogFormat = Field(
         default="auto", description='"text", "json", or "auto": text on a terminal, JSON elsewhere.'
     )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from gainstage import wire
 from gainstage_server.compaction import chunk
-from gainstage_server.compaction.chunk import FRAMES, Chunk, Stored
+from gainstage_server.compaction.chunk import FACTORS, FRAMES, Chunk, Stored
 from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
@@ -20,6 +20,7 @@ log = logging.getLogger("gainstage.server")
 NEWEST = 32
 # A run of which nothing was heard for so long counts as over; should it go on, that does no harm.
 QUIET_SECONDS = 3_600.0
+DAY = 86_400.0
 
 
 def _by_step(frame: FrameRecord) -> tuple[int, int]:
@@ -73,7 +74,7 @@ class Compactor:
         self._unreadable: set[Key] = set()  # schemas
 
     def step(self) -> bool:
-        """Make a chunk where one is due; False: none is, or the disk has no room.
+        """Make a chunk where one is due, or make one coarser; False: none is, or there is no room.
 
         Raises:
             StoreError: It could not be stored; nothing has changed.
@@ -92,7 +93,18 @@ class Compactor:
             except (wire.WireError, LookupError):
                 log.exception("Frames of %s cannot be compacted; they stay as they came.", backlog)
                 self._unreadable.add(backlog.key)
-        return False
+        return self._coarsen()
+
+    def _coarsen(self) -> bool:
+        """Leave only the rollups of a chunk whose frames are too old for more."""
+        limits, now = self._settings.detail_days, self._clock()
+        before = {project: now - days * DAY for project, days in limits.items()}
+        detailed = self._store.detailed(before, before.pop("", None)) if before else None
+        if detailed is None:
+            return False
+        with self._store.write() as transaction:
+            transaction.coarsen(detailed, FACTORS[1])
+        return True
 
     def _is_due(self, backlog: Backlog) -> bool:
         older = backlog.frames - _left(backlog)

@@ -95,6 +95,10 @@ class Transaction(Protocol):
         """Keep these apart, and as many of the older ones as a person may want to look at."""
         ...
 
+    def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
+        """Leave only the resolutions of a chunk from `finest` frames an entry on."""
+        ...
+
     def compact(
         self, chunks: Sequence[tuple[ChunkRecord, Chunk]], *, instead_of: ChunkRecord | None
     ) -> bool:
@@ -272,6 +276,19 @@ class Store(Protocol):
 
         Nothing more is expected of attempts that have ended, and of runs not heard of since then.
         """
+        ...
+
+    def detailed(self, before: Mapping[str, float], otherwise: float | None) -> ChunkRecord | None:
+        """A chunk with a value for each frame, whose frames came before a time.
+
+        Args:
+            before: Project -> the time.
+            otherwise: The time of all other projects; None: none of theirs.
+        """
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """Run -> bytes of its frames, without what holds them together."""
         ...
 
     def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:

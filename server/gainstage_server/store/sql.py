@@ -1,11 +1,12 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Executable, Table, and_, func, select, tuple_
+from sqlalchemy import Connection, Engine, Executable, Table, and_, func, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
@@ -217,6 +218,34 @@ class SQLStore(Store):
             .join(runs, waiting.c.run == runs.c.run)
         )
         return [Backlog(*row) for row in rows]
+
+    @override
+    def detailed(self, before: Mapping[str, float], otherwise: float | None) -> ChunkRecord | None:
+        chunks, runs = tables.chunks, tables.runs
+        due = [
+            (runs.c.project == project) & (chunks.c.last_time < time)
+            for project, time in before.items()
+        ]
+        if otherwise is not None:
+            due.append(runs.c.project.not_in(list(before)) & (chunks.c.last_time < otherwise))
+        if not due:
+            return None
+        row = self._first(
+            select(*CHUNK)
+            .join(runs, runs.c.run == chunks.c.run)
+            .where(chunks.c.finest == 1, or_(*due))
+            .limit(1)
+        )
+        return row and ChunkRecord(*row)
+
+    @override
+    def sizes(self) -> dict[str, int]:
+        frames, chunks = tables.frames, tables.chunks
+        sizes: Counter[str] = Counter()
+        for of, size in ((frames, func.length(frames.c.raw)), (chunks, chunks.c.size)):
+            for run, taken in self._rows(select(of.c.run, func.sum(size)).group_by(of.c.run)):
+                sizes[run] += int(taken)
+        return dict(sizes)
 
     @override
     def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:

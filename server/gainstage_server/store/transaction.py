@@ -212,6 +212,18 @@ class SQLTransaction(Transaction):
             self.bytes += record.size
         return True
 
+    @override
+    def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
+        chunks, parts = tables.chunks, tables.parts
+        own = *within(parts, chunk.stream), parts.c.seq == chunk.seq
+        self._connection.execute(parts.delete().where(*own, parts.c.factor < finest))
+        size = select(func.sum(func.length(parts.c.data))).where(*own).scalar_subquery()
+        self._connection.execute(
+            chunks.update()
+            .where(*within(chunks, chunk.stream), chunks.c.seq == chunk.seq)
+            .values(finest=finest, size=func.coalesce(size, 0))
+        )
+
     def _are_free(
         self, stream: Stream, seqs: Sequence[int], instead_of: ChunkRecord | None
     ) -> bool:
