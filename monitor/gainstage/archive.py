@@ -8,6 +8,7 @@ The 0 tells a file that is whole from one whose download broke off.
 
 import struct
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
@@ -123,6 +124,10 @@ class Archive:
         )
 
 
+def _seq(entry: Entry) -> int:
+    return entry.message.seq
+
+
 class ArchivedStream:
     """The messages of one worker's attempt, as a queue that an `Uplink` delivers.
 
@@ -135,11 +140,14 @@ class ArchivedStream:
     def __init__(self, archive: Archive, stream: tuple[str, int], renamed: dict[str, str]) -> None:
         self._archive = archive
         self._renamed = renamed
-        self._waiting = {
-            entry.message.seq: entry
-            for entry in sorted(archive.entries, key=lambda entry: entry.message.seq)
-            if (entry.message.attempt, entry.message.worker) == stream
-        }
+        self._waiting = sorted(
+            (
+                entry
+                for entry in archive.entries
+                if (entry.message.attempt, entry.message.worker) == stream
+            ),
+            key=_seq,
+        )
         self.refused = 0
         self.where = str(archive.path)
 
@@ -151,22 +159,22 @@ class ArchivedStream:
 
     def after(self, seq: int, limit: int) -> list[tuple[int, bytes]]:
         """At most `limit` messages behind `seq`, in order."""
-        found: list[tuple[int, bytes]] = []
-        for place, entry in list(self._waiting.items()):
-            if place > seq:
-                found.append((place, self._renaming(self._archive.read(entry))))
-            if len(found) == limit:
-                break
-        return found
+        first = bisect_right(self._waiting, seq, key=_seq)
+        return [
+            (entry.message.seq, self._renaming(self._archive.read(entry)))
+            for entry in self._waiting[first : first + limit]
+        ]
 
     def remove_through(self, seq: int) -> None:
         """The server has committed them."""
-        for place in [place for place in self._waiting if place <= seq]:
-            del self._waiting[place]
+        del self._waiting[: bisect_right(self._waiting, seq, key=_seq)]
 
     def remove(self, seq: int) -> None:
         """The server has refused it."""
-        self.refused += self._waiting.pop(seq, None) is not None
+        first = bisect_left(self._waiting, seq, key=_seq)
+        end = bisect_right(self._waiting, seq, key=_seq)
+        self.refused += end - first
+        del self._waiting[first:end]
 
     def _renaming(self, data: bytes) -> bytes:
         if not self._renamed:

@@ -214,9 +214,9 @@ class LayerMonitor(keras.callbacks.Callback):
         )
         self._open = True
         if self._options.prometheus_port is not None and worker == CHIEF:
-            from gainstage.exposition import Exposition
+            from gainstage.exposition import exposed
 
-            self._exposition = Exposition(self._options.prometheus_port, self._recorder.figures)
+            self._exposition = exposed(self._options.prometheus_port, self._recorder)
 
     @_contained
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:

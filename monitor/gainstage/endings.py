@@ -70,7 +70,9 @@ class _Endings:
             self.open.append(attempt)
             self.watch = self.watch or Watch(self._heard)
             # A handler of the user's own, or none at all, is as they wanted it.
-            if _in_main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            # The first process of a container goes on after a SIGTERM that it does not handle.
+            own = _in_main_thread() and os.getpid() != 1
+            if own and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, _terminated)
                 self.watch.listen()
 

@@ -5,10 +5,12 @@ a run. Layers have one only while they have an open finding.
 """
 
 import functools
+import os
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -239,6 +241,8 @@ class Exposition(Collector):
         registry = CollectorRegistry()
         registry.register(self)
         self._server, self._thread = start_http_server(port, "127.0.0.1", registry)
+        self._forsaken = False
+        _open.add(self)
 
     def collect(self) -> Iterator[Family]:
         """The run's metrics as they are now."""
@@ -247,6 +251,45 @@ class Exposition(Collector):
 
     def close(self) -> None:
         """Stops serving; the port is free afterwards."""
+        if self._forsaken:
+            return
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def forsake(self) -> None:
+        """In the child of a fork: the port is the parent's, and the thread is not here."""
+        self._forsaken = True
+        self._server.socket.close()
+
+
+class Exposed(Protocol):
+    """What has figures to show."""
+
+    def figures(self) -> RunFigures | None:
+        """Those of now; None: there are none yet."""
+        ...
+
+
+def exposed(port: int, run: Exposed) -> Exposition:
+    """Serves the figures of `run` until nothing refers to it any more, or it is closed.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    figures = weakref.WeakMethod(run.figures)
+    exposition = Exposition(port, lambda: (read := figures()) and read())
+    weakref.finalize(run, exposition.close)
+    return exposition
+
+
+_open: "weakref.WeakSet[Exposition]" = weakref.WeakSet()
+
+
+def _forsake_all() -> None:
+    for exposition in list(_open):
+        exposition.forsake()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forsake_all)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gainstage.printable import printable
+
 Answer = Mapping[str, Any]
 
 # What means something in Markdown, or in the HTML that it may hold.
@@ -65,8 +67,8 @@ def _finding(found: Answer) -> str:
 
 def _code(before: str, after: str) -> str:
     """The patch, as the lines that go and those that come in their place."""
-    lines = [f"-{line}" for line in _plain(before).splitlines()]
-    lines += [f"+{line}" for line in _plain(after).splitlines()]
+    lines = [f"-{line}" for line in printable(before, lines=True).splitlines()]
+    lines += [f"+{line}" for line in printable(after, lines=True).splitlines()]
     body = "\n".join(lines)
     # A fence that the code cannot end.
     fence = "`" * max([3, *(len(run) + 1 for run in _BACKTICKS.findall(body))])
@@ -87,10 +89,5 @@ def _number(value: float | str | None, unit: str) -> str:
 
 def _text(text: str) -> str:
     """`text` on one line, none of it taken for Markdown."""
-    line = _MEANING.sub(r"\\\1", _plain(" ".join(text.split())))
+    line = _MEANING.sub(r"\\\1", printable(" ".join(text.split())))
     return _BULLET.sub(r"\1\\\2", line)
-
-
-def _plain(text: str) -> str:
-    """`text` without what a terminal would act on: layers may have any name."""
-    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)

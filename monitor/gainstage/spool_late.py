@@ -1,5 +1,7 @@
 """Messages that come while the file of a spool is busy: a plain file beside it."""
 
+import errno
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -42,7 +44,11 @@ class LateFile:
         if self._file is None:
             self._file, self._there = self._path.open("ab", buffering=0), True
         rank, seq, body = message
-        self._file.write(_HEAD.pack(rank, seq, len(body), zlib.crc32(body)) + body)
+        record = _HEAD.pack(rank, seq, len(body), zlib.crc32(body)) + body
+        end = self._file.seek(0, os.SEEK_END)
+        if self._file.write(record) < len(record):
+            self._file.truncate(end)  # what comes behind half a record could not be read
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
 
     def read(self) -> list[Message]:
         """What it holds; without the last one where its process died while it was written.

@@ -156,10 +156,12 @@ def send(
     """
     uplink = Uplink(spool, url, token)
     progress, deadline = (len(spool), uplink.arrived), time.monotonic() + patience
-    while len(spool) and time.monotonic() < deadline:
-        told(len(spool))
-        uplink.drain(min(LOOK, patience))
-        if progress != (progress := (len(spool), uplink.arrived)):
-            deadline = time.monotonic() + patience
-    uplink.close()
+    try:
+        while len(spool) and time.monotonic() < deadline:
+            told(len(spool))
+            uplink.drain(min(LOOK, patience))
+            if progress != (progress := (len(spool), uplink.arrived)):
+                deadline = time.monotonic() + patience
+    finally:  # before what is sent is closed, by Ctrl-C too
+        uplink.close()
     return uplink.met

@@ -1,20 +1,22 @@
 """A whole run to take away: its part of the HTTP interface."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from gainstage import archive as archives
+from gainstage_server.compaction.chunk import FRAMES
 from gainstage_server.parameters import PROBLEM, PROBLEMS, Named, Served
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import FrameRecord, Stream
 
 MEDIA_TYPE = "application/x-gainstage-archive"
-# Frames read at once: while a client takes them its time, the store holds nothing open for it.
-READ = 16
+# Frames read at once, as many as a chunk has: while a client takes them its time, the store holds
+# nothing open for it.
+READ = FRAMES
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
@@ -32,7 +34,7 @@ def archive(record: Named, service: Served) -> StreamingResponse:
     streams = [
         Stream(record.run, one.attempt, one.worker) for one in service.store.attempts(record.run)
     ]
-    messages = (data for stream in streams for data in _messages(service.store, stream))
+    messages = _of_run(service.store, record.run, streams)
     return StreamingResponse(
         archives.packed(messages),
         media_type=MEDIA_TYPE,
@@ -42,10 +44,20 @@ def archive(record: Named, service: Served) -> StreamingResponse:
     )
 
 
+def _of_run(store: Store, run: str, streams: Sequence[Stream]) -> Iterator[bytes]:
+    for stream in streams:
+        yield from _messages(store, stream)
+    if store.run(run) is None:  # what was read last is not all of it
+        raise LookupError(f"Run {run!r} was deleted while it was read.")
+
+
 def _messages(store: Store, stream: Stream) -> Iterator[bytes]:
-    """All of a stream, in order of seq."""
-    others = ((record.seq, record.raw) for record in store.messages_of(stream))
-    frames = ((record.seq, record.raw) for record in _frames(store, stream))
+    """All of a stream, in order of seq; of one that goes on, no frame whose schema is missing."""
+    others = [(record.seq, record.raw) for record in store.messages_of(stream)]
+    known = {seq for seq, _ in others}
+    frames = (
+        (record.seq, record.raw) for record in _frames(store, stream) if record.schema in known
+    )
     return (raw for _, raw in heapq.merge(others, frames, key=lambda one: one[0]))
 
 

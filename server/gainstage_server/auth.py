@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gainstage_server.settings import Settings
+from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import Scope as Needed
 from gainstage_server.tokens import Tokens
 
@@ -114,7 +115,10 @@ class Guard:
 
     async def _check_token(self, needed: Needed, scope: Scope) -> None:
         received = bearer(Headers(scope=scope))
-        grant = await self._tokens.grant(received, needed)
+        try:
+            grant = await self._tokens.grant(received, needed)
+        except StoreError as error:
+            raise _DeniedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
         if grant is None:
             variable = f"GAINSTAGE_{needed.upper()}_TOKEN"
             raise _DeniedError(

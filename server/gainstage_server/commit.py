@@ -54,15 +54,6 @@ class Committed:
     findings: Mapping[str, Sequence[Finding]]  # by run: opened, changed or closed
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """What may enter of a batch, and what of the rest is kept apart."""
-
-    outcomes: Sequence[Outcome]
-    admitted: Mapping[Key, Admitted]
-    kept: Sequence[RefusedRecord]
-
-
 class Committer:
     """Turns bytes into rows. Whoever calls it waits until the last call is over."""
 
@@ -95,25 +86,29 @@ class Committer:
             StoreError: Nothing of the batch is stored.
         """
         self._check_disk()
-        admitted: Mapping[Key, Admitted] = {}
+        touched: set[Stream] = set()
         try:
-            entry = self._enter(batch)
-            admitted = entry.admitted
-            if not admitted and not entry.kept:
-                return Committed(entry.outcomes, (), {}, {})
+            outcomes, admitted = self._enter(batch)
+            kept = () if admitted else self._choose(batch, outcomes)
+            if not admitted and not kept:
+                return Committed(outcomes, (), {}, {})
             with self._store.write() as transaction:
-                runs = {key.run for key in admitted}
-                if stale := transaction.hold({run: self._seen.get(run) for run in runs}):
-                    self.refresh(stale)
-                    entry = self._enter(batch)
-                transaction.put_refused(entry.kept)
-                committed = self._store_all(transaction, entry.outcomes, entry.admitted)
+                held: set[str] = set()
+                # Read anew, what another server has changed may let in messages of more runs.
+                while added := {key.run for key in admitted} - held:
+                    touched.update(key.stream for key in admitted)
+                    held |= added
+                    if stale := transaction.hold({run: self._seen.get(run) for run in added}):
+                        self.refresh(stale)
+                        outcomes, admitted = self._enter(batch)
+                transaction.put_refused(kept or self._choose(batch, outcomes))
+                committed = self._store_all(transaction, outcomes, admitted)
                 transaction.tell(_changes(committed))
         except BaseException:
             # Where the connection broke, the transaction may have been committed all the same.
-            for key in admitted:
-                self._seen.pop(key.run, None)
-            self._diagnosis.forget([key.stream for key in admitted])
+            for stream in touched:
+                self._seen.pop(stream.run, None)
+            self._diagnosis.forget(list(touched))
             raise
         else:
             self._catalogue.keep()
@@ -184,16 +179,21 @@ class Committer:
                 "until there is room: make some, or lower GAINSTAGE_DISK_FLOOR."
             )
 
-    def _enter(self, batch: Sequence[Sent]) -> _Entry:
+    def _enter(self, batch: Sequence[Sent]) -> tuple[Sequence[Outcome], Mapping[Key, Admitted]]:
+        """What becomes of each message, and what may enter."""
         admitted: dict[Key, Admitted] = {}
-        outcomes = [self._admit(sent, admitted) for sent in batch]
+        return [self._admit(sent, admitted) for sent in batch], admitted
+
+    def _choose(
+        self, batch: Sequence[Sent], outcomes: Sequence[Outcome]
+    ) -> Sequence[RefusedRecord]:
+        """What is kept apart of what was refused."""
         refused = [
             (sent.data, outcome, sent.project)
             for sent, outcome in zip(batch, outcomes, strict=True)
             if isinstance(outcome, wire.Refuse)
         ]
-        kept = [self._owned(it) for it in self._apart.choose(refused, self._clock())]
-        return _Entry(outcomes, admitted, kept)
+        return [self._owned(it) for it in self._apart.choose(refused, self._clock())]
 
     def _admit(self, sent: Sent, admitted: dict[Key, Admitted]) -> Outcome:
         """Judge one message, in the knowledge of those before it in the batch."""

@@ -48,7 +48,6 @@ class History:
         self._run = run
         self._worker = worker
         self._attempt = attempt
-        self._layouts: dict[Key, Layout | None] = {}
 
     def read(self, cells: Sequence[Cell], window: Window) -> Buckets:
         """The values of `cells`, in this order, over the steps of `window`."""
@@ -86,12 +85,9 @@ class History:
         )
         return [span for span in shown if span.first < span.end]
 
-    def _found(self, wanted: Selection) -> Callable[[Key], Found]:
-        return cache(lambda schema: Found(Layout.read(self._store.message(schema)), wanted))
-
     def _read(self, wanted: Selection, window: Window, *, sparse: bool = False) -> Buckets:
-        found = self._found(wanted)
         with self._store.past() as past:
+            found = _found(past, wanted)
             spans = self._spans(past, window) if len(wanted) else []
             stretches = [Stretch(past, span, wanted, found, sparse=sparse) for span in spans]
             frames = sum(stretch.frames for stretch in stretches)
@@ -102,6 +98,10 @@ class History:
             for stretch in stretches:
                 stretch.fill(buckets, ranks)
             return buckets
+
+
+def _found(past: Past, wanted: Selection) -> Callable[[Key], Found]:
+    return cache(lambda schema: Found(Layout.read(past.message(schema)), wanted))
 
 
 def _logged(

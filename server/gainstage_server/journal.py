@@ -48,7 +48,7 @@ def configure(format: LogFormat, level: LogLevel) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendered: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(repr_native_str=True)]
         if text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -16,6 +16,8 @@ from gainstage_server.writer import Writer
 log = logging.getLogger("gainstage.server")
 
 AGAIN_SECONDS = 1.0
+# Beyond this, what has changed is read from the store as a whole.
+HEARD_CHANGES = 4_096
 
 
 class Others:
@@ -63,8 +65,8 @@ class Others:
                 self._hear(None)
 
     def _hear(self, changes: Sequence[Change] | None) -> None:
-        if changes is None:
-            self._missed = True
+        if changes is None or len(self._heard) > HEARD_CHANGES:
+            self._missed, self._heard = True, []
         else:
             self._heard.extend(changes)
         self._arrived.set()

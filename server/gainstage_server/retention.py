@@ -16,6 +16,8 @@ log = logging.getLogger("gainstage.server")
 DAY = 86_400.0
 # Where sizes are bounded, they are counted by reading through all rows.
 PERIOD_SECONDS = 60.0
+# A run that did not say that it ended: its trainer may be without a network, and bring the rest.
+LOST_SECONDS = 7 * DAY
 
 
 def outdated(
@@ -90,14 +92,15 @@ class Retention:
         bounded = bool(self._settings.keep_bytes)
         sizes = await asyncio.to_thread(self._store.sizes) if bounded else {}
         now = time.time()
-        for run in outdated(self._runs.all(), self._over(now), sizes, self._settings, now):
+        for run in outdated(
+            self._runs.all(), lambda record: self.over(record, now), sizes, self._settings, now
+        ):
             if await self._delete(run):
                 log.info("run deleted", extra={"run": run, "reason": "kept for long enough"})
 
-    def _over(self, now: float) -> Callable[[RunRecord], float | None]:
-        def when(record: RunRecord) -> float | None:
-            if self._runs.status(record, now) == "live":
-                return None
-            return self._runs.last_seen(record, now) if record.ended is None else record.ended
-
-        return when
+    def over(self, record: RunRecord, now: float) -> float | None:
+        """When the run ended, or fell silent for good; None: it goes on, or may."""
+        if record.ended is not None:
+            return record.ended
+        silent_since = self._runs.last_seen(record, now)
+        return silent_since if now - silent_since > LOST_SECONDS else None

@@ -37,8 +37,8 @@ class Newest:
 class Runs:
     """Runs, their open findings and their newest frame.
 
-    Changed on the event loop only, by replacing records that never change themselves; any thread
-    may read.
+    Changed on the event loop, or while it waits for a commit, by replacing records that never
+    change themselves; any thread may read.
     """
 
     def __init__(self, store: Store, lost_after: float) -> None:

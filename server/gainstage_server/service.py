@@ -95,9 +95,10 @@ class Service:
         """Commit what was received, acknowledge it and end the connections."""
         if self._writing is None or self._watching is None:
             return
-        for task in (self._following, self._retaining):
-            if task is not None:
-                task.cancel()
+        async with self.writer.pause():  # neither is in the midst of what it does then
+            for task in (self._following, self._retaining):
+                if task is not None:
+                    task.cancel()
         await self._upkeep.stop()
         self.webhook.stop()
         self._watching.cancel()
@@ -124,7 +125,7 @@ class Service:
     async def _delete_if_over(self, run: str) -> bool:
         async with self.writer.pause():
             record = self.runs.get(run)
-            if record is None or self.runs.status(record, time.time()) == "live":
+            if record is None or self._retention.over(record, time.time()) is None:
                 return False
             await self.delete(run)
             return True

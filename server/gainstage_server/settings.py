@@ -70,8 +70,8 @@ class Limits(dict[str, float]):
 
 def _limits(value: object) -> object:
     """`30,demo=7`: 30 for each project, and 7 for the project demo."""
-    if not isinstance(value, str | int | float):
-        return value
+    if isinstance(value, dict):
+        return Limits(value)
     entries = [part.strip() for part in str(value).split(",") if part.strip()]
     try:
         limits = Limits(

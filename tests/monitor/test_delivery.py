@@ -15,6 +15,7 @@ from gainstage.delivery import (
     WINDOW,
     WINDOW_BYTES,
     Delivery,
+    UnreadableError,
     UnusableError,
 )
 
@@ -326,7 +327,7 @@ def test_queue_of_a_later_version_is_left_as_it_is(queue: Waiting) -> None:
     delivery = connected(queue, answered=False)
     queue.bodies[0] = wire.PREFIX.pack(wire.MAGIC, wire.VERSION + 1, 0)
 
-    with pytest.raises(UnusableError, match="same release of gainstage"):
+    with pytest.raises(UnreadableError, match="same release of gainstage"):
         delivery.messages_to_send(0.0)
 
     assert list(queue.bodies) == [0]

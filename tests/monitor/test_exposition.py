@@ -1,6 +1,10 @@
 """Metrics from the training process itself: `LayerMonitor(prometheus_port=...)`."""
 
+import gc
+import re
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
 from typing import Any
@@ -15,7 +19,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from gainstage import LayerMonitor
-from gainstage.exposition import families, text
+from gainstage.exposition import exposed, families, text
 from gainstage.figures import FrameFigures, RunFigures, frame_figures
 from gainstage.finding import Finding
 
@@ -89,6 +93,53 @@ def test_port_is_free_again_for_the_next_fit_after_one_that_was_broken_off() -> 
     assert "gainstage_run_frames_total{" in scraping.pages[-1]
 
 
+class Run:
+    def figures(self) -> None:
+        return None
+
+
+def test_port_is_free_once_nothing_refers_to_the_run() -> None:
+    port, run = free_port(), Run()
+    exposed(port, run)
+
+    del run
+    gc.collect()
+
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+FORKING = """
+import os, socket, sys
+from gainstage.exposition import Exposition
+port = int(sys.argv[1])
+exposition = Exposition(port, lambda: None)
+ours, theirs = os.pipe()
+if not (child := os.fork()):
+    exposition.close()  # would wait for a thread that is not here
+    os.write(theirs, b"closed")
+    os.read(0, 1)  # lives on, as a worker that loads data does
+    os._exit(0)
+assert os.read(ours, 6) == b"closed"
+exposition.close()
+with socket.create_server(("127.0.0.1", port)):
+    print("free")
+"""
+
+
+def test_process_that_was_forked_meanwhile_neither_hangs_nor_keeps_the_port() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKING, str(free_port())],
+        input="\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ran.stdout, ran.returncode) == ("free\n", 0), ran.stderr
+
+
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 numbers = st.none() | st.floats()
 findings = st.builds(
@@ -123,15 +174,17 @@ runs = st.builds(
 )
 
 
+# A quotation mark within the value stands behind a backslash, and so does a backslash.
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
 def by_label(page: str) -> list[object]:
     """The lines of a scrape, with labels in the order of their names."""
     read: list[object] = []
     for line in page.split("\n"):
         name, brace, rest = line.partition("{")
         labels, _, value = rest.rpartition("}")
-        # What separates labels within a name is quoted, so that no other text can look like it.
-        apart = sorted(labels.replace('\\"', "\0").split('",')) if brace else []
-        read.append((name, sorted(label.rstrip('"') for label in apart), value))
+        read.append((name, sorted(LABEL.findall(labels)) if brace else [], value))
     return read
 
 

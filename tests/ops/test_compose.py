@@ -42,6 +42,10 @@ RULES: dict[str, tuple[Callable[[Service], bool], Service]] = {
         {"tmpfs": []},
     ),
     "it has no capabilities": (lambda s: s.get("cap_drop") == ["ALL"], {"cap_drop": ["NET_RAW"]}),
+    "none is given back but that of listening on low ports": (
+        lambda s: set(s.get("cap_add", [])) <= {"NET_BIND_SERVICE"},
+        {"cap_add": ["SYS_ADMIN"]},
+    ),
     "it has no way to more privileges": (
         lambda s: "no-new-privileges:true" in s.get("security_opt", []) and not s.get("privileged"),
         {"security_opt": []},

@@ -90,7 +90,7 @@ def test_names_mean_nothing_in_markdown_or_to_a_terminal() -> None:
     ]
     assert [link.attrs["href"] for link in links] == ["http://127.0.0.1:8420/runs/mine"]
     (patch,) = [token for token in tokens if token.type == "fence"]
-    assert patch.content == '-Dense(1)\n+Dense(1, name="```\ufffd")\n'
+    assert patch.content == '-Dense(1)\n+Dense(1, name="```\\x1b")\n'
     assert "Infinity dB" in text
 
 

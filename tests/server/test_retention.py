@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from gainstage import wire
 from gainstage_server import retention
-from gainstage_server.compaction.compactor import DAY, Compactor
+from gainstage_server.compaction.compactor import DAY, Compactor, encoded
 from gainstage_server.history import History, Window
 from gainstage_server.retention import outdated
 from gainstage_server.selection import Cell
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
-from gainstage_server.store.records import RunRecord, Stream
+from gainstage_server.store.records import Key, RunRecord, Span, Stream
 
 from .committing import Commit, commit
 from .conftest import BACKENDS, running
@@ -141,19 +142,51 @@ def test_server_deletes_what_is_outdated_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(retention, "PERIOD_SECONDS", 0.05)
     chosen = settings.model_copy(update={"keep_days": Settings(keep_days="1").keep_days})
+    # Lost, by this server's clock: its trainer may come again.
+    monkeypatch.setattr(retention, "LOST_SECONDS", 3_600.0)
+    chosen = chosen.model_copy(update={"lost_after": 0.05})
     old = Trainer(run="old", time=time.time() - 3 * DAY)
     new = Trainer(run="new", time=time.time())
-    live = Trainer(run="live", time=time.time() - 3 * DAY)
+    lost = Trainer(run="lost", time=time.time() - 3 * DAY)
     with running(chosen) as server:
         for trainer in (old, new):
             send(server.ws, [*trainer.opening(), trainer.loud(1), trainer.run_end(frames=1)])
-        send(server.ws, [*live.opening(), live.loud(1)])
+        send(server.ws, [*lost.opening(), lost.loud(1)])
 
         wait_until(lambda: "old" not in {run["id"] for run in runs(server)})
         time.sleep(0.2)  # several turns
 
-        assert {run["id"] for run in runs(server)} == {"new", "live"}
+        assert {run["id"] for run in runs(server)} == {"new", "lost"}
         assert server.get("/api/v1/runs/old").status_code == 404
+
+
+def test_chunk_that_another_server_has_made_coarser_is_left_alone(
+    store: Store, commit: Commit
+) -> None:
+    trainer = Trainer(time=100 * DAY)
+    commit(*trainer.opening(), *(trainer.frame(step, step) for step in range(256)))
+    commit(trainer.run_end(frames=256))
+    compacted(store, 101 * DAY)
+    detailed = store.detailed({}, 1e12)
+    assert detailed is not None
+    made = encoded(schema_of(store), store.frames_of(detailed))
+
+    with store.write() as transaction:
+        transaction.coarsen(detailed, 16)
+    with store.write() as transaction:
+        done = transaction.compact([made], instead_of=detailed)
+
+    assert not done
+    with store.past() as past:
+        chunks = past.chunks(Span(Stream("canonical", "a1", 0), 0, 10**6))
+    assert sorted(chunk.finest for chunk in chunks) == [1, 16]
+
+
+def schema_of(store: Store) -> wire.Schema:
+    raw = store.message(Key("canonical", "a1", 0, 1))
+    message = wire.decode(raw or b"")[0]
+    assert isinstance(message, wire.Schema)
+    return message
 
 
 def runs(server: Any) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Commands that take a run out of a server, and into another."""
 
 import shutil
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from gainstage.cli.terminal import RunName, Token, Url, ask, console, plain, sto
 from gainstage.options import check_names
 from gainstage.places import DEFAULT_URL, install_command
 from gainstage.sync import send
+from gainstage.wire import WireError
 
 TABLES = (".parquet", ".csv")
 
@@ -43,15 +45,13 @@ def export(
         with ask(lambda client: client.archive(run), url, token) as answer, whole.open("wb") as out:
             shutil.copyfileobj(answer, out)
         with Archive(whole) as archive:
-            if path.suffix == SUFFIX:
-                told = f"{len(archive.entries)} messages"
-                whole.replace(path)
-            else:
+            told = f"{len(archive.entries)} messages"
+            if path.suffix in TABLES:
                 from gainstage import tables
 
                 told = f"{tables.write(archive, part, path.suffix)} lines"
-                part.replace(path)
-    except (OSError, ArchiveError) as error:
+        (part if path.suffix in TABLES else whole).replace(path)
+    except (OSError, HTTPException, ArchiveError, WireError) as error:
         stop(f"{run} was not written: {error}")
     finally:
         for left in (whole, part):

@@ -99,7 +99,8 @@ class Compactor:
         """Leave only the rollups of a chunk whose frames are too old for more."""
         limits, now = self._settings.detail_days, self._clock()
         before = {project: now - days * DAY for project, days in limits.items()}
-        detailed = self._store.detailed(before, before.pop("", None)) if before else None
+        otherwise = before.pop("", None)
+        detailed = self._store.detailed(before, otherwise) if limits else None
         if detailed is None:
             return False
         with self._store.write() as transaction:

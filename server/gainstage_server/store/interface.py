@@ -96,7 +96,10 @@ class Transaction(Protocol):
         ...
 
     def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
-        """Leave only the resolutions of a chunk from `finest` frames an entry on."""
+        """Leave only the resolutions of a chunk from `finest` frames an entry on.
+
+        Nothing changes where the chunk is no longer what was read.
+        """
         ...
 
     def compact(
@@ -116,6 +119,10 @@ class Transaction(Protocol):
 
 class Past(Protocol):
     """The frames as of one instant: what is stored or compacted meanwhile changes nothing."""
+
+    def message(self, key: Key) -> bytes | None:
+        """One message other than a frame, as it came."""
+        ...
 
     def extents(self, run: str, worker: int) -> list[Span]:
         """A worker's attempts that hold probe frames, oldest first, from first to last step."""

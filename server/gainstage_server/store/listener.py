@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 import psycopg
@@ -12,6 +13,12 @@ from gainstage_server.store.records import Change
 log = logging.getLogger("gainstage.server")
 
 CHANNEL = "gainstage"
+# A connection that hangs is noticed within half a minute.
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+}
 # How often it is looked whether the store was closed, and a broken connection made anew.
 _TURN_SECONDS = 0.25
 _AGAIN_SECONDS = 1.0
@@ -47,7 +54,7 @@ class Listener:
         while not self._closed.is_set():
             try:
                 self._listen()
-            except psycopg.Error as error:
+            except (psycopg.Error, msgspec.MsgspecError) as error:
                 log.warning("What other servers change is not heard for now: %s", error)
                 self._closed.wait(_AGAIN_SECONDS)
 
@@ -55,10 +62,7 @@ class Listener:
         with psycopg.connect(
             self._url,
             autocommit=True,
-            # A connection that hangs is noticed within half a minute.
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=4,
+            **KEEPALIVES,
         ) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
             self._hear(None)

@@ -48,6 +48,13 @@ class SQLPast(Past):
             yield from rows
 
     @override
+    def message(self, key: Key) -> bytes | None:
+        messages = tables.messages
+        return self._connection.execute(
+            select(messages.c.raw).where(*within(messages, key.stream), messages.c.seq == key.seq)
+        ).scalar_one_or_none()
+
+    @override
     def extents(self, run: str, worker: int) -> list[Span]:
         frames, attempts = tables.frames, tables.attempts
         # One seek each in the index: together in one subquery they would read all steps.
@@ -169,11 +176,8 @@ class SQLPast(Past):
         return dict(zip(seqs, frames, strict=True))
 
     def _schema(self, key: Key) -> wire.Schema:
-        messages = tables.messages
-        raw = self._connection.execute(
-            select(messages.c.raw).where(*within(messages, key.stream), messages.c.seq == key.seq)
-        ).scalar_one()
-        message, _ = wire.decode(raw)
+        raw = self.message(key)
+        message = wire.decode(raw)[0] if raw else None
         if not isinstance(message, wire.Schema):
             raise LookupError(f"{key} is no schema, but frames refer to it.")
         return message

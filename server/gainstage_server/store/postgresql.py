@@ -29,7 +29,7 @@ from gainstage import wire
 from gainstage_server.compaction.chunk import Chunk
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
-from gainstage_server.store.listener import CHANNEL, Listener, notice
+from gainstage_server.store.listener import CHANNEL, KEEPALIVES, Listener, notice
 from gainstage_server.store.migrations import migrate
 from gainstage_server.store.past import PLACE, SQLPast, waiting_in
 from gainstage_server.store.records import Change, ChunkRecord, FrameRecord, Key, Span
@@ -82,7 +82,7 @@ def _on_connect_reader(connection: psycopg.Connection[Any], _: object) -> None:
 def _engine(url: URL, **options: Any) -> Engine:
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        connect_args={"connect_timeout": _CONNECT_SECONDS, **KEEPALIVES},
         # A database that was started anew is found again without an error.
         pool_pre_ping=True,
         # An error may be logged, and a parameter be anything that a trainer sent.
@@ -126,6 +126,11 @@ class PostgreSQLTransaction(SQLTransaction):
     ) -> bool:
         self._hold(record.run for record, _ in chunks)
         return super().compact(chunks, instead_of=instead_of)
+
+    @override
+    def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
+        self._hold([chunk.run])
+        super().coarsen(chunk, finest)
 
     def _hold(self, runs: Iterable[str]) -> None:
         # In one order everywhere, so that no two wait for each other.

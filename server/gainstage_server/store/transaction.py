@@ -215,6 +215,8 @@ class SQLTransaction(Transaction):
     @override
     def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
         chunks, parts = tables.chunks, tables.parts
+        if not self._is_as_read(chunk):
+            return
         own = *within(parts, chunk.stream), parts.c.seq == chunk.seq
         self._connection.execute(parts.delete().where(*own, parts.c.factor < finest))
         size = select(func.sum(func.length(parts.c.data))).where(*own).scalar_subquery()
@@ -230,10 +232,22 @@ class SQLTransaction(Transaction):
         frames = tables.frames
         free = frames.c.chunk.is_(None)
         if instead_of is not None:
+            if not self._is_as_read(instead_of):
+                return False
             free |= frames.c.chunk == instead_of.seq
         own = *within(frames, stream), frames.c.seq.in_(seqs), free
         found = self._connection.execute(select(func.count()).select_from(frames).where(*own))
         return found.scalar_one() == len(seqs)
+
+    def _is_as_read(self, chunk: ChunkRecord) -> bool:
+        """Whether no other server has made another chunk of it meanwhile."""
+        chunks = tables.chunks
+        found = self._connection.execute(
+            select(*(chunks.c[name] for name in ChunkRecord._fields)).where(
+                *within(chunks, chunk.stream), chunks.c.seq == chunk.seq
+            )
+        ).one_or_none()
+        return found is not None and ChunkRecord(*found) == chunk
 
     def _leave(self, record: ChunkRecord, left: Mapping[int, bytes]) -> None:
         frames = tables.frames
