@@ -20,7 +20,7 @@ DAMAGES = {
     "a frame is another's": "UPDATE frames SET raw = (SELECT raw FROM frames WHERE seq = 8) "
     "WHERE seq = 9",
     "a frame is there twice": "INSERT INTO frames SELECT run, attempt, worker, 99, schema, source, "
-    "step, time, raw FROM frames WHERE seq = 9",
+    "step, time, raw, chunk FROM frames WHERE seq = 9",
     "an attempt counts too many": "UPDATE attempts SET frames = frames + 1",
     "a run counts too few": "UPDATE runs SET frames = frames - 1",
     "frames count as thinned that are not": "UPDATE attempts SET thinned = 1",
