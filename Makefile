@@ -27,8 +27,8 @@ help:
 demo: .venv/.demo-stamp $(STATIC)/index.html
 	$(BIN)/gainstage demo
 
-# Several at a time, and what each says in one piece.
-TOGETHER := --jobs=3 --output-sync=target
+# Several at a time, what each says in one piece, and all of them where one fails.
+TOGETHER := --jobs=3 --keep-going --output-sync=target
 # They train small models side by side on few cores: more threads in each only wait for one another.
 THREADS := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 PYTEST = $(THREADS) $(BIN)/pytest --durations=20
