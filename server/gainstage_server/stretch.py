@@ -127,7 +127,8 @@ class Stretch:
         self._found = found
         self._sparse = sparse
         self._chunks = [self._held(record) for record in past.chunks(span)]
-        self._waiting = [frame for frame in past.headers(span) if self._is_read(frame)]
+        waiting = past.headers(span) if sparse else past.places(span)
+        self._waiting = [frame for frame in waiting if self._is_read(frame)]
 
     def _schema(self, schema: int) -> Found:
         return self._found(Key(*self._span.stream, schema))

@@ -150,6 +150,10 @@ class Past(Protocol):
         """The same frames, of whose bytes only the header is read: `raw` ends with it."""
         ...
 
+    def places(self, span: Span) -> Iterator[FrameRecord]:
+        """The same frames, of whose bytes none is read: `raw` is empty."""
+        ...
+
 
 class Store(Protocol):
     """Keeps everything that the server must not forget."""

@@ -131,6 +131,11 @@ class SQLPast(Past):
         for row in self._rows(waiting_in(span, *PLACE, _FRAMES.raw)):
             yield FrameRecord(*row)
 
+    @override
+    def places(self, span: Span) -> Iterator[FrameRecord]:
+        for row in self._rows(waiting_in(span, *PLACE)):
+            yield FrameRecord(*row, raw=b"")
+
     def whole(self, statement: Executable) -> Iterator[FrameRecord]:
         """The frames of `statement`, which selects WITH_CHUNK, with all their bytes.
 
