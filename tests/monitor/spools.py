@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from gainstage.spool import Spool
+from gainstage.spool_file import PAGE
 
 
 class Opener:
@@ -34,3 +38,24 @@ def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    opener = Opener()
+    yield opener
+    opener.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.spool"
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "gainstage"]
+
+
+def fill(spool: Spool, first: int, last: int, *, frame: bool = True) -> None:
+    for seq in range(first, last + 1):
+        spool.append(seq, (b"%d," % seq).ljust(PAGE, b"."), frame=frame)

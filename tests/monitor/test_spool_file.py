@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,16 @@ import pytest
 
 from gainstage import spool_file
 from gainstage.spool import Spool, spool_at
-from gainstage.spool_file import PAGE, EmptySpoolError, SpoolError, SpoolInUseError
+from gainstage.spool_file import PAGE, SpoolError, SpoolInUseError
 from gainstage.spool_late import LateFile, Message
 
-from .spools import Opener, python, waiting
+from .spools import Opener, fill, logged, opened, path, python, waiting
 
-
-@pytest.fixture
-def opened() -> Iterator[Opener]:
-    opener = Opener()
-    yield opener
-    opener.close()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "run.spool"
-
-
-def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "gainstage"]
+__all__ = ["opened", "path"]  # the fixtures
 
 
 def on(kind: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_file, "filesystem", lambda folder: kind)
-
-
-def fill(spool: Spool, first: int, last: int, *, frame: bool = True) -> None:
-    for seq in range(first, last + 1):
-        spool.append(seq, (b"%d," % seq).ljust(PAGE, b"."), frame=frame)
 
 
 @pytest.mark.parametrize("kind", ["ext4", "nfs4", None])
@@ -375,79 +355,3 @@ def test_folder_in_which_nothing_can_be_made_leaves_a_spool_in_memory(
 
 def test_spool_is_where_its_folder_is(opened: Opener, path: Path) -> None:
     assert opened(path).where == str(path.parent)
-
-
-@pytest.mark.parametrize("create", [True, False])
-def test_file_that_is_no_spool_is_refused_and_left_as_it_is(
-    opened: Opener, path: Path, create: bool
-) -> None:
-    path.write_bytes(b"The notes of somebody, who happened to give them this name." * 99)
-    before = path.read_bytes()
-
-    with pytest.raises(SpoolError, match="cannot be used as a spool"):
-        opened(path, create=create)
-
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize("create", [True, False])
-def test_database_of_another_program_is_refused_and_left_as_it_is(
-    opened: Opener, path: Path, create: bool
-) -> None:
-    database = sqlite3.connect(path)
-    database.execute("CREATE TABLE messages (text)")
-    database.commit()
-    database.close()
-    before = path.read_bytes()
-
-    with pytest.raises(SpoolError, match="is no spool"):
-        opened(path, create=create)
-
-    assert path.read_bytes() == before
-
-
-def test_spool_that_its_training_has_not_begun_is_not_taken_from_it(
-    opened: Opener, path: Path
-) -> None:
-    path.touch()
-
-    with pytest.raises(EmptySpoolError):
-        opened(path, create=False)
-
-    assert path.exists()
-    fill(opened(path), 0, 0)
-
-
-def test_spool_that_was_cut_short_is_refused_and_left_as_it_is(opened: Opener, path: Path) -> None:
-    spool = opened(path)
-    fill(spool, 0, 99)
-    spool.close()
-    half = path.read_bytes()[: path.stat().st_size // 2]
-    path.write_bytes(half)
-
-    with pytest.raises(SpoolError, match="malformed"):
-        opened(path)
-
-    assert path.read_bytes() == half
-
-
-@pytest.mark.parametrize("first", [6, 60, 100])
-def test_damaged_spool_gives_what_can_be_read_before_the_damage_and_raises_nothing(
-    opened: Opener, path: Path, caplog: pytest.LogCaptureFixture, first: int
-) -> None:
-    spool = opened(path)
-    fill(spool, 0, 99)
-    spool.close()
-    with path.open("r+b") as file:
-        file.seek(first * PAGE)
-        file.write(b"\xff" * 20 * PAGE)
-
-    damaged = opened(path)
-    read = damaged.after(-1, 100)
-    damaged.append(100, b"more", frame=True)
-    damaged.remove(99)
-    damaged.close()
-
-    assert [seq for seq, _ in read] == list(range(len(read)))
-    assert any("malformed" in text for text in logged(caplog))
-    assert path.exists()

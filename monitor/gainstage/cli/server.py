@@ -1,37 +1,13 @@
 """Commands of the machine that has the server."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from gainstage.cli.settings import Database, read
 from gainstage.cli.terminal import console, stop
-from gainstage.places import install_command
-
-if TYPE_CHECKING:
-    from gainstage_server.settings import Settings
-
-Database = Annotated[
-    str | None,
-    typer.Option(
-        help="File that holds everything stored, or postgresql://HOST:PORT/DATABASE. A URL "
-        "with a password belongs into GAINSTAGE_DATABASE: other users see options.",
-        show_default="~/.gainstage/gainstage.db",
-    ),
-]
-
-
-def _settings(**given: Any) -> "Settings":
-    """The server's settings; ends the command where they are wrong, or there is no server."""
-    try:
-        from gainstage_server.settings import read_settings
-    except ModuleNotFoundError as error:
-        stop(f"The server is not installed ({error}): {install_command('server')}")
-    try:
-        return read_settings({name: it for name, it in given.items() if it is not None})
-    except ValueError as error:
-        stop(str(error))
 
 
 def serve(
@@ -45,7 +21,7 @@ def serve(
     database: Database = None,
 ) -> None:
     """Start the server and its dashboard. Every setting is also read from GAINSTAGE_<NAME>."""
-    settings = _settings(host=host, port=port, database=database)
+    settings = read(host=host, port=port, database=database)
     from gainstage_server.app import can_listen
     from gainstage_server.app import serve as run
 
@@ -66,7 +42,7 @@ def backup(
     database: Database = None,
 ) -> None:
     """Copy everything that a server has stored to a file, also while it runs."""
-    settings = _settings(database=database)
+    settings = read(database=database)
     from gainstage_server.store import StoreError, store_at
 
     if file.exists():

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gainstage.cli.settings import Database, read
 from gainstage.cli.terminal import console, plain, stop
-from gainstage.places import install_command
 
 if TYPE_CHECKING:
     from gainstage_server.settings import Settings
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Make, list and revoke the server's tokens.", no_args_is_help=True)
 
-Database = Annotated[
-    str | None,
-    typer.Option(
-        help="What the server keeps everything in.", show_default="~/.gainstage/gainstage.db"
-    ),
-]
 Answer = TypeVar("Answer")
 
 
@@ -115,14 +109,10 @@ def _day(moment: float) -> str:
 
 def _with_store(question: "Callable[[Store, Settings], Answer]", database: str | None) -> Answer:
     """What is answered from the store that the settings name; ends the command where it cannot."""
+    settings = read(database=database)
+    from gainstage_server.store import StoreError, store_at
+
     try:
-        from gainstage_server.settings import read_settings
-        from gainstage_server.store import store_at
-        from gainstage_server.store.interface import StoreError
-    except ModuleNotFoundError as error:
-        stop(f"The server is not installed ({error}): {install_command('server')}")
-    try:
-        settings = read_settings({} if database is None else {"database": database})
         store = store_at(settings.database.get_secret_value())
         store.open()
         try:
