@@ -1,13 +1,19 @@
 """What the streams have told so far: which attempts have begun, and what their schemas hold."""
 
+import hashlib
+
+import msgspec
+
 from gainstage_server.layout import Layout
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import AttemptRecord, Key, Stream
 
-# A layout of 1,000 rows takes about 1 MB; what falls out is read from the store again.
-_LAYOUTS = 512
+# What falls out is read from the store again, so that runs which go on must all find room. A layout
+# of 1,000 rows takes 1 MB, or a tenth of that where another run has the same layers.
+_LAYOUTS = 2_000
 _ATTEMPTS = 10_000
+_MODELS = 64
 
 
 class Catalogue:
@@ -21,6 +27,7 @@ class Catalogue:
         self._store = store
         self._attempts: Recent[Stream, AttemptRecord] = Recent(_ATTEMPTS)
         self._layouts: Recent[Key, Layout] = Recent(_LAYOUTS)
+        self._models: Recent[bytes, Layout] = Recent(_MODELS)
         self._staged_attempts: dict[Stream, AttemptRecord] = {}
         self._staged_layouts: dict[Key, Layout] = {}
 
@@ -35,6 +42,7 @@ class Catalogue:
         """The schema sent as `key`; None: there is none."""
         known = self._staged_layouts.get(key) or self._layouts.get(key)
         if known is None and (known := Layout.read(self._store.message(key))):
+            known = self._shared(known)
             self._layouts.put(key, known)
         return known
 
@@ -44,7 +52,16 @@ class Catalogue:
 
     def stage_layout(self, key: Key, layout: Layout) -> None:
         """Take note of a schema that this batch brings."""
-        self._staged_layouts[key] = layout
+        self._staged_layouts[key] = self._shared(layout)
+
+    def _shared(self, layout: Layout) -> Layout:
+        """`layout`, with the rows of a known one that has the same: the runs of a sweep do."""
+        rows = hashlib.blake2b(msgspec.msgpack.encode(layout.schema.rows)).digest()
+        model = self._models.get(rows)
+        if model is None:
+            self._models.put(rows, layout)
+            return layout
+        return layout.sharing(model)
 
     @property
     def staged_attempts(self) -> list[AttemptRecord]:
@@ -57,6 +74,10 @@ class Catalogue:
             self._attempts.put(stream, record)
         for key, layout in self._staged_layouts.items():
             self._layouts.put(key, layout)
+
+    def end(self, stream: Stream) -> None:
+        """It is over; what comes late is held against what is stored."""
+        self._layouts.drop_where(lambda key: key.stream == stream)
 
     def forget_run(self, run: str) -> None:
         """Nothing of the run is stored any more."""

@@ -112,11 +112,19 @@ class Committer:
             raise
         else:
             self._catalogue.keep()
+            self._let_go(committed.fresh)
             self._seen |= {run: record.last_seen for run, record in committed.runs.items()}
             return committed
         finally:
             self._catalogue.forget()
             self._boundary.forget()
+
+    def _let_go(self, fresh: Iterable[Admitted]) -> None:
+        """Hold nothing of the streams that are over, so that those that go on find room."""
+        for item in fresh:
+            if isinstance(item.message, wire.RunEnd):
+                self._catalogue.end(item.key.stream)
+                self._diagnosis.end(item.key.stream)
 
     def refresh(self, runs: Iterable[str]) -> None:
         """Take over what other servers have made of these runs."""

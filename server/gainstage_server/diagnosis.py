@@ -169,6 +169,10 @@ class Diagnosis:
             self._courses.drop(stream)
             self._failed.drop(stream)
 
+    def end(self, stream: Stream) -> None:
+        """It is over; for what comes late, its fold is restored."""
+        self._courses.drop(stream)
+
     def forget_run(self, run: str) -> None:
         """Nothing of the run is stored any more."""
         for known in (self._courses, self._failed):

@@ -1,9 +1,10 @@
 """A schema made ready for looking things up: which column of which block, which rows exist."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -51,6 +52,11 @@ class Layout:
         """That of a schema as it came; None: there is none."""
         schema = wire.decode(raw)[0] if raw else None
         return cls.of(schema) if isinstance(schema, wire.Schema) else None
+
+    def sharing(self, other: "Layout") -> "Layout":
+        """The same layout; its rows, which are equal to those of `other`, are held once."""
+        schema = msgspec.structs.replace(self.schema, rows=other.schema.rows)
+        return replace(self, schema=schema, rows=other.rows)
 
     def column(
         self, blocks: Mapping[str, wire.FloatBlock], statistic: str

@@ -104,6 +104,16 @@ def test_another_process_continues_where_the_last_one_stopped(
     assert second.findings() == EXPECTED
 
 
+def test_what_comes_after_the_end_is_diagnosed_as_before_it(store: SQLiteStore) -> None:
+    process, trainer = Process(store), Trainer()
+    opening, late, rest = trainer.opening(), trainer.loud(0), [trainer.loud(10), trainer.loud(20)]
+
+    process.commit(*opening, *rest, trainer.run_end(3))
+    process.commit(late)
+
+    assert process.findings() == EXPECTED
+
+
 @pytest.mark.parametrize("restart_after", [0, 2, 7, 13, 30])
 def test_the_findings_are_those_of_the_callback_on_the_same_frames(
     store: SQLiteStore, restart_after: int

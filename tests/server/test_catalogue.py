@@ -1,0 +1,53 @@
+"""What is held of many runs takes room once where it is the same."""
+
+import msgspec
+
+from gainstage import wire
+from gainstage_server.catalogue import Catalogue
+from gainstage_server.layout import Layout
+from gainstage_server.store.interface import Store
+from gainstage_server.store.records import Key
+
+from .committing import Commit, commit
+from .trainer import Trainer
+
+__all__ = ["commit"]  # the fixture
+
+
+def schema_of(run: str, path: str = "dense") -> wire.Schema:
+    schema = wire.decode(Trainer(run=run).opening()[1])[0]
+    assert isinstance(schema, wire.Schema)
+    rows = tuple(msgspec.structs.replace(row, path=path) for row in schema.rows)
+    return msgspec.structs.replace(schema, rows=rows)
+
+
+def staged(catalogue: Catalogue, schema: wire.Schema) -> Layout:
+    key = Key(schema.run, schema.attempt, schema.worker, schema.seq)
+    catalogue.stage_layout(key, Layout.of(schema))
+    layout = catalogue.layout(key)
+    assert layout is not None
+    return layout
+
+
+def test_runs_of_the_same_layers_hold_them_once(store: Store) -> None:
+    catalogue = Catalogue(store)
+
+    one, other = (staged(catalogue, schema_of(run)) for run in ("one", "other"))
+    different = staged(catalogue, schema_of("different", path="other"))
+
+    assert other.schema.rows is one.schema.rows
+    assert other.schema == schema_of("other")
+    assert different.schema.rows is not one.schema.rows
+    assert different.schema == schema_of("different", path="other")
+
+
+def test_what_is_read_from_the_store_shares_too(store: Store, commit: Commit) -> None:
+    commit(*Trainer(run="one").opening(), *Trainer(run="other").opening())
+    catalogue = Catalogue(store)
+    keys = [Key(run, Trainer(run=run).attempt, 0, 1) for run in ("one", "other")]
+
+    one, other = map(catalogue.layout, keys)
+
+    assert one is not None
+    assert other is not None
+    assert other.schema.rows is one.schema.rows
