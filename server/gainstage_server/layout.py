@@ -75,8 +75,17 @@ class Layout:
         column = self.column(blocks, statistic)
         if column is None:
             return np.full(len(self.rows), np.nan, np.float32)
-        values, present = column
-        return np.where(present, values, np.float32("nan"))
+        values = column[0].copy()
+        values[self._absent[statistic]] = np.nan
+        return values
+
+    @cached_property
+    def _absent(self) -> Mapping[str, Places]:
+        """Statistic -> the rows without it."""
+        return {
+            id: np.flatnonzero(~self.masks[block][:, position])
+            for id, (block, position) in self.places.items()
+        }
 
     @cached_property
     def headroom_db(self) -> npt.NDArray[np.float64]:
