@@ -1,10 +1,12 @@
 """The store's file: its log is moved into it beside the commits, and stays bounded."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from benchmarks.machine import resident_mib
 from sqlalchemy import event
 
 from gainstage_server.store import file
@@ -41,6 +43,17 @@ def test_log_is_moved_into_the_file_beside_the_commits(store: SQLiteStore, tmp_p
     store._log.wait()
 
     assert (tmp_path / "gainstage.db").stat().st_size > size
+
+
+def test_what_was_written_is_not_held_in_memory(store: SQLiteStore) -> None:
+    size, most = 2**18, 32
+    before = resident_mib(os.getpid())
+
+    for count in range(1, most + 1):  # whatever the number of rows in a statement
+        add(store, *(frame(1_000 * count + seq, raw=os.urandom(size)) for seq in range(count)))
+
+    written_mib = size * most * (most + 1) / 2 / 2**20
+    assert resident_mib(os.getpid()) - before < written_mib / 3
 
 
 def test_log_gives_back_its_room_when_a_transaction_fails(

@@ -27,9 +27,12 @@ _TRANSACTION_BYTES = 8 * _PAGE_BYTES
 _LOG_BYTES = 256 * 2**20
 
 
-def engine(path: Path, begin: str) -> Engine:
-    """An engine whose transactions start with `begin`, as sqlite3's own never lock early."""
-    made = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+def engine(path: Path, begin: str, **options: Any) -> Engine:
+    """An engine whose transactions start with `begin`, as sqlite3's own never lock early.
+
+    `options` are more of `sqlite3.connect`.
+    """
+    made = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS, **options})
     # All rows of a plain INSERT in one statement: sqlite3 lets go of Python's lock for all of them,
     # and not row by row. To return anything of them would have SQLite write them to a temporary
     # file first.

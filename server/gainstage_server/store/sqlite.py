@@ -47,7 +47,10 @@ class SQLiteStore(SQLStore):
     """One file, and the two that SQLite keeps beside it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path), engine(path, "BEGIN"), engine(path, "BEGIN IMMEDIATE"))
+        # A statement that sqlite3 caches holds on to what it was last given: one for each number of
+        # frames in a batch would come to gigabytes.
+        writer = engine(path, "BEGIN IMMEDIATE", cached_statements=0)
+        super().__init__(str(path), engine(path, "BEGIN"), writer)
         self._path = path
         self._writing = threading.Lock()
         self._log = Log(path)
