@@ -52,7 +52,7 @@ THRESHOLD = (
 def overloaded(view: View) -> Bools:
     """[rows]: level above the limit, with enough values beyond the edge to mean it."""
     loud = (view.overload_db > 0) & (view["saturation_rate"] > SATURATED_SHARE)
-    loud &= view.layout.judged | view.layout.gates
+    loud &= view.layout.ranged
     # Where levels grow to the end through functions that bound one side alone, that is the fault:
     # what is on their other side is passed on, however large it is.
     open_ended = view.layout.open_ended
@@ -66,10 +66,10 @@ def still_overloaded(view: View) -> Bools:
     """[rows]: not yet safely back inside the limit."""
     share = view["saturation_rate"]
     loud = (view.overload_db > CLOSING_DB) & (share > CLOSING_SHARE)
-    # The limit of a gate depends on that share itself.
-    edge_db = view["pre_db"] - view.layout.headroom_db
-    stuck = view.layout.gates & (edge_db > CLOSING_DB) & (share > CLOSING_STUCK)
-    return (view.layout.judged | view.layout.gates) & (loud | stuck)
+    if view.layout.gated:  # their limit depends on that share itself
+        edge_db = view["pre_db"] - view.layout.headroom_db
+        loud |= view.layout.gates & (edge_db > CLOSING_DB) & (share > CLOSING_STUCK)
+    return view.layout.ranged & loud
 
 
 @once

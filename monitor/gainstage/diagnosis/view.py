@@ -83,6 +83,8 @@ class Layout:
         # Parts of recurrent layers.
         self.gates: Bools = np.array([row.state_fan_in is not None for row in self.rows], bool)
         self.gated = anywhere(self.gates)
+        # Rows whose level is held against a limit.
+        self.ranged: Bools = self.judged | self.gates
         # The last axis of what a row puts out.
         self.units: Floats = np.array(
             [(row.output_shape or (1,))[-1] or 1 for row in self.rows], float
@@ -97,6 +99,7 @@ class Layout:
             [function is not None and function.high is None for function in functions], bool
         )
         self.reference_gain_db: Floats = 20 * np.log10(np.array(gains, float))
+        self.rectified: Bools = self.reference_gain_db > 0
         # Of each row the layer that it is a part of, or itself.
         self.wholes = wholes(self.rows)
         # Rows of layers that were given a penalty.
@@ -108,7 +111,8 @@ class Layout:
         if block not in blocks:
             return np.full(len(self.rows), np.nan)
         values = blocks[block][:, at].astype(np.float64)
-        values[absent] = np.nan
+        if absent.size:
+            values[absent] = np.nan
         return values
 
 

@@ -42,8 +42,8 @@ def _silent(view: View) -> Bools:
 
     A single one that says 0 to most examples, and rightly so, says it to all of a sample.
     """
-    rectified = view.layout.reference_gain_db > 0
-    return (view["zero_rate"] == 1) & rectified & (view.layout.units >= WINDOW)
+    silent = view["zero_rate"] == 1
+    return silent & view.layout.rectified & (view.layout.units >= WINDOW)
 
 
 def _dead(view: View, share: Floats | float) -> Bools:

@@ -50,7 +50,7 @@ def _spread(view: View) -> Floats:
 
     Behind a rectifier, which is linear where it passes anything, the quieter side of it.
     """
-    rectified = np.where(view.layout.reference_gain_db > 0, view["output_std"], np.nan)
+    rectified = np.where(view.layout.rectified, view["output_std"], np.nan)
     of_pre = np.fmin(view["pre_std"], rectified)
     return np.where(np.isnan(of_pre), view["output_std"], of_pre)
 
