@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import platform
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,15 +36,21 @@ def resident_mib(process: int | None = None) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def cpu_seconds(process: int) -> float:
+    """Of all cores, by a process, by its id; NaN if unknown."""
+    return next(_cpu_seconds(Path("/proc", str(process), "stat")), (0, math.nan))[1]
+
+
 def children_cpu_seconds() -> float:
     """Of all cores, by the processes that this one has started and that run; NaN if unknown."""
-    listed = Path("/proc/self/stat")
-    if not listed.exists():
+    if not Path("/proc/self/stat").exists():
         return math.nan
-    ticks = 0
-    for process in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended
-            fields = process.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == os.getpid():
-                ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    listed = (one for stat in Path("/proc").glob("[0-9]*/stat") for one in _cpu_seconds(stat))
+    return sum(seconds for parent, seconds in listed if parent == os.getpid())
+
+
+def _cpu_seconds(stat: Path) -> Iterator[tuple[int, float]]:
+    """Parent and seconds of a process; nothing of one that has ended."""
+    with contextlib.suppress(OSError):
+        fields = stat.read_text().rpartition(")")[2].split()
+        yield int(fields[1]), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

