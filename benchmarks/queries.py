@@ -121,7 +121,15 @@ def fill(store: Store, network: Network, every: int, steps: int) -> float:
         step=steps,
         logs={"loss": 0.5, "accuracy": 0.8},
     )
-    attempt = AttemptRecord(run=RUN, attempt=ATTEMPT, worker=0, started=now, frames=count)
+    attempt = AttemptRecord(
+        run=RUN,
+        attempt=ATTEMPT,
+        worker=0,
+        started=now,
+        frames=count,
+        first_step=0,
+        last_step=every * (count - 1),
+    )
     opening = [
         MessageRecord(RUN, ATTEMPT, 0, seq, kind, now, raw)
         for seq, (kind, raw) in enumerate((("run_start", start), ("schema", schema)))

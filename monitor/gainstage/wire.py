@@ -108,6 +108,7 @@ __all__ = [
     "header_end",
     "mask_of",
     "packed",
+    "rows_at",
 ]
 
 VERSION = 1
@@ -204,6 +205,21 @@ def header_end(data: bytes) -> int:
             "bring trainer and server to the same release of gainstage."
         )
     return PREFIX.size + header_size
+
+
+def rows_at(header: bytes, block: Block, first: int, end: int) -> range:
+    """The bytes of a message in which some rows of a block stand.
+
+    Args:
+        header: The message as far as its header ends, or further.
+        block: One of its blocks, whose shape is [rows, columns].
+        first: The first of the rows.
+        end: The row behind the last.
+    """
+    start = header_end(header)
+    row = 4 * math.prod(block.shape[1:])
+    start += len(_padding(start)) + block.offset
+    return range(start + first * row, start + end * row)
 
 
 def decode_header(data: bytes) -> AnyMessage:

@@ -19,7 +19,7 @@ from gainstage_server.compaction.chunk import FACTORS
 from gainstage_server.compaction.logged import Logs
 from gainstage_server.compaction.rollups import Bands, Flags, Floats
 from gainstage_server.layout import Layout
-from gainstage_server.line import line
+from gainstage_server.line import extents, line
 from gainstage_server.selection import Cell, Cells, Selection, UnitMap
 from gainstage_server.store.interface import Past, Store
 from gainstage_server.store.records import Key, Span
@@ -74,11 +74,11 @@ class History:
 
     def _spans(self, past: Past, window: Window) -> list[Span]:
         """What the line of steps is made of; of one attempt, all that it did."""
-        extents = past.extents(self._run, self._worker)
+        done = extents(past.attempts(self._run), self._worker)
         if self._attempt is None:
-            spans = line(extents)
+            spans = line(done)
         else:
-            spans = [span for span in extents if span.stream.attempt == self._attempt]
+            spans = [span for span in done if span.stream.attempt == self._attempt]
         shown = (
             span._replace(first=max(span.first, window.first), end=min(span.end, window.last + 1))
             for span in spans

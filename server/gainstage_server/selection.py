@@ -6,7 +6,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gainstage import wire
 from gainstage.units import UNITS
 from gainstage_server.compaction.rollups import Flags, Floats, Places
 from gainstage_server.layout import Layout
@@ -18,6 +17,11 @@ class Spots(NamedTuple):
     columns: Places
     rows: Places
     places: Places
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first of the rows, and the one behind the last."""
+        return int(self.rows.min()), int(self.rows.max()) + 1
 
 
 class Selection(Protocol):
@@ -79,13 +83,18 @@ class UnitMap:
 
 
 def values(
-    size: int, spots: Mapping[str, Spots], blocks: Mapping[str, wire.FloatBlock]
+    size: int, spots: Mapping[str, Spots], blocks: Mapping[str, bytes]
 ) -> tuple[Floats, Flags]:
-    """[size], what a frame's `blocks` have in these spots, and which of it is there."""
+    """[size], what a frame has in these spots, and which of it is there.
+
+    `blocks` are those rows of its blocks that the spots span.
+    """
     found = np.full(size, np.nan, np.float32)
     present = np.zeros(size, bool)
-    for name, (columns, rows, places) in spots.items():
-        if name in blocks:
-            found[columns] = blocks[name][rows, places]
-            present[columns] = True
+    for name, data in blocks.items():
+        columns, rows, places = spots[name]
+        first, end = spots[name].span
+        block = np.frombuffer(data, "<f4").reshape(end - first, -1)
+        found[columns] = block[rows - first, places]
+        present[columns] = True
     return found, present

@@ -12,7 +12,7 @@ from gainstage_server.buckets import Buckets
 from gainstage_server.compaction.axis import Axis, Entries
 from gainstage_server.compaction.chunk import bands_of, cell
 from gainstage_server.compaction.packing import Unpacker, group_cells
-from gainstage_server.compaction.rollups import BANDS, Bands, Flags, Places
+from gainstage_server.compaction.rollups import BANDS, Bands, Flags, Places, side_by_side
 from gainstage_server.layout import Layout
 from gainstage_server.selection import Selection, Spots, values
 from gainstage_server.store.interface import Past
@@ -138,11 +138,17 @@ class Stretch:
         return Held(record, self._span, only)
 
     def _is_read(self, frame: FrameRecord) -> bool:
-        if not self._sparse:
-            return True
-        header = wire.decode_header(frame.raw)
+        return not self._sparse or bool(self._ranges(frame))
+
+    def _ranges(self, frame: FrameRecord) -> dict[str, range]:
+        """Block -> where in the frame, whose header this is, the rows stand that are wanted."""
+        header, spots = wire.decode_header(frame.raw), self._schema(frame.schema).spots
         blocks = header.blocks if isinstance(header, wire.Frame) else ()
-        return any(block.name in self._schema(frame.schema).spots for block in blocks)
+        return {
+            block.name: wire.rows_at(frame.raw, block, *spots[block.name].span)
+            for block in blocks
+            if block.name in spots
+        }
 
     @property
     def frames(self) -> int:
@@ -178,7 +184,7 @@ class Stretch:
     ) -> None:
         cells, columns = found.cells(block), found.spots[found.blocks[block]].columns
         sources = {
-            seq: _Source(held, ranks, block)
+            seq: _Source(held, ranks, block, len(cells))
             for seq, (held, ranks) in pieces.items()
             if block in held.axis.sampled
         }
@@ -191,25 +197,27 @@ class Stretch:
         records = [source.held.record for source in sources.values()]
         unpacker = Unpacker()
         for seq, part in self._past.parts(records, factor, block, wanted):
-            source = sources[seq]
-            own = cuts[source.depth].get(part.group)
-            if own is not None:
-                bands = bands_of(unpacker.unpack(part.data, source.depth), factor)
-                local = cells[own] % group_cells(source.depth)
-                buckets.merge(
-                    source.ranks, columns[own], bands.at(source.read, local), source.weights
-                )
+            source = sources.get(seq)
+            own = cuts[source.depth].get(part.group) if source else None
+            if source is None or own is None:
+                continue  # a group that chunks of another depth are asked for
+            bands = bands_of(unpacker.unpack(part.data, source.depth), factor)
+            source.take(bands, cells[own] % group_cells(source.depth), own)
+            if source.taken == len(cells):
+                buckets.merge(source.ranks, columns, source.bands, source.weights)
+                del sources[seq]
 
     def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
         rank_of = dict(zip((frame.seq for frame in self._waiting), ranks.tolist(), strict=True))
-        frames = (frame for frame in self._past.frames(self._span) if frame.seq in rank_of)
+        cut = self._past.cut(self._span, self._ranges) if rank_of else iter(())
+        frames = ((frame, blocks) for frame, blocks in cut if frame.seq in rank_of)
         while batch := list(islice(frames, _TOGETHER)):
             read = [
-                values(self._size, self._schema(frame.schema).spots, wire.decode(frame.raw)[1])
-                for frame in batch
+                values(self._size, self._schema(frame.schema).spots, blocks)
+                for frame, blocks in batch
             ]
             numbers, present = (np.stack(arrays) for arrays in zip(*read, strict=True))
-            at = np.array([rank_of[frame.seq] for frame in batch], np.intp)
+            at = np.array([rank_of[frame.seq] for frame, _ in batch], np.intp)
             columns = np.arange(self._size)
             buckets.merge(at, columns, Bands.exact(numbers), present.astype(np.intp))
 
@@ -220,21 +228,37 @@ def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:
 
 
 class _Source:
-    """What of a chunk's parts of one block is read.
+    """What of a chunk's parts of one block is read, group by group.
 
     Attributes:
         depth: How many values each cell has.
-        read: Which of the entries that a part has.
         ranks: [entries that are read], in the line.
         weights: [entries that are read, 1], how many frames each has.
+        taken: Cells that were read.
     """
 
-    def __init__(self, held: Held, ranks: Places, block: int) -> None:
+    def __init__(self, held: Held, ranks: Places, block: int, cells: int) -> None:
         self.held = held
         sampled, weights = held.axis.entries_with(block, held.factor)
         self.depth = len(sampled) * (1 if held.factor == 1 else BANDS)
         every = np.full(len(held.kept), -1, np.intp)
         every[held.kept] = ranks
         at = every[sampled]
-        self.read = slice(None) if (at >= 0).all() else at >= 0
-        self.ranks, self.weights = at[self.read], weights[self.read][:, None]
+        self._read = slice(None) if (at >= 0).all() else at >= 0
+        self.ranks, self.weights = at[self._read], weights[self._read][:, None]
+        self._cells = cells
+        self.taken = 0
+
+    @cached_property
+    def bands(self) -> Bands:
+        """[entries that are read, cells], as far as they were taken."""
+        return Bands.empty(len(self.ranks), self._cells, exact=self.held.factor == 1)
+
+    def take(self, group: Bands, cells: Places, places: Places) -> None:
+        """Put some cells of a group into these places."""
+        source, target = side_by_side(cells), side_by_side(places)
+        for own, band in zip(self.bands, group, strict=True):
+            own[:, target] = band[self._read][:, source]
+            if group.is_exact:
+                break  # all four are one
+        self.taken += len(places)

@@ -373,3 +373,19 @@ def test_mask_of_another_size_is_refused(size: int) -> None:
 
     with pytest.raises(wire.WireError, match=f"5 rows and 2 columns has 2 bytes. Received: {size}"):
         wire.mask_of(schema, 5)
+
+
+def test_the_rows_of_a_block_are_found_by_the_header_alone() -> None:
+    blocks = {
+        "gradients": np.arange(5, dtype=np.float32).reshape(5, 1),
+        "layers": np.arange(20, dtype=np.float32).reshape(5, 4),
+    }
+    data = wire.encode(FRAME, blocks)
+    header = data[: wire.header_end(data)]
+    places = wire.decode_header(header).blocks
+
+    at = {place.name: wire.rows_at(header, place, 1, 3) for place in places}
+
+    cut = {name: np.frombuffer(data[one.start : one.stop], "<f4") for name, one in at.items()}
+    assert cut["gradients"].tolist() == [1, 2]
+    assert cut["layers"].tolist() == list(range(4, 12))

@@ -143,6 +143,7 @@ ROWS["0004"] = ROWS["0003"] | {
 ROWS["0005"] = ROWS["0004"] | {
     "attempts": ROWS["0001"]["attempts"] | {"first_step": 7, "last_step": 7, "last_seen": 2.0}
 }
+ROWS["0006"] = ROWS["0005"] | {"sizes": {"run": "run", "bytes": len(b"frame") + CHUNK.size}}
 
 
 def check(store: Store, revision: str) -> None:
@@ -228,7 +229,9 @@ def test_a_store_of_any_revision_is_brought_to_the_newest_with_all_it_holds(
     with unopened.past() as past:
         held = past.chunks(Span(STREAM, 0, 99))
         parts = [part for _, part in past.parts(held, 1, 0, [0])]
-    assert (held, parts) == (([], []) if revision < "0003" else ([CHUNK], [Part(1, 0, 0, b"data")]))
+    chunked = revision >= "0003"
+    assert (held, parts) == (([CHUNK], [Part(1, 0, 0, b"data")]) if chunked else ([], []))
+    assert unopened.sizes() == {"run": len(b"frame") + (CHUNK.size if chunked else 0)}
     unopened.close()
 
 

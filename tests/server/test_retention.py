@@ -1,10 +1,12 @@
 """How long runs are kept: by age and by size, for each project, and in what detail."""
 
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import func, select
 
 from gainstage import wire
 from gainstage_server import retention
@@ -13,8 +15,10 @@ from gainstage_server.history import History, Window
 from gainstage_server.retention import outdated
 from gainstage_server.selection import Cell
 from gainstage_server.settings import Settings
+from gainstage_server.store import tables
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import Key, RunRecord, Span, Stream
+from gainstage_server.store.sql import SQLStore
 
 from .committing import Commit, commit
 from .conftest import BACKENDS, running
@@ -97,18 +101,47 @@ def test_limit_that_is_no_number_is_refused(wrong: str) -> None:
         Settings(keep_days=wrong)
 
 
-def test_sizes_count_frames_and_chunks(store: Store, commit: Commit) -> None:
-    trainer = Trainer()
+def taken(store: SQLStore) -> dict[str, int]:
+    """Run -> bytes of its frames, added up."""
+    found: Counter[str] = Counter()
+    with store._reader.begin() as connection:
+        for table, column in ((tables.frames, "raw"), (tables.parts, "data")):
+            length = func.length(table.c[column])
+            for run, size in connection.execute(select(table.c.run, length)):
+                found[run] += size
+    return dict(found)
+
+
+def test_sizes_are_those_of_frames_and_chunks_whatever_is_done_with_them(
+    store: SQLStore, commit: Commit
+) -> None:
+    trainer, other = Trainer(time=100 * DAY), Trainer(run="other")
+    commit(*other.opening(), other.frame(0))
     opening = trainer.opening()
     frames = [trainer.frame(step, step) for step in range(300)]
-    commit(*opening, *frames)
-    assert store.sizes() == {"canonical": sum(map(len, frames))}
+    commit(*opening, *frames[:200], *frames[210:])
+    late = sum(map(len, frames[200:210]))
+    assert store.sizes() == taken(store)
+    assert store.sizes()["canonical"] == sum(map(len, frames)) - late
 
-    compactor = Compactor(Settings(disk_floor=0), store, clock=lambda: 0.0)
-    while compactor.step():
-        pass
+    compacted(store, 101 * DAY)
+    chunked = store.sizes()
+    assert chunked == taken(store)
+    assert 0 < chunked["canonical"] < sum(map(len, frames)) / 2
 
-    assert 0 < store.sizes()["canonical"] < sum(map(len, frames)) / 2
+    commit(*frames[200:210], trainer.run_end(frames=300))
+    assert store.sizes() == taken(store)
+    compacted(store, 101 * DAY)  # the late ones into the chunk that is there
+    assert store.sizes() == taken(store)
+
+    compacted(store, 120 * DAY, detail_days="7")
+    assert store.sizes() == taken(store)
+    assert store.sizes()["canonical"] < chunked["canonical"]
+
+    with store.write() as transaction:
+        transaction.drop_run("canonical")
+    assert store.sizes() == taken(store)
+    assert store.sizes().keys() == {"other"}
 
 
 def compacted(store: Store, now: float, **given: Any) -> None:

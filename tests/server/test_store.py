@@ -14,10 +14,12 @@ from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.chunk import Chunk, Part
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store, StoreError
+from gainstage_server.store.past import FETCH
 from gainstage_server.store.records import (
     AttemptRecord,
     Checkpoint,
     ChunkRecord,
+    FrameRecord,
     Key,
     Mark,
     MessageRecord,
@@ -247,21 +249,20 @@ def test_of_many_messages_the_newest_come_oldest_first(store: Store) -> None:
     assert store.messages("run", "notice", newest=2) == [b"raw3", b"raw4"]
 
 
-def test_frames_of_a_span_are_read_by_their_steps(store: Store) -> None:
-    attempts = [
-        AttemptRecord(run="run", attempt=name, worker=0, started=started)
-        for name, started in (("a1", 1.0), ("a2", 2.0), ("silent", 3.0))
-    ]
+def test_frames_of_a_span_are_found_by_their_steps(store: Store) -> None:
+    attempt = AttemptRecord(run="run", attempt="a1", worker=0, started=1.0)
     with store.write() as transaction:
-        transaction.put_attempts(attempts)
+        transaction.put_attempts([attempt])
     add(store, frame(1, 0), frame(2, 20), frame(3, 10), frame(4, 5, source="validation"))
     add(store, frame(1, 15, "a2"), frame(2, 25, "a2"))
     spans = [Span(STREAM, 0, 15), Span(LATER, 15, 20)]
 
     with store.past() as past:
-        assert past.extents("run", 0) == [Span(STREAM, 0, 21), Span(LATER, 15, 26)]
-        assert past.extents("run", 1) == []
-        assert [[one.step for one in past.frames(span)] for span in spans] == [[0, 10], [15]]
+        assert past.attempts("run") == [attempt]
+        assert [list(past.places(span)) for span in spans] == [
+            [frame(1, 0, raw=b""), frame(3, 10, raw=b"")],
+            [frame(1, 15, "a2", raw=b"")],
+        ]
 
 
 def test_headers_of_frames_are_read_without_their_blocks(store: Store) -> None:
@@ -284,3 +285,36 @@ def test_headers_of_frames_are_read_without_their_blocks(store: Store) -> None:
     assert headers == [
         frame(step, step, raw=written[step][: wire.header_end(written[step])]) for step in (10, 20)
     ]
+
+
+def test_any_bytes_of_frames_are_read_by_what_their_headers_say(store: Store) -> None:
+    identity = {"run": "run", "attempt": "a1", "time": 0.0, "schema": 1}
+    blocks = {
+        "layers": np.arange(40_000, dtype=np.float32).reshape(1_000, 40),
+        "gradients": np.arange(3_000, dtype=np.float32).reshape(1_000, 3),
+    }
+    # More than are read at once; every second one lacks a block.
+    written = [
+        wire.encode(
+            wire.Frame(**identity, seq=step, step=step),
+            blocks if step % 2 else {"layers": blocks["layers"]},
+        )
+        for step in range(FETCH + 3)
+    ]
+    add(store, *(frame(step, step, raw=raw) for step, raw in enumerate(written)))
+
+    def rows(found: FrameRecord) -> dict[str, range]:
+        header = wire.decode_header(found.raw)
+        assert isinstance(header, wire.Frame)
+        places = {place.name: place for place in header.blocks if found.step != 2}
+        return {name: wire.rows_at(found.raw, place, 998, 1_000) for name, place in places.items()}
+
+    with store.past() as past:
+        cut = list(past.cut(Span(STREAM, 0, 999), rows))
+
+    last = {name: block[998:].tobytes() for name, block in blocks.items()}
+    assert [found.step for found, _ in cut] == list(range(FETCH + 3))
+    assert cut[1][1] == last
+    assert cut[2][1] == {}
+    assert cut[FETCH][1] == {"layers": last["layers"]}
+    assert cut[FETCH + 1][1] == last

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from gainstage_server.store import file
 from gainstage_server.store.interface import StoreError
-from gainstage_server.store.records import FrameRecord
+from gainstage_server.store.records import FrameRecord, Span, Stream
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .stored import add, frame
@@ -167,3 +167,30 @@ def test_probing_writes_and_says_when_it_cannot(store: SQLiteStore, tmp_path: Pa
         connection.exec_driver_sql("PRAGMA query_only = ON")
     with pytest.raises(StoreError, match=r"gainstage\.db"):
         store.probe()
+
+
+def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteStore) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def on_execute(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(store._reader, "before_cursor_execute", on_execute)
+    with store.past() as past:
+        list(past.places(Span(Stream("run", "a1", 0), 0, 9)))
+    store.detailed({"p": 1.0}, 2.0)
+    store.detailed({}, 2.0)
+
+    with store._reader.begin() as connection:
+        plans = [
+            connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            for statement, parameters in asked
+            if statement.startswith("SELECT")
+        ]
+    used = [[step[3].split(" (")[0] for step in plan] for plan in plans]
+    # Of frames not even the row, in which a column behind 160 kB of others is slow to reach.
+    assert used[0] == ["SEARCH frames USING COVERING INDEX frames_waiting"]
+    for plan in used[1:]:
+        assert plan[0].startswith("SCAN runs")
+        assert plan[-1] == "SEARCH chunks USING INDEX chunks_detailed"
+    assert len(used) == 3

@@ -48,7 +48,7 @@ def test_every_commit_waits_for_the_disk_whatever_the_database_is_told(
     assert shown == "on"
 
 
-def test_a_header_is_read_without_the_rest_of_its_frame(store: PostgreSQLStore) -> None:
+def test_what_is_wanted_of_a_frame_is_read_without_the_rest(store: PostgreSQLStore) -> None:
     header = wire.Frame(run="run", attempt="a1", seq=2, time=0.0, schema=1, step=0)
     raw = wire.encode(header, {"layers": np.zeros((1_000, 40), np.float32)})
     add(store, frame(2, raw=raw))
@@ -63,15 +63,20 @@ def test_a_header_is_read_without_the_rest_of_its_frame(store: PostgreSQLStore) 
             )
             return connection.exec_driver_sql(counted).scalar_one()
 
-    before = blocks_read()
+    read = [blocks_read()]
     with store.past() as past:
         (found,) = past.headers(Span(STREAM, 0, 1))
-    for_header = blocks_read() - before
+    read.append(blocks_read())
+    with store.past() as past:
+        list(past.cut(Span(STREAM, 0, 1), lambda _: {"row": range(100_000, 100_160)}))
+    read.append(blocks_read())
     list(store.frames_after(STREAM, 0))
-    for_frame = blocks_read() - before - for_header
+    read.append(blocks_read())
 
     assert found.raw == raw[: wire.header_end(raw)]
+    for_header, for_row, for_frame = np.diff(read)
     assert for_header < 5
+    assert for_row < 10
     # All 160 kB of zeros, as they are: 20 pages of 8 KiB.
     assert for_frame >= 20
 

@@ -49,5 +49,7 @@ class Unpacker:
     def unpack(self, group: bytes, depth: int) -> Floats:
         """A group of cells with `depth` values each, as [depth, cells]."""
         planes = np.frombuffer(self._zstd.decompress(group), np.uint8).reshape(_WIDTH, -1)
-        by_cell = np.ascontiguousarray(planes.T).view("<f4").reshape(-1, depth)
-        return by_cell.T
+        values = np.empty(planes.shape[::-1], np.uint8)
+        for place, plane in enumerate(planes):  # in half the time of one copy of all
+            values[:, place] = plane
+        return values.view("<f4").reshape(-1, depth).T

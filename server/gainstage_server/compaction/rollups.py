@@ -23,13 +23,17 @@ class Bands(NamedTuple):
     mean: Floats
     last: Floats
 
-    def at(self, entries: Flags | slice, cells: Places) -> "Bands":
-        """Those cells of those entries."""
-        chosen = self.last[entries][:, cells]
-        if self.min is self.last:
-            return Bands.exact(chosen)
-        low, high, mean = (band[entries][:, cells] for band in self[:-1])
-        return Bands(low, high, mean, chosen)
+    @property
+    def is_exact(self) -> bool:
+        """Whether all entries are known to have one frame each."""
+        return self.min is self.last
+
+    @classmethod
+    def empty(cls, entries: int, cells: int, *, exact: bool) -> "Bands":
+        """Room for so much, without values yet."""
+        if exact:
+            return cls.exact(np.empty((entries, cells), np.float32))
+        return cls(*np.empty((BANDS, entries, cells), np.float32))
 
     @classmethod
     def exact(cls, values: Floats) -> "Bands":
@@ -38,6 +42,13 @@ class Bands(NamedTuple):
 
 
 BANDS = len(Bands._fields)
+
+
+def side_by_side(places: Places) -> Places | slice:
+    """As a slice where they are neighbours: to index with it is ten times as fast."""
+    if len(places) and (np.diff(places) == 1).all():
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
 
 
 def roll_up(bands: Bands, weights: Places, starts: Places) -> Bands:

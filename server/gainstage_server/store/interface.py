@@ -124,8 +124,8 @@ class Past(Protocol):
         """One message other than a frame, as it came."""
         ...
 
-    def extents(self, run: str, worker: int) -> list[Span]:
-        """A worker's attempts that hold probe frames, oldest first, from first to last step."""
+    def attempts(self, run: str) -> list[AttemptRecord]:
+        """The attempts at a run, oldest first."""
         ...
 
     def chunks(self, span: Span) -> list[ChunkRecord]:
@@ -142,16 +142,18 @@ class Past(Protocol):
         """Parts of chunks of one stream, each with its chunk's `seq`, in any order."""
         ...
 
-    def frames(self, span: Span) -> Iterator[FrameRecord]:
-        """The probe frames in `span` that are in no chunk, by their steps."""
+    def places(self, span: Span) -> Iterator[FrameRecord]:
+        """The probe frames in `span` that are in no chunk, by their steps; `raw` is empty."""
         ...
 
     def headers(self, span: Span) -> Iterator[FrameRecord]:
         """The same frames, of whose bytes only the header is read: `raw` ends with it."""
         ...
 
-    def places(self, span: Span) -> Iterator[FrameRecord]:
-        """The same frames, of whose bytes none is read: `raw` is empty."""
+    def cut(
+        self, span: Span, ranges: Callable[[FrameRecord], Mapping[str, range]]
+    ) -> Iterator[tuple[FrameRecord, dict[str, bytes]]]:
+        """The same, and by the same names the bytes that `ranges` asks for by each header."""
         ...
 
 

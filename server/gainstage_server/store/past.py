@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, func, select
+from sqlalchemy import Connection, Executable, select
 from typing_extensions import override
 
 from gainstage import wire
@@ -11,7 +11,14 @@ from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.chunk import Part, Reader, is_whole
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Past
-from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span, Stream
+from gainstage_server.store.records import (
+    AttemptRecord,
+    ChunkRecord,
+    FrameRecord,
+    Key,
+    Span,
+    Stream,
+)
 from gainstage_server.store.transaction import within
 
 FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
@@ -23,6 +30,13 @@ _FRAMES = tables.frames.c
 PLACE = tuple(_FRAMES[name] for name in FrameRecord._fields[:-1])
 WITH_CHUNK = (*PLACE, _FRAMES.chunk, _FRAMES.raw)
 CHUNK = tuple(tables.chunks.c[name] for name in ChunkRecord._fields)
+
+
+def attempts_of(connection: Connection, run: str) -> list[AttemptRecord]:
+    """The attempts at a run, oldest first."""
+    table = tables.attempts
+    found = select(table).where(table.c.run == run).order_by(table.c.started, table.c.worker)
+    return [AttemptRecord(**row) for row in connection.execute(found).mappings()]
 
 
 def waiting_in(span: Span, *columns: Any) -> Executable:
@@ -55,30 +69,8 @@ class SQLPast(Past):
         ).scalar_one_or_none()
 
     @override
-    def extents(self, run: str, worker: int) -> list[Span]:
-        frames, attempts = tables.frames, tables.attempts
-        # One seek each in the index: together in one subquery they would read all steps.
-        first, last = (
-            select(bound(frames.c.step))
-            .where(
-                frames.c.run == run,
-                frames.c.attempt == attempts.c.attempt,
-                frames.c.worker == worker,
-                frames.c.source == "probe",
-            )
-            .scalar_subquery()
-            for bound in (func.min, func.max)
-        )
-        rows = self._connection.execute(
-            select(attempts.c.attempt, first.label("first"), last.label("last"))
-            .where(attempts.c.run == run, attempts.c.worker == worker)
-            .order_by(attempts.c.started)
-        )
-        return [
-            Span(Stream(run, row.attempt, worker), row.first, row.last + 1)
-            for row in rows
-            if row.first is not None
-        ]
+    def attempts(self, run: str) -> list[AttemptRecord]:
+        return attempts_of(self._connection, run)
 
     @override
     def chunks(self, span: Span) -> list[ChunkRecord]:
@@ -127,14 +119,13 @@ class SQLPast(Past):
                 yield seq, Part(factor, block, group, data)
 
     @override
-    def frames(self, span: Span) -> Iterator[FrameRecord]:
-        for row in self._rows(waiting_in(span, *PLACE, _FRAMES.raw)):
-            yield FrameRecord(*row)
-
-    @override
     def places(self, span: Span) -> Iterator[FrameRecord]:
         for row in self._rows(waiting_in(span, *PLACE)):
             yield FrameRecord(*row, raw=b"")
+
+    @override
+    def headers(self, span: Span) -> Iterator[FrameRecord]:
+        return (frame for frame, _ in self.cut(span, lambda _: {}))
 
     def whole(self, statement: Executable) -> Iterator[FrameRecord]:
         """The frames of `statement`, which selects WITH_CHUNK, with all their bytes.

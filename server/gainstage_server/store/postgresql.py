@@ -4,6 +4,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
 from gainstage_server.store.listener import CHANNEL, KEEPALIVES, Listener, notice
 from gainstage_server.store.migrations import migrate
-from gainstage_server.store.past import PLACE, SQLPast, waiting_in
+from gainstage_server.store.past import FETCH, PLACE, SQLPast, waiting_in
 from gainstage_server.store.records import Change, ChunkRecord, FrameRecord, Key, Span
 from gainstage_server.store.sql import SQLStore
 from gainstage_server.store.transaction import SQLTransaction, within
@@ -45,6 +46,13 @@ _CONNECT_SECONDS = 10
 # Waits until no one else holds the locks, and holds them to the transaction's end.
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(:kind, number) FROM unnest(CAST(:numbers AS int[])) AS number"
+)
+# As bytes begin at 1.
+_PIECES = text(
+    "SELECT substring(frames.raw, first, size) "
+    "FROM unnest(CAST(:seqs AS bigint[]), CAST(:firsts AS int[]), CAST(:sizes AS int[])) "
+    "WITH ORDINALITY AS asked(seq, first, size, place) JOIN frames USING (seq) "
+    "WHERE run = :run AND attempt = :attempt AND worker = :worker ORDER BY place"
 )
 _TELL = text("SELECT pg_notify(:channel, told) FROM unnest(CAST(:told AS text[])) AS told")
 
@@ -140,12 +148,38 @@ class PostgreSQLTransaction(SQLTransaction):
 
 class _PostgreSQLPast(SQLPast):
     @override
-    def headers(self, span: Span) -> Iterator[FrameRecord]:
+    def cut(
+        self, span: Span, ranges: Callable[[FrameRecord], Mapping[str, range]]
+    ) -> Iterator[tuple[FrameRecord, dict[str, bytes]]]:
+        frames = self._headers(span)
+        while some := list(islice(frames, FETCH)):
+            found: list[dict[str, bytes]] = [{} for _ in some]
+            asked = [
+                (place, name, at)
+                for place, frame in enumerate(some)
+                for name, at in ranges(frame).items()
+            ]
+            wanted = [(some[place].seq, at) for place, _, at in asked]
+            for (place, name, _), piece in zip(asked, self._pieces(span, wanted), strict=True):
+                found[place][name] = piece
+            yield from zip(some, found, strict=True)
+
+    def _headers(self, span: Span) -> Iterator[FrameRecord]:
         for *place, piece in self._rows(waiting_in(span, *PLACE, _beginning(_PIECE))):
             end = wire.header_end(piece)
             key = Key(*place[:4])
             raw = piece if end <= len(piece) else _header(self._connection, key, end)
             yield FrameRecord(*place, raw=raw[:end])
+
+    def _pieces(self, span: Span, wanted: Sequence[tuple[int, range]]) -> Sequence[bytes]:
+        """Of the frames with these seqs, these bytes."""
+        asked = {
+            **span.stream._asdict(),
+            "seqs": [seq for seq, _ in wanted],
+            "firsts": [at.start + 1 for _, at in wanted],
+            "sizes": [len(at) for _, at in wanted],
+        }
+        return self._connection.execute(_PIECES, asked).scalars().all() if wanted else ()
 
 
 class PostgreSQLStore(SQLStore):

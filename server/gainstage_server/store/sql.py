@@ -1,12 +1,23 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Executable, Table, and_, func, or_, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Table,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
@@ -14,7 +25,7 @@ from gainstage.finding import Finding
 from gainstage_server.compaction.axis import Axis
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store, StoreError
-from gainstage_server.store.past import CHUNK, WITH_CHUNK, SQLPast
+from gainstage_server.store.past import CHUNK, WITH_CHUNK, SQLPast, attempts_of
 from gainstage_server.store.records import (
     AttemptRecord,
     Backlog,
@@ -91,11 +102,8 @@ class SQLStore(Store):
 
     @override
     def attempts(self, run: str) -> list[AttemptRecord]:
-        table = tables.attempts
-        rows = self._rows(
-            select(table).where(table.c.run == run).order_by(table.c.started, table.c.worker)
-        )
-        return [AttemptRecord(**row._mapping) for row in rows]
+        with self._reading() as connection:
+            return attempts_of(connection, run)
 
     @override
     def attempt(self, stream: Stream) -> AttemptRecord | None:
@@ -222,30 +230,22 @@ class SQLStore(Store):
     @override
     def detailed(self, before: Mapping[str, float], otherwise: float | None) -> ChunkRecord | None:
         chunks, runs = tables.chunks, tables.runs
-        due = [
-            (runs.c.project == project) & (chunks.c.last_time < time)
-            for project, time in before.items()
-        ]
-        if otherwise is not None:
-            due.append(runs.c.project.not_in(list(before)) & (chunks.c.last_time < otherwise))
-        if not due:
+        if not before and otherwise is None:
             return None
-        row = self._first(
+        due = case(before, value=runs.c.project, else_=otherwise) if before else literal(otherwise)
+        # Run by run, each of which the index tells, and not chunk by chunk.
+        some = exists().where(chunks.c.run == runs.c.run, tables.DETAILED, chunks.c.last_time < due)
+        found = self._first(select(runs.c.run, due.label("due")).where(some).limit(1))
+        row = found and self._first(
             select(*CHUNK)
-            .join(runs, runs.c.run == chunks.c.run)
-            .where(chunks.c.finest == 1, or_(*due))
+            .where(chunks.c.run == found.run, tables.DETAILED, chunks.c.last_time < found.due)
             .limit(1)
         )
         return row and ChunkRecord(*row)
 
     @override
     def sizes(self) -> dict[str, int]:
-        frames, chunks = tables.frames, tables.chunks
-        sizes: Counter[str] = Counter()
-        for of, size in ((frames, func.length(frames.c.raw)), (chunks, chunks.c.size)):
-            for run, taken in self._rows(select(of.c.run, func.sum(size)).group_by(of.c.run)):
-                sizes[run] += int(taken)
-        return dict(sizes)
+        return {row.run: row.bytes for row in self._rows(select(tables.sizes))}
 
     @override
     def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:

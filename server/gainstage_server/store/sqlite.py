@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
@@ -30,17 +30,21 @@ _ROWID: ColumnElement[int] = literal_column("frames.rowid")
 
 class _SQLitePast(SQLPast):
     @override
-    def headers(self, span: Span) -> Iterator[FrameRecord]:
+    def cut(
+        self, span: Span, ranges: Callable[[FrameRecord], Mapping[str, range]]
+    ) -> Iterator[tuple[FrameRecord, dict[str, bytes]]]:
         database = cast("sqlite3.Connection", self._connection.connection.driver_connection)
         for *place, rowid in self._rows(waiting_in(span, *PLACE, _ROWID)):
-            yield FrameRecord(*place, raw=_header(database, rowid))
-
-
-def _header(database: sqlite3.Connection, rowid: int) -> bytes:
-    """The beginning of a frame: unlike substr(), this reads no more of the blob than it needs."""
-    with database.blobopen("frames", "raw", rowid, readonly=True) as blob:
-        prefix = blob.read(wire.PREFIX.size)
-        return prefix + blob.read(wire.header_end(prefix) - len(prefix))
+            # Unlike substr(), this reads no more of the frame than it needs.
+            with database.blobopen("frames", "raw", rowid, readonly=True) as blob:
+                prefix = blob.read(wire.PREFIX.size)
+                header = prefix + blob.read(wire.header_end(prefix) - len(prefix))
+                frame = FrameRecord(*place, raw=header)
+                found: dict[str, bytes] = {}
+                for name, at in ranges(frame).items():
+                    blob.seek(at.start)
+                    found[name] = blob.read(len(at))
+            yield frame, found
 
 
 class SQLiteStore(SQLStore):

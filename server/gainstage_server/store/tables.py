@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    literal_column,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -117,12 +118,15 @@ frames = Table(
     # Of a frame in a chunk, what `compaction.chunk` leaves.
     Column("raw", LargeBinary, nullable=False),
     Column("chunk", BigInteger),
-    Index("frames_by_step", "run", "attempt", "worker", "source", "step", "seq"),
 )
-# Few are in no chunk.
+# Few are in no chunk. With all columns but for the bytes, which SQLite would pass over to see that
+# `chunk`, behind them, is null.
 Index(
     "frames_waiting",
-    *(frames.c[name] for name in ("run", "attempt", "worker", "source", "schema", "step", "seq")),
+    *(
+        frames.c[name]
+        for name in ("run", "attempt", "worker", "source", "step", "seq", "schema", "time", "chunk")
+    ),
     sqlite_where=frames.c.chunk.is_(None),
     postgresql_where=frames.c.chunk.is_(None),
 )
@@ -144,6 +148,15 @@ chunks = Table(
     Column("axis", LargeBinary, nullable=False),
     Column("logs", LargeBinary, nullable=False),
 )
+# With a value for each frame, until they are too old for that.
+DETAILED = chunks.c.finest == literal_column("1")
+Index(
+    "chunks_detailed",
+    chunks.c.run,
+    chunks.c.last_time,
+    sqlite_where=DETAILED,
+    postgresql_where=DETAILED,
+)
 
 # In the order of their keys, so that those of a chunk are written side by side.
 parts = Table(
@@ -154,6 +167,15 @@ parts = Table(
     Column("block", Integer, primary_key=True, autoincrement=False),
     Column("group", Integer, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
+)
+
+# What the frames of a run take in the tables above, kept with every change of those: to add it up
+# is to read them all.
+sizes = Table(
+    "sizes",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 findings = Table(

@@ -1,5 +1,6 @@
 """What is stored in one transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -75,6 +76,13 @@ def _replace(insert: Insert, table: Table) -> Executable:
     )
 
 
+@cache
+def _grow(insert: Insert) -> Executable:
+    sizes, statement = tables.sizes, insert(tables.sizes)
+    grown = {"bytes": sizes.c.bytes + statement.excluded.bytes}
+    return statement.on_conflict_do_update(index_elements=[sizes.c.run], set_=grown)
+
+
 class SQLTransaction(Transaction):
     """What is written over one connection between its BEGIN and its COMMIT."""
 
@@ -119,7 +127,17 @@ class SQLTransaction(Transaction):
     def add(self, messages: Sequence[MessageRecord], frames: Sequence[FrameRecord]) -> None:
         self._add(tables.messages, messages)
         self._add(tables.frames, frames)
+        grown: Counter[str] = Counter()
+        for record in frames:
+            grown[record.run] += len(record.raw)
+        self._grow(grown)
         self.bytes += sum(len(record.raw) for record in (*messages, *frames))
+
+    def _grow(self, grown: Mapping[str, int]) -> None:
+        """Count what runs take from now on; less, where negative."""
+        if grown:
+            rows = [{"run": run, "bytes": size} for run, size in grown.items()]
+            self._connection.execute(_grow(self._insert), rows)
 
     @override
     def put_runs(self, records: Sequence[RunRecord]) -> None:
@@ -195,8 +213,11 @@ class SQLTransaction(Transaction):
             for _, made in chunks
             for seq, rest in zip(made.axis.seqs.tolist(), made.left, strict=True)
         }
-        if not self._are_free(stream, list(left), instead_of):
+        before = self._size_of_free(stream, list(left), instead_of)
+        if before is None:
             return False
+        after = sum(map(len, left.values())) + sum(record.size for record, _ in chunks)
+        self._grow({stream.run: after - before})
         if instead_of is not None:
             for table in (tables.chunks, tables.parts):
                 own = *within(table, stream), table.c.seq == instead_of.seq
@@ -219,25 +240,31 @@ class SQLTransaction(Transaction):
             return
         own = *within(parts, chunk.stream), parts.c.seq == chunk.seq
         self._connection.execute(parts.delete().where(*own, parts.c.factor < finest))
-        size = select(func.sum(func.length(parts.c.data))).where(*own).scalar_subquery()
+        summed = select(func.coalesce(func.sum(func.length(parts.c.data)), 0)).where(*own)
+        size = int(self._connection.execute(summed).scalar_one())
         self._connection.execute(
             chunks.update()
             .where(*within(chunks, chunk.stream), chunks.c.seq == chunk.seq)
-            .values(finest=finest, size=func.coalesce(size, 0))
+            .values(finest=finest, size=size)
         )
+        self._grow({chunk.run: size - chunk.size})
 
-    def _are_free(
+    def _size_of_free(
         self, stream: Stream, seqs: Sequence[int], instead_of: ChunkRecord | None
-    ) -> bool:
+    ) -> int | None:
+        """Bytes of these frames and of the chunk that is replaced; None: they are not free."""
         frames = tables.frames
         free = frames.c.chunk.is_(None)
         if instead_of is not None:
             if not self._is_as_read(instead_of):
-                return False
+                return None
             free |= frames.c.chunk == instead_of.seq
         own = *within(frames, stream), frames.c.seq.in_(seqs), free
-        found = self._connection.execute(select(func.count()).select_from(frames).where(*own))
-        return found.scalar_one() == len(seqs)
+        measured = select(func.count(), func.sum(func.length(frames.c.raw))).where(*own)
+        count, size = self._connection.execute(measured).one()
+        if count != len(seqs):
+            return None
+        return int(size) + (0 if instead_of is None else instead_of.size)
 
     def _is_as_read(self, chunk: ChunkRecord) -> bool:
         """Whether no other server has made another chunk of it meanwhile."""
