@@ -34,7 +34,7 @@ from gainstage_server.workers import workers
 MAX_STATISTICS = 64
 MAX_NOTICES = 200
 MAX_TRIALS = 20
-# Of a heatmap, whose rows are many; it takes 13 bytes each, and in JSON a hundred.
+# Of a heatmap, whose rows are many; it takes 17 bytes each, and in JSON a hundred.
 MAX_CELLS = 2**20
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)

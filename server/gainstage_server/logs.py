@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from gainstage_server import models
 from gainstage_server.history import Window
 from gainstage_server.parameters import PROBLEM, PROBLEMS, Named, Past, answer, window_of
-from gainstage_server.views import banded
+from gainstage_server.views import banded, downsampled
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
@@ -21,11 +21,10 @@ def logs(record: Named, past: Past, window: Annotated[Window, Depends(window_of(
     names = list(record.logs)
     buckets = past.logs(names, window)
     return answer(
-        {
+        downsampled(buckets)
+        | {
             "run": record.run,
-            "steps": buckets.steps.tolist(),
             "times": buckets.times.tolist(),
-            "downsampled": buckets.downsampled,
             "series": banded(names, buckets),
         }
     )

@@ -47,7 +47,6 @@ def units(
     row, groups = layout.schema.rows[position], len(layout.unit_columns(position))
     buckets = past.units(row.id, groups, window)
     fields = _fields(record, row, layout.units(position), buckets)
-    # Buckets of frames that have no map are no columns of the picture.
     kept = buckets.frames > 0
     pinned, present = buckets.max[kept].T, buckets.present[kept].T
     if MEDIA_TYPE not in accept:
@@ -58,12 +57,15 @@ def units(
 
 def _fields(record: RunRecord, row: wire.Row, count: int, buckets: Buckets) -> Plain:
     """`models.Units` without its numbers."""
+    # Buckets of frames that have no map are no columns of the picture.
+    kept = buckets.frames > 0
     return {
         "run": record.run,
         "row": row.id,
         "layer": row.path,
         "units": count,
         "groups": buckets.max.shape[1],
-        "steps": buckets.steps[buckets.frames > 0].tolist(),
-        "downsampled": bool((buckets.frames > 1).any()),
+        "steps": buckets.steps[kept].tolist(),
+        "frames": buckets.frames[kept].tolist(),
+        "downsampled": buckets.downsampled,
     }

@@ -240,20 +240,27 @@ def _builtins(value: Any) -> Any:
 def series(record: RunRecord, row: wire.Row, statistics: list[str], buckets: Buckets) -> Plain:
     """`models.Series`; the buckets hold one column for each of `statistics`."""
     steps = buckets.steps.tolist()
-    return {
+    return downsampled(buckets) | {
         "run": record.run,
         "row": row.id,
         "path": row.path,
         "from": steps[0] if steps else None,
         "to": steps[-1] if steps else None,
-        "steps": steps,
         "times": buckets.times.tolist(),
-        "downsampled": buckets.downsampled,
         "series": banded(statistics, buckets),
     }
 
 
-BANDS = ("min", "max", "last")
+def downsampled(buckets: Buckets) -> Plain:
+    """`models.Downsampled`."""
+    return {
+        "steps": buckets.steps.tolist(),
+        "frames": buckets.frames.tolist(),
+        "downsampled": buckets.downsampled,
+    }
+
+
+BANDS = ("min", "max", "mean", "last")
 
 
 def banded(names: list[str], buckets: Buckets) -> Plain:
@@ -267,13 +274,9 @@ def banded(names: list[str], buckets: Buckets) -> Plain:
 
 def heatmap(record: RunRecord, rows: list[str], statistic: str, buckets: Buckets) -> Plain:
     """`models.Heatmap`; the buckets hold one column for each of `rows`."""
-    return {
-        "run": record.run,
-        "statistic": statistic,
-        "rows": rows,
-        "steps": buckets.steps.tolist(),
-        "downsampled": buckets.downsampled,
-    } | {name: numbers(getattr(buckets, name).T, buckets.present.T) for name in BANDS}
+    shown = {"run": record.run, "statistic": statistic, "rows": rows}
+    bands = {name: numbers(getattr(buckets, name).T, buckets.present.T) for name in BANDS}
+    return downsampled(buckets) | shown | bands
 
 
 def heatmap_bytes(record: RunRecord, rows: list[str], statistic: str, buckets: Buckets) -> bytes:
@@ -281,13 +284,11 @@ def heatmap_bytes(record: RunRecord, rows: list[str], statistic: str, buckets: B
 
     `present` in the header tells the rows that have the statistic at all.
     """
-    header = {
+    header = downsampled(buckets) | {
         "type": "heatmap",
         "run": record.run,
         "statistic": statistic,
         "rows": rows,
-        "steps": buckets.steps.tolist(),
-        "downsampled": buckets.downsampled,
         "present": buckets.present.any(axis=0).tolist(),
     }
     bands = {name: np.where(buckets.present, getattr(buckets, name), np.nan).T for name in BANDS}

@@ -200,6 +200,8 @@ def test_series_say_what_they_are_a_downsample_of(canonical: Running) -> None:
     assert whole["series"]["coherence_db"]["last"] == [32.0] * 5
     assert (whole["downsampled"], whole["steps"]) == (False, [0, 10, 20, 30, 40])
     assert (coarse["downsampled"], coarse["steps"]) == (True, [20, 40])
+    assert (whole["frames"], coarse["frames"]) == ([1] * 5, [3, 2])
+    assert coarse["series"]["coherence_db"]["mean"] == [32.0] * 2
     assert (coarse["from"], coarse["to"], coarse["row"], coarse["path"]) == (
         20,
         40,
@@ -219,9 +221,9 @@ def test_the_binary_heatmap_says_the_same_as_the_one_in_json(canonical: Running)
     start = 8 + size + -(8 + size) % wire.ALIGNMENT
     assert (magic, version) == (wire.MAGIC, wire.VERSION)
     assert binary.headers["content-type"] == "application/x-gainstage"
-    assert {key: header[key] for key in ("run", "statistic", "rows", "steps", "downsampled")} == {
-        key: shown[key] for key in ("run", "statistic", "rows", "steps", "downsampled")
-    }
+    fields = ("run", "statistic", "rows", "steps", "frames", "downsampled")
+    assert {key: header[key] for key in fields} == {key: shown[key] for key in fields}
+    assert {block["name"] for block in header["blocks"]} == {"min", "max", "mean", "last"}
     assert header["present"] == [True] * 3
     for block in header["blocks"]:
         place = start + block["offset"]

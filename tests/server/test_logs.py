@@ -37,10 +37,11 @@ def test_answer_holds_every_log_over_the_steps(server: Running) -> None:
         "run": "canonical",
         "steps": [0, 10],
         "times": [1002.0, 1003.0],
+        "frames": [1, 1],
         "downsampled": False,
         "series": {
-            "loss": {"min": [2.0, 1.0], "max": [2.0, 1.0], "last": [2.0, 1.0]},
-            "accuracy": {"min": [0.25, 0.5], "max": [0.25, 0.5], "last": [0.25, 0.5]},
+            "loss": {band: [2.0, 1.0] for band in ("min", "max", "mean", "last")},
+            "accuracy": {band: [0.25, 0.5] for band in ("min", "max", "mean", "last")},
         },
     }
 
@@ -50,10 +51,12 @@ def test_of_many_frames_no_spike_is_lost(server: Running) -> None:
 
     shown = server.get(f"{LOGS}?points=3").json()
 
-    assert (shown["steps"], shown["downsampled"]) == ([290, 590, 890], True)
+    assert (shown["steps"], shown["frames"]) == ([290, 590, 890], [30, 30, 30])
+    assert shown["downsampled"]
     assert shown["series"]["loss"] == {
         "min": [0.5, 0.5, 0.5],
         "max": [0.5, 9.0, 0.5],
+        "mean": [0.5, pytest.approx(0.5 + 8.5 / 30), 0.5],
         "last": [0.5, 0.5, 0.5],
     }
 

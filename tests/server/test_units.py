@@ -74,6 +74,7 @@ def test_picture_of_a_row_has_a_column_for_each_frame_with_a_map(watched: Runnin
         "units": 130,
         "groups": 2,
         "steps": [0, 20, 40],
+        "frames": [1, 1, 1],
         "downsampled": False,
         "pinned": [
             pytest.approx([0.0, 0.2, 0.4]),

@@ -492,13 +492,15 @@ export interface components {
         };
         /**
          * Bands
-         * @description The smallest, largest and last value of each bucket.
+         * @description The smallest, largest, mean and last value of each point's samples.
          */
         Bands: {
             /** Min */
             min: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
             /** Max */
             max: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
+            /** Mean */
+            mean: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
             /** Last */
             last: (number | ("NaN" | "Infinity" | "-Infinity") | null)[];
         };
@@ -621,23 +623,36 @@ export interface components {
         };
         /**
          * Heatmap
-         * @description One statistic of all rows over steps; the values are [rows][steps].
+         * @description One statistic of all rows over steps; the values are [rows][steps], else as in `Bands`.
          */
         Heatmap: {
+            /**
+             * Steps
+             * @description Of each point, that of its last sample.
+             */
+            steps: number[];
+            /**
+             * Frames
+             * @description How many samples each point stands for.
+             */
+            frames: number[];
+            /**
+             * Downsampled
+             * @description Whether some point stands for several samples.
+             */
+            downsampled: boolean;
             /** Run */
             run: string;
             /** Statistic */
             statistic: string;
             /** Rows */
             rows: string[];
-            /** Steps */
-            steps: number[];
-            /** Downsampled */
-            downsampled: boolean;
             /** Min */
             min: (number | ("NaN" | "Infinity" | "-Infinity") | null)[][];
             /** Max */
             max: (number | ("NaN" | "Infinity" | "-Infinity") | null)[][];
+            /** Mean */
+            mean: (number | ("NaN" | "Infinity" | "-Infinity") | null)[][];
             /** Last */
             last: (number | ("NaN" | "Infinity" | "-Infinity") | null)[][];
         };
@@ -715,17 +730,25 @@ export interface components {
          * @description What the training logged over steps: the names of the newest frame that logged anything.
          */
         Logs: {
-            /** Run */
-            run: string;
             /**
              * Steps
-             * @description Each the last of its bucket.
+             * @description Of each point, that of its last sample.
              */
             steps: number[];
+            /**
+             * Frames
+             * @description How many samples each point stands for.
+             */
+            frames: number[];
+            /**
+             * Downsampled
+             * @description Whether some point stands for several samples.
+             */
+            downsampled: boolean;
+            /** Run */
+            run: string;
             /** Times */
             times: number[];
-            /** Downsampled */
-            downsampled: boolean;
             /** Series */
             series: {
                 [key: string]: components["schemas"]["Bands"];
@@ -1002,9 +1025,24 @@ export interface components {
         };
         /**
          * Series
-         * @description Statistics of one row over steps; each step is the last of its bucket.
+         * @description Statistics of one row over steps.
          */
         Series: {
+            /**
+             * Steps
+             * @description Of each point, that of its last sample.
+             */
+            steps: number[];
+            /**
+             * Frames
+             * @description How many samples each point stands for.
+             */
+            frames: number[];
+            /**
+             * Downsampled
+             * @description Whether some point stands for several samples.
+             */
+            downsampled: boolean;
             /** Run */
             run: string;
             /** Row */
@@ -1021,12 +1059,8 @@ export interface components {
              * @description Last step shown.
              */
             to: number | null;
-            /** Steps */
-            steps: number[];
             /** Times */
             times: number[];
-            /** Downsampled */
-            downsampled: boolean;
             /** Series */
             series: {
                 [key: string]: components["schemas"]["Bands"];
@@ -1122,9 +1156,24 @@ export interface components {
         };
         /**
          * Units
-         * @description One row's units over steps: the share of a unit's values that pass no gradient.
+         * @description One row's units over those steps that have a map: the share of values without a gradient.
          */
         Units: {
+            /**
+             * Steps
+             * @description Of each point, that of its last sample.
+             */
+            steps: number[];
+            /**
+             * Frames
+             * @description How many samples each point stands for.
+             */
+            frames: number[];
+            /**
+             * Downsampled
+             * @description Whether some point stands for several samples.
+             */
+            downsampled: boolean;
             /** Run */
             run: string;
             /** Row */
@@ -1145,15 +1194,8 @@ export interface components {
              */
             groups: number;
             /**
-             * Steps
-             * @description Those that have a map; each the last of its bucket.
-             */
-            steps: number[];
-            /** Downsampled */
-            downsampled: boolean;
-            /**
              * Pinned
-             * @description [groups][steps], means over a group; of a bucket the largest.
+             * @description [groups][steps], means over a group; of a point's samples the largest.
              */
             pinned: (number | ("NaN" | "Infinity" | "-Infinity") | null)[][];
         };

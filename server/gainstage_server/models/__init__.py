@@ -1,0 +1,77 @@
+"""What the HTTP interface answers; OpenAPI shows these, and clients are generated from them."""
+
+from gainstage_server.models.answer import Answer, Health, Number, Problem
+from gainstage_server.models.findings import (
+    AlternativeModel,
+    ContestantModel,
+    EffectModel,
+    EvidenceModel,
+    FindingModel,
+    Findings,
+    MarkModel,
+    TrialModel,
+    Trials,
+    WantedMark,
+)
+from gainstage_server.models.layers import LayerRow, Layers, TrainingModel
+from gainstage_server.models.past import Bands, Downsampled, Heatmap, Logs, Series, Units
+from gainstage_server.models.runs import (
+    AbandonedModel,
+    AttemptModel,
+    NoticeModel,
+    Refused,
+    RefusedModel,
+    Run,
+    Runs,
+    RunSummary,
+    WorkerModel,
+)
+from gainstage_server.models.tables import (
+    ActivationModel,
+    Activations,
+    RuleModel,
+    Rules,
+    StatisticModel,
+    Statistics,
+)
+
+__all__ = [
+    "AbandonedModel",
+    "ActivationModel",
+    "Activations",
+    "AlternativeModel",
+    "Answer",
+    "AttemptModel",
+    "Bands",
+    "ContestantModel",
+    "Downsampled",
+    "EffectModel",
+    "EvidenceModel",
+    "FindingModel",
+    "Findings",
+    "Health",
+    "Heatmap",
+    "LayerRow",
+    "Layers",
+    "Logs",
+    "MarkModel",
+    "NoticeModel",
+    "Number",
+    "Problem",
+    "Refused",
+    "RefusedModel",
+    "RuleModel",
+    "Rules",
+    "Run",
+    "RunSummary",
+    "Runs",
+    "Series",
+    "StatisticModel",
+    "Statistics",
+    "TrainingModel",
+    "TrialModel",
+    "Trials",
+    "Units",
+    "WantedMark",
+    "WorkerModel",
+]
