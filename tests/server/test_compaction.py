@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,7 @@ from gainstage_server.compaction.compactor import NEWEST, QUIET_SECONDS, Compact
 from gainstage_server.history import History, Window
 from gainstage_server.selection import Cell
 from gainstage_server.settings import Settings
+from gainstage_server.store import store_at
 from gainstage_server.store.interface import Store, StoreError
 from gainstage_server.store.records import Span, Stream
 
@@ -27,6 +29,7 @@ __all__ = ["commit"]  # the fixture
 
 STREAM = Stream("canonical", "a1", 0)
 ALL = Span(STREAM, 0, 2**53)
+RUNS = ("canonical", "other")
 CELLS = [Cell("row0", "pre_db"), Cell("row2", "bias_db"), Cell("row1", "gain")]
 
 
@@ -359,6 +362,8 @@ def test_frames_that_are_gone_meanwhile_become_no_chunk(
     def interrupt(key: Any) -> bytes | None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(store, "message", read)
+            # A server that lost its connection is alone no longer, and does not know it.
+            patch.setattr(store, "alone", lambda _: nullcontext(True))
             if meanwhile == "compacted":
                 assert compact(store) == 1
             else:
@@ -373,6 +378,43 @@ def test_frames_that_are_gone_meanwhile_become_no_chunk(
 
     with store.past() as past:
         assert len(past.chunks(ALL)) == (1 if meanwhile == "compacted" else 0)
+
+
+def test_what_another_server_has_compacted_since_is_left_until_there_is_enough_again(
+    store: Store, commit: Commit
+) -> None:
+    for run in (Run(run=name) for name in RUNS):
+        commit(*run.opening(), *frames_between(run, 0, FRAMES + NEWEST + 20))
+    compactor = Compactor(Settings(disk_floor=0), store, clock=lambda: 0.0)
+    assert compactor.step()
+
+    assert compact(store) == 1
+    assert not compactor.step()
+
+    with store.past() as past:
+        chunks = [past.chunks(ALL._replace(stream=STREAM._replace(run=run))) for run in RUNS]
+    assert [[chunk.frames for chunk in of_run] for of_run in chunks] == [[FRAMES], [FRAMES]]
+
+
+def test_run_that_another_server_puts_in_order_is_left_to_it(
+    store: Store, commit: Commit, backend: str, database: str
+) -> None:
+    if backend == "sqlite":
+        with store.alone("canonical") as alone:
+            assert alone  # there are no other servers
+        return
+    for run in (Run(run=name) for name in RUNS):
+        commit(*run.opening(), *frames_between(run, 0, FRAMES + NEWEST))
+    other = store_at(database)
+
+    with other.alone("canonical") as alone:
+        assert alone
+        assert compact(store) == 1
+        left = {backlog.run: backlog.frames for backlog in store.backlogs(quiet_since=0.0)}
+        assert left == {"canonical": FRAMES + NEWEST, "other": NEWEST}
+    assert compact(store) == 1
+
+    other.close()
 
 
 def test_nothing_is_compacted_where_the_disk_has_no_room(store: Store, commit: Commit) -> None:

@@ -88,8 +88,9 @@ class Compactor:
         while self._queue:
             backlog = self._queue.pop()
             try:
-                if self._compact(backlog):
-                    return True
+                with self._store.alone(backlog.run) as alone:
+                    if alone and self._compact(backlog):
+                        return True
             except (wire.WireError, LookupError):
                 log.exception("Frames of %s cannot be compacted; they stay as they came.", backlog)
                 self._unreadable.add(backlog.key)
@@ -103,17 +104,19 @@ class Compactor:
         detailed = self._store.detailed(before, otherwise) if limits else None
         if detailed is None:
             return False
-        with self._store.write() as transaction:
-            transaction.coarsen(detailed, FACTORS[1])
-        return True
+        with self._store.alone(detailed.run) as alone:
+            if alone:
+                with self._store.write() as transaction:
+                    transaction.coarsen(detailed, FACTORS[1])
+        return alone
 
     def _is_due(self, backlog: Backlog) -> bool:
         older = backlog.frames - _left(backlog)
-        return older >= (1 if backlog.quiet else FRAMES) and backlog.key not in self._unreadable
+        return older >= _least(backlog) and backlog.key not in self._unreadable
 
     def _compact(self, backlog: Backlog) -> bool:
         frames = self._store.oldest(backlog, leave=_left(backlog), most=FRAMES)
-        if not frames:
+        if len(frames) < _least(backlog):  # another server has been here since
             return False
         known = self._store.chunk_from(backlog, frames[0])
         if known is not None:
@@ -133,3 +136,8 @@ class Compactor:
 
 def _left(backlog: Backlog) -> int:
     return 1 if backlog.quiet else NEWEST
+
+
+def _least(backlog: Backlog) -> int:
+    """How many frames are worth a chunk."""
+    return 1 if backlog.quiet else FRAMES

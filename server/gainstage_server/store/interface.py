@@ -284,6 +284,10 @@ class Store(Protocol):
         """What is stored now, for as long as the block lasts."""
         ...
 
+    def alone(self, run: str) -> AbstractContextManager[bool]:
+        """Whether no other server puts the run in order, and none will while the block lasts."""
+        ...
+
     def backlogs(self, *, quiet_since: float) -> list[Backlog]:
         """What is in no chunk.
 

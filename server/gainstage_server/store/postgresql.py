@@ -40,13 +40,14 @@ from gainstage_server.store.transaction import SQLTransaction, within
 # PostgreSQL keeps long values in pieces of 1,996 bytes, and hardly a header is longer than one.
 _PIECE = 1_996
 # Advisory locks are two numbers: what is locked, and which of these.
-_MIGRATION, _RUN = 0x67610000, 0x67610001
+_MIGRATION, _RUN, _ORDER = 0x67610000, 0x67610001, 0x67610002
 _CONNECT_SECONDS = 10
 
 # Waits until no one else holds the locks, and holds them to the transaction's end.
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(:kind, number) FROM unnest(CAST(:numbers AS int[])) AS number"
 )
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:kind, :number)")
 # As bytes begin at 1.
 _PIECES = text(
     "SELECT substring(frames.raw, first, size) "
@@ -99,6 +100,10 @@ def _engine(url: URL, **options: Any) -> Engine:
     )
 
 
+def _number(run: str) -> int:
+    return zlib.crc32(run.encode()) >> 1
+
+
 def _beginning(size: int) -> ColumnElement[bytes]:
     return func.substring(tables.frames.c.raw, 1, size)
 
@@ -142,7 +147,7 @@ class PostgreSQLTransaction(SQLTransaction):
 
     def _hold(self, runs: Iterable[str]) -> None:
         # In one order everywhere, so that no two wait for each other.
-        numbers = sorted({zlib.crc32(run.encode()) >> 1 for run in runs})
+        numbers = sorted(set(map(_number, runs)))
         self._connection.execute(_LOCK, {"kind": _RUN, "numbers": numbers})
 
 
@@ -224,6 +229,13 @@ class PostgreSQLStore(SQLStore):
                 yield PostgreSQLTransaction(connection, self._server)
         except SQLAlchemyError as error:
             raise StoreError(f"Writing to {self._name} failed: {error}") from error
+
+    @override
+    @contextmanager
+    def alone(self, run: str) -> Generator[bool]:
+        asked = {"kind": _ORDER, "number": _number(run)}
+        with self._reading() as connection:
+            yield connection.execute(_TRY_LOCK, asked).scalar_one()
 
     @override
     def backup(self, target: Path) -> None:
