@@ -8,14 +8,14 @@ DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/
 # The longest first.
 TESTS := test-soak test-monitor test-monitor-a-to-g test-rest test-server test-faults test-jax test-e2e \
 	test-torch test-dashboard
-CHECKS := check-types check-style check-dashboard
+CHECKS := check-types check-style check-dashboard check-ops
 
 .PHONY: help demo test check ci $(TESTS) $(CHECKS) programs node bench matrix dashboard screenshots generate lock clean
 
 help:
 	@echo "make demo       train a model that goes wrong and watch it in the dashboard"
 	@echo "make test       all tests, with what they need"
-	@echo "make check      formatting, lint and types"
+	@echo "make check      formatting, lint, types, and what operators are given"
 	@echo "make bench      the benchmarks of performance and of diagnosis"
 	@echo "make matrix     every kind of model in every way of training; writes docs/matrix.md"
 	@echo "make dashboard  only build the dashboard"
@@ -40,7 +40,8 @@ check:
 	$(MAKE) $(TOGETHER) $(CHECKS)
 
 ci:
-	$(MAKE) $(TOGETHER) $(TESTS) $(CHECKS)
+# What check-ops runs is part of test-server.
+	$(MAKE) $(TOGETHER) $(TESTS) $(filter-out check-ops,$(CHECKS))
 
 # In two parts, as nothing may outlast the rest.
 A_TO_G := tests/monitor/test_[a-g]*.py
@@ -83,6 +84,11 @@ check-types: .venv/.dev-stamp
 
 check-dashboard: dashboard/node_modules/.stamp
 	cd dashboard && ../tools/npm run check
+
+# promtool on the rules, their cases and what the server serves, amtool on Alertmanager's configuration,
+# and docker-compose.yml; the programs must be there.
+check-ops: .venv/.dev-stamp programs
+	CI=true $(PYTEST) $(patsubst %,tests/ops/test_%.py,alerts compose dashboards runbooks) tests/server/test_metrics.py
 
 bench: .venv/.dev-stamp
 	$(BIN)/python -m benchmarks

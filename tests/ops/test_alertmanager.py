@@ -56,17 +56,40 @@ def test_what_is_not_finite_silences_the_rest_of_its_run(url: str) -> None:
     }
 
 
-def test_runs_of_a_server_that_is_down_do_not_seem_to_stall(url: str) -> None:
+def test_server_that_is_down_silences_what_else_is_told_of_it_and_nothing_of_another(
+    url: str,
+) -> None:
     sent = [
         alert("Down", instance="s"),
+        alert("FramesRefused", instance="s", reason="rule"),
+        alert("NoFrames", instance="other"),
         alert("RunStalled", project="p", run="r1"),
         alert("ActivityFinding", project="p", run="r1", layer="b"),
+        {"labels": {"alertname": "HostSlow", "instance": "s"}},
     ]
 
     assert states(url, sent) == {
         ("GainstageDown", ""): "active",
-        ("GainstageRunStalled", "r1"): "suppressed",
+        ("GainstageFramesRefused", ""): "suppressed",
+        ("GainstageNoFrames", ""): "active",
+        ("GainstageRunStalled", "r1"): "active",
         ("GainstageActivityFinding", "r1"): "active",
+        ("HostSlow", ""): "active",
+    }
+
+
+@pytest.mark.parametrize(("server", "state"), [("s", "suppressed"), ("other", "active")])
+def test_server_that_stores_nothing_is_told_once(url: str, server: str, state: str) -> None:
+    sent = [
+        alert("StoreFailing", instance="s"),
+        alert("DiskLow", instance="s"),
+        alert("NoFrames", instance=server),
+    ]
+
+    assert states(url, sent) == {
+        ("GainstageStoreFailing", ""): "active",
+        ("GainstageDiskLow", ""): "active",
+        ("GainstageNoFrames", ""): state,
     }
 
 
@@ -98,4 +121,4 @@ def test_alertmanager_reads_every_secret_from_a_file() -> None:
     lines = [line.strip(" -") for line in CONFIGURATION.splitlines()]
 
     assert [line for line in lines if line.startswith(secrets)] == []
-    assert sum("_file: /etc/alertmanager/secrets/" in line for line in lines) == 3
+    assert sum("_file: /run/secrets/" in line for line in lines) == 3

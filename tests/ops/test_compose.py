@@ -152,6 +152,20 @@ def test_prometheus_finds_the_token_in_a_file_that_it_alone_can_read(tmp_path: P
     assert len(ran.stdout.splitlines()) == 1
 
 
+def test_alertmanager_finds_its_secrets_which_nobody_needs_to_set() -> None:
+    read = re.findall(r"_file: /run/secrets/(\w+)", (OPS / "alertmanager.yml").read_text())
+    files = {
+        name: secret["file"]
+        for name, secret in yaml.safe_load(COMPOSE.read_text())["secrets"].items()
+    }
+    page = (ROOT / "docs/operations.md").read_text()
+
+    assert sorted(SERVICES["alertmanager"]["secrets"]) == sorted(files) == sorted(read)
+    for name, file in files.items():
+        assert file == f"${{GAINSTAGE_{name.upper()}_FILE:-/dev/null}}"
+        assert f"`GAINSTAGE_{name.upper()}_FILE`" in page
+
+
 def check_schema(file: Path) -> subprocess.CompletedProcess[str]:
     command = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
     return subprocess.run(

@@ -55,7 +55,7 @@ def configured(url: str, folder: Path) -> str:
     for usual, here in {
         "receiver: nobody": "receiver: webhook",
         "https://hooks.example.com/gainstage": url,
-        "/etc/alertmanager/secrets/webhook": str(folder / "secret"),
+        "/run/secrets/alerts_webhook": str(folder / "secret"),
         "group_wait: 30s": "group_wait: 1s",
         "group_interval: 5m": "group_interval: 1s",
     }.items():

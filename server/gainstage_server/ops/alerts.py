@@ -84,7 +84,9 @@ RUN_ALERTS = (
     Alert(
         name="GainstageRunStalled",
         # Longer than a validation pass or a checkpoint of most models; an ended run has no series.
-        expr="time() - project_run:gainstage_run_last_frame_timestamp_seconds:max > 600",
+        # A server that cannot store frames is not asked when the last one came.
+        expr="time() - max by (project, run) (gainstage_run_last_frame_timestamp_seconds "
+        "unless on (instance) increase(gainstage_store_commit_failures_total[5m]) > 0) > 600",
         # After a restart of the server, trainers are back within half a minute.
         hold="1m",
         severity="warning",
@@ -151,12 +153,14 @@ SERVER_ALERTS = (
     Alert(
         name="GainstageNoFrames",
         # A window as long as a run may be silent before it counts as stalled.
-        expr="sum(gainstage_trainers) > 0 "
-        "unless sum(increase(gainstage_ingest_frames_total[10m])) > 0",
+        expr="gainstage_trainers > 0 unless increase(gainstage_ingest_frames_total[10m]) > 0",
         hold="5m",
         severity="warning",
         summary="Trainers are connected, and no frame is stored.",
-        description="{{ $value }} trainers are connected, and no frame came for ten minutes.",
+        description=(
+            "{{ $value }} trainers are connected to {{ $labels.instance }}, and it has stored no "
+            "frame for ten minutes."
+        ),
     ),
     Alert(
         name="GainstageStoreFailing",
