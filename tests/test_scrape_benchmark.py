@@ -18,5 +18,5 @@ def test_scrape_of_runs_with_findings_is_measured_while_frames_are_stored(
     # Per run: a series for each layer that is shown, and some for the run.
     assert 50 * (LAYERS_SHOWN + 10) < found["series"] < 50 * 80
     assert found["text_ms"] < found["library_ms"]
-    for median, high in (found["alone_ms"], found["meanwhile_ms"]):
+    for median, high in (found[f"{how}_ms"] for how in ("alone", "every_15_s", "meanwhile")):
         assert 0 < median <= high

@@ -6,6 +6,7 @@ a run. Layers have one only while they have an open finding.
 
 import functools
 import os
+import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,8 +26,8 @@ from gainstage.finding import Severity
 LAYERS_SHOWN = 50
 
 RUN_LABELS = ("run", "project")
-# Of a scrape, that are written in one go.
-_LINES = 500
+# Of a scrape, what is written in one go: threads that have something to do wait for no more.
+_PART_SECONDS = 5e-4
 Samples = Iterable[tuple[tuple[str, ...], float]]
 Source = TypeVar("Source")
 
@@ -42,6 +43,7 @@ class Metric(Generic[Source]):
         labels: Besides those that all metrics of its table have.
         help: One sentence.
         read: Values of the labels and a value, for each series.
+        follows: The attribute of its source that `read` reads alone, where that seldom changes.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Metric(Generic[Source]):
     kind: Literal["gauge", "counter"] = "gauge"
     unit: str = ""
     labels: tuple[str, ...] = ()
+    follows: str = ""
 
     @property
     def family(self) -> str:
@@ -122,6 +125,7 @@ RUN_METRICS: tuple[Metric[RunFigures], ...] = (
         help="Layers that have this verdict.",
         labels=("verdict",),
         read=lambda run: counted(run.verdicts),
+        follows="verdicts",
     ),
     Metric(
         name="gainstage_run_worst_saturation_ratio",
@@ -155,17 +159,20 @@ RUN_METRICS: tuple[Metric[RunFigures], ...] = (
         read=lambda run: counted(
             (finding.severity for finding in run.findings), always=get_args(Severity)
         ),
+        follows="findings",
     ),
     Metric(
         name="gainstage_layer_finding",
         help=f"1 for a layer with an open finding that is not muted; at most {LAYERS_SHOWN} a run.",
         labels=("layer", "verdict", "severity"),
         read=lambda run: [(labels, 1.0) for labels in _layers_with_findings(run)[:LAYERS_SHOWN]],
+        follows="findings",
     ),
     Metric(
         name="gainstage_run_layer_findings_hidden",
         help=f"Open findings of layers beyond the first {LAYERS_SHOWN}, which have no series.",
         read=lambda run: one(max(0, len(_layers_with_findings(run)) - LAYERS_SHOWN)),
+        follows="findings",
     ),
 )
 
@@ -186,29 +193,59 @@ def families(runs: Sequence[RunFigures]) -> Iterator[Family]:
         yield family
 
 
-# prometheus-client takes several times as long, more than a second of processor time for 1,000 runs
+# prometheus-client takes many times as long, more than a second of processor time for 1,000 runs
 # with findings in 50 layers each (`python -m benchmarks.scrape`).
-def text(runs: Sequence[RunFigures], *, openmetrics: bool = False) -> Iterator[str]:
-    """Every metric of `runs`, as the body of a scrape, without OpenMetrics's `# EOF`.
+class Text:
+    """Writes runs as the body of a scrape, one scrape after the other.
 
-    It comes in parts that take about a millisecond each.
+    What is written of findings and verdicts, which is most of it, is kept until they change.
     """
-    own = [_labels(RUN_LABELS) % _escaped((run.run, run.project)) for run in runs]
-    for metric in RUN_METRICS:
-        family = metric.family if openmetrics else metric.name
-        lines = [f"# HELP {family} {metric.help}", f"# TYPE {family} {metric.kind}"]
-        if openmetrics and metric.unit:
-            lines.append(f"# UNIT {family} {metric.unit}")
-        form = f"{metric.name}{{%s,{_labels(metric.labels)}}} ".replace(",}", "}")
-        for run, labels in zip(runs, own, strict=True):
-            lines += [
-                form % (labels, *_escaped(values)) + _number(value)
-                for values, value in metric.read(run)
-            ]
-            if len(lines) >= _LINES:
-                yield "\n".join([*lines, ""])
-                lines = []
-        yield "\n".join([*lines, ""]) if lines else ""
+
+    def __init__(self) -> None:
+        # Metric, run and project -> what the lines follow from, and the lines.
+        self._kept: dict[tuple[str, str, str], tuple[Any, str]] = {}
+
+    def parts(self, runs: Sequence[RunFigures], *, openmetrics: bool = False) -> Iterator[str]:
+        """Every metric of `runs`, without OpenMetrics's `# EOF`.
+
+        It comes in parts that take about half a millisecond each.
+        """
+        kept, self._kept = self._kept, {}
+        own = [_labels(RUN_LABELS) % _escaped((run.run, run.project)) for run in runs]
+        written: list[str] = []
+        begun = time.perf_counter()
+        for metric in RUN_METRICS:
+            written.append(_head(metric, openmetrics=openmetrics))
+            form = f"{metric.name}{{%s,{_labels(metric.labels)}}} ".replace(",}", "}")
+            for run, labels in zip(runs, own, strict=True):
+                if not metric.follows:
+                    written.append(_lines(metric, form, run, labels))
+                else:
+                    key = metric.name, run.run, run.project
+                    source, lines = getattr(run, metric.follows), kept.get(key)
+                    if lines is None or not (lines[0] is source or lines[0] == source):
+                        lines = source, _lines(metric, form, run, labels)
+                    self._kept[key] = lines
+                    written.append(lines[1])
+                if time.perf_counter() - begun > _PART_SECONDS:
+                    yield "".join(written)
+                    written, begun = [], time.perf_counter()
+        yield "".join(written)
+
+
+def _head(metric: Metric[Any], *, openmetrics: bool) -> str:
+    family = metric.family if openmetrics else metric.name
+    unit = f"# UNIT {family} {metric.unit}\n" if openmetrics and metric.unit else ""
+    return f"# HELP {family} {metric.help}\n# TYPE {family} {metric.kind}\n{unit}"
+
+
+def _lines(metric: Metric[RunFigures], form: str, run: RunFigures, labels: str) -> str:
+    return "".join(
+        [
+            f"{form % (labels, *_escaped(values))}{_number(value)}\n"
+            for values, value in metric.read(run)
+        ]
+    )
 
 
 def _labels(names: Iterable[str]) -> str:

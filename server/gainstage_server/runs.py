@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gainstage import wire
 from gainstage.finding import Finding
@@ -34,6 +34,19 @@ class Newest:
     frame: bytes | None
 
 
+class Heard(NamedTuple):
+    """Open findings that were not muted, and what they were made out from."""
+
+    opened: Mapping[str, Finding]
+    marks: Mapping[str, Mark]
+    findings: tuple[Finding, ...]
+
+
+_NO_FINDINGS: Mapping[str, Finding] = {}
+_NO_MARKS: Mapping[str, Mark] = {}
+_NOBODY: Counter[Stream] = Counter()
+
+
 class Runs:
     """Runs, their open findings and their newest frame.
 
@@ -48,6 +61,7 @@ class Runs:
         self._projects: Counter[str] = Counter()
         self._open: dict[str, dict[str, Finding]] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
+        self._heard: dict[str, Heard] = {}
         self._newest: Recent[str, Newest] = Recent(_NEWEST)
         self._connections: dict[str, Counter[Stream]] = {}
         self._left: Recent[Stream, float] = Recent(_LEFT)
@@ -112,11 +126,15 @@ class Runs:
         """What is wrong with a run now."""
         return list(self._open.get(run, {}).values())
 
-    def heard_findings(self, run: str) -> Sequence[Finding]:
-        """What is wrong with a run now and was not muted."""
-        marks = self._marks.get(run, {})
-        muted = {finding for finding, mark in marks.items() if mark.state == "muted"}
-        return [finding for finding in self.open_findings(run) if finding.id not in muted]
+    def heard_findings(self, run: str) -> tuple[Finding, ...]:
+        """What is wrong with a run now and was not muted: one object while that is the same."""
+        opened, marks = self._open.get(run, _NO_FINDINGS), self._marks.get(run, _NO_MARKS)
+        heard = self._heard.get(run)
+        if heard is None or heard.opened is not opened or heard.marks is not marks:
+            muted = {finding for finding, mark in marks.items() if mark.state == "muted"}
+            found = tuple(finding for finding in opened.values() if finding.id not in muted)
+            heard = self._heard[run] = Heard(opened, marks, found)
+        return heard.findings
 
     def marks(self, run: str) -> Mapping[str, Mark]:
         """Finding -> what a person has said of it."""
@@ -135,13 +153,13 @@ class Runs:
         """Nothing of the run is stored any more."""
         if record := self._runs.get(run):
             self._projects[record.project] -= 1
-        for known in (self._runs, self._open, self._marks, self._gone):
+        for known in (self._runs, self._open, self._marks, self._heard, self._gone):
             known.pop(run, None)
         self._newest.drop(run)
 
     def last_seen(self, record: RunRecord | AttemptRecord, now: float) -> float:
         """When it was heard of; a trainer that is connected is heard all the time."""
-        connected = self._connections.get(record.run, Counter())
+        connected = self._connections.get(record.run, _NOBODY)
         if isinstance(record, RunRecord):
             return now if connected else max(record.last_seen, self._gone.get(record.run, 0.0))
         stream = Stream(record.run, record.attempt, record.worker)
@@ -192,6 +210,8 @@ class Runs:
         )
         self._runs.update(committed.runs)
         for run, findings in committed.findings.items():
+            if not findings:
+                continue
             open_ones = dict(self._open.get(run, {}))
             for finding in findings:
                 if finding.open:

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from starlette.requests import HTTPConnection
 
 from gainstage import wire
+from gainstage.exposition import Text
 from gainstage.workers import CHIEF
 from gainstage_server import journal
 from gainstage_server.admission import Admitted
@@ -64,6 +65,7 @@ class Service:
         self.runs = Runs(store, settings.lost_after)
         self.hub = Hub()
         self.counters = Counters()
+        self.text = Text()
         self.tokens = Tokens(settings, store)
         self.committer = Committer(settings, store, fold, self.runs)
         self.writer = Writer(self.committer, self.counters, self._publish)

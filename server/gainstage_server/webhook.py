@@ -127,7 +127,7 @@ class Webhook:
         record = self._runs.get(run)
         if record is None:
             return State()
-        findings = tuple(self._runs.heard_findings(run))
+        findings = self._runs.heard_findings(run)
         return State.of(record, self._runs.status(record, now), findings, now)
 
     def _told(self, run: str, state: State, now: float) -> None:

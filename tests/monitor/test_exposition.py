@@ -7,6 +7,9 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import keras
@@ -19,7 +22,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from gainstage import LayerMonitor
-from gainstage.exposition import exposed, families, text
+from gainstage.exposition import Text, exposed, families
 from gainstage.figures import FrameFigures, RunFigures, frame_figures
 from gainstage.finding import Finding
 
@@ -188,7 +191,7 @@ def by_label(page: str) -> list[object]:
     return read
 
 
-@given(st.lists(runs, max_size=3))
+@given(st.lists(runs, max_size=3, unique_by=lambda run: (run.run, run.project)))
 def test_text_is_what_prometheus_client_writes(shown: list[RunFigures]) -> None:
     class Shown(Collector):
         def collect(self) -> Any:
@@ -197,8 +200,8 @@ def test_text_is_what_prometheus_client_writes(shown: list[RunFigures]) -> None:
     registry = CollectorRegistry()
     registry.register(Shown())
 
-    assert by_label("".join(text(shown))) == by_label(generate_latest(registry).decode())
-    assert by_label("".join([*text(shown, openmetrics=True), "# EOF\n"])) == by_label(
+    assert by_label("".join(Text().parts(shown))) == by_label(generate_latest(registry).decode())
+    assert by_label("".join([*Text().parts(shown, openmetrics=True), "# EOF\n"])) == by_label(
         generate_openmetrics(registry).decode()
     )
 
@@ -221,3 +224,65 @@ def test_figures_of_a_frame_are_those_of_its_worst_layers() -> None:
 
 def test_figures_of_a_frame_without_a_statistic_are_none() -> None:
     assert frame_figures(lambda _id: np.full(2, np.nan), np.full(2, np.nan)) == FrameFigures()
+
+
+@given(st.lists(runs, min_size=2, max_size=4))
+def test_text_of_a_later_scrape_is_what_a_first_one_would_be(states: list[RunFigures]) -> None:
+    """One run whose figures, findings and verdicts change, some of them back again."""
+    text = Text()
+    for state in [*states, states[0], states[0]]:
+        now = [replace(state, run="r", project="p")]
+
+        assert "".join(text.parts(now)) == "".join(Text().parts(now))
+
+    assert "".join(text.parts([])) == "".join(Text().parts([]))
+    assert text._kept == {}
+
+
+def test_text_of_findings_and_verdicts_is_written_once_while_they_are_the_same() -> None:
+    class Read(list[Any]):
+        times = 0
+
+        def __iter__(self) -> Iterator[Any]:
+            self.times += 1
+            return super().__iter__()
+
+    verdicts = Read(["healthy", "dead"])
+    run = RunFigures(
+        run="r", project="p", status="live", step=1, last_frame=0.0, frames=1, verdicts=verdicts
+    )
+    text = Text()
+
+    pages = ["".join(text.parts([replace(run, step=step)])) for step in (1, 2)]
+
+    assert verdicts.times == 1
+    assert [
+        'gainstage_run_layers{run="r",project="p",verdict="dead"} 1.0' in page for page in pages
+    ] == [True, True]
+    assert [
+        f'gainstage_run_step{{run="r",project="p"}} {step}.0' in page
+        for step, page in enumerate(pages, 1)
+    ] == [True, True]
+
+
+def test_part_of_a_text_takes_half_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which the lines of one metric of one run take a tenth of it."""
+    clock = count()
+    monkeypatch.setattr("gainstage.exposition.time.perf_counter", lambda: next(clock) * 5e-5)
+    shown = [
+        RunFigures(
+            run=f"r{place}",
+            project="p",
+            status="live",
+            step=1,
+            last_frame=0.0,
+            frames=1,
+            verdicts=(),
+        )
+        for place in range(100)
+    ]
+
+    parts = list(Text().parts(shown))
+
+    assert max(part.count("\n") for part in parts) < 50
+    assert by_label("".join(parts)) == by_label("".join(Text().parts(shown)))

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from gainstage import wire
-from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS, text
+from gainstage.exposition import LAYERS_SHOWN, RUN_METRICS, Text
 from gainstage.figures import FrameFigures, RunFigures
 from gainstage.finding import VERDICTS, Finding
 from gainstage_server.commit import Committed
@@ -23,7 +23,7 @@ from gainstage_server.metrics import shown_runs
 from gainstage_server.ops import metrics_page
 from gainstage_server.runs import LOST_SHOWN_SECONDS, Runs
 from gainstage_server.settings import Settings
-from gainstage_server.store.records import RunRecord
+from gainstage_server.store.records import Mark, RunRecord
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .conftest import Running, running
@@ -257,11 +257,30 @@ def test_a_thousand_runs_with_everything_wrong_have_fewer_than_80_000_series(
     costs = {"share": 0.1, "budget": 0.1}
     worst = dataclasses.replace(shown, step=1, verdicts=verdicts, of_frame=figures, costs=costs)
 
-    lines = "".join(text([worst])).splitlines()
+    lines = "".join(Text().parts([worst])).splitlines()
 
     series = sum(not line.startswith("#") for line in lines)
     assert series == metrics_page.most_series()
     assert 1_000 * series < 80_000
+
+
+def test_findings_of_a_run_are_the_same_object_until_one_opens_closes_or_is_muted(
+    store: SQLiteStore,
+) -> None:
+    runs = live_run(store, [finding(1), finding(2)])
+    heard = runs.heard_findings("r")
+    record = runs.get("r")
+    assert record is not None
+
+    runs.apply(Committed((), (), {"r": record}, {"r": ()}))
+    assert runs.heard_findings("r") is heard
+    runs.mark(Mark(run="r", finding="1", state="muted", time=0.0))
+    assert [found.id for found in runs.heard_findings("r")] == ["2"]
+    runs.unmark("r", "1")
+    runs.apply(Committed((), (), {"r": record}, {"r": [finding(3)]}))
+    assert [found.id for found in runs.heard_findings("r")] == ["1", "2", "3"]
+    runs.forget("r")
+    assert runs.heard_findings("r") == ()
 
 
 def test_two_calls_of_one_layer_are_one_series(store: SQLiteStore) -> None:
