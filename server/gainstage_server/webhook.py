@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import logging
+import math
 import threading
 import time
 import urllib.error
@@ -69,7 +70,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> str:
 class Webhook:
     """Looks at the runs from a thread of its own, so that nobody waits for the receiver.
 
-    What is wrong when the server starts counts as told: the server before it has told it.
+    What was wrong when a server last heard of any run counts as told when this one starts. A run
+    that was not lost then has as long to come back as any other before it is.
     """
 
     def __init__(self, settings: Settings, runs: Runs, counters: Counters) -> None:
@@ -78,6 +80,8 @@ class Webhook:
         self._secret = None if secret is None else secret.get_secret_value()
         self._runs = runs
         self._counters = counters
+        self._heard, self._back_until = -math.inf, -math.inf
+        self._lost_after = settings.lost_after
         self._ledger = Ledger()
         # Of the runs that were looked at, what the receiver knows.
         self._known: dict[str, State] = {}
@@ -88,8 +92,10 @@ class Webhook:
         """Begin to look, if there is a receiver; `now` is the server's clock."""
         if self._url is None:
             return
-        for record in self._runs.shown(now):
-            self._told(record.run, self._state(record.run, now), now)
+        self._heard = max((record.last_seen for record in self._runs.all()), default=now)
+        self._back_until = now + self._lost_after
+        for record in self._runs.shown(self._heard):
+            self._told(record.run, self._state(record.run, self._heard), now)
         self._thread.start()
 
     def stop(self) -> None:
@@ -128,7 +134,8 @@ class Webhook:
         if record is None:
             return State()
         findings = self._runs.heard_findings(run)
-        return State.of(record, self._runs.status(record, now), findings, now)
+        status = self._runs.status(record, self._heard if now <= self._back_until else now)
+        return State.of(record, status, findings, now)
 
     def _told(self, run: str, state: State, now: float) -> None:
         self._ledger.told(run, fired(state, now))

@@ -330,6 +330,66 @@ def test_what_was_wrong_when_the_server_started_counts_as_told(
     assert messages(receiver) == [{"old": "firing", "new": "firing"}]
 
 
+def test_run_that_fell_silent_while_the_server_was_down_is_told_once_it_had_time_to_come_back(
+    runs: Runs, receiver: Receiver
+) -> None:
+    hook = webhook(runs, receiver, lost_after=LOST_AFTER)
+    changed(runs, finding("old"))
+    started = NOW + 3_600
+    hook.start(started)
+    hook.stop()
+
+    hook.look(started + LOST_AFTER)
+    assert messages(receiver) == []
+    hook.look(started + LOST_AFTER + 1)
+
+    assert messages(receiver) == [{"old": "firing", "GainstageRunStalled": "firing"}]
+
+
+def test_run_that_comes_back_after_the_server_is_not_told(runs: Runs, receiver: Receiver) -> None:
+    hook = webhook(runs, receiver, lost_after=LOST_AFTER)
+    changed(runs)
+    started = NOW + 3_600
+    hook.start(started)
+    hook.stop()
+
+    hook.look(started + 2)
+    changed(runs, last_seen=started + 20)
+    hook.look(started + LOST_AFTER + 1)
+
+    assert messages(receiver) == []
+
+
+def test_run_that_was_lost_before_the_server_stopped_is_not_told_again(
+    runs: Runs, receiver: Receiver
+) -> None:
+    hook = webhook(runs, receiver, lost_after=LOST_AFTER)
+    other = RunRecord(
+        run="other",
+        project="p",
+        tags=(),
+        config={},
+        environment={},
+        started=0.0,
+        attempt="a",
+        attempt_started=0.0,
+        last_seen=NOW + 2 * LOST_AFTER,
+        ended=NOW + 2 * LOST_AFTER,
+    )
+    changed(runs)
+    runs.apply(Committed((), (), {"other": other}, {}))
+    started = NOW + 3_600
+    hook.start(started)
+    hook.stop()
+
+    hook.look(started + LOST_AFTER + 1)
+    assert messages(receiver) == []
+    changed(runs, last_seen=started + 100)
+    hook.look(started + 100)
+
+    assert messages(receiver) == [{"GainstageRunStalled": "resolved"}]
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "hooks.example.com", "ftp://example.com/"])
 def test_address_of_another_kind_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ValueError, match="begins with http:// or https://") as refused:
