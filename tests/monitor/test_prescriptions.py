@@ -40,10 +40,19 @@ HIDDEN = keras.layers.Dense(
 )
 
 
-def patch(verdict: str, measured: Mapping[str, float] = {}, **changes: Any) -> list[Any]:
+ADAM = msgspec.structs.replace(SGD, optimizer="Adam")
+
+
+def patch(
+    verdict: str,
+    measured: Mapping[str, float] = {},
+    training: wire.Training = SGD,
+    **changes: Any,
+) -> list[Any]:
     """The layers that the prescription for `verdict` puts in the place of HIDDEN."""
     usual = {"arguments": arguments(HIDDEN), "output_shape": (64,), **changes}
-    case = Case(view({**GUILTY[verdict], **measured}, rows=[row("hidden", **usual)]), 0)
+    seen = view({**GUILTY[verdict], **measured}, rows=[row("hidden", **usual)], training=training)
+    case = Case(seen, 0)
     scope: dict[str, Any] = {"keras": keras}
     exec(BY_VERDICT[verdict].prescribe(case).code, scope)
     return scope["replacement"]
@@ -73,6 +82,52 @@ def test_remedy_says_how_long_weights_take_that_are_not_begun_anew(
     remedy = BY_VERDICT["activity"].prescribe(Case(kept, 0)).remedy
 
     assert ("weights of this size, 0.25, take some 250 steps" in remedy) == patient
+
+
+@pytest.mark.parametrize(
+    ("layer", "axes"), [(keras.layers.Dense(8), 0), (keras.layers.Conv2D(8, 3), (0, 1, 2))]
+)
+def test_activity_patch_bounds_weights_that_are_kept_where_gradients_are_rescaled(
+    layer: Any, axes: Any
+) -> None:
+    known = {"kind": type(layer).__name__, "arguments": arguments(layer)}
+
+    (bounded,) = patch("activity", training=ADAM, fused=False, **known)
+
+    # The level stands 30 - 15.5 dB above the headroom, at a gain of 0 dB.
+    loaded = np.ones((3, 3, 4, 8)[-2 if axes == 0 else 0 :], np.float32)
+    norms = np.sqrt(np.sum(np.square(bounded.kernel_constraint(loaded)), axis=axes))
+    assert 20 * np.log10(norms) == pytest.approx(-14.5, abs=0.3)
+    assert bounded.activity_regularizer.l2 > 0
+
+
+@pytest.mark.parametrize(
+    ("training", "layer"),
+    [
+        (SGD, keras.layers.Dense(8)),
+        (ADAM, HIDDEN),  # has a constraint
+        (ADAM, keras.layers.EinsumDense("ab,bc->ac", 8)),
+    ],
+)
+def test_activity_patch_bounds_no_others(training: wire.Training, layer: Any) -> None:
+    known = {"kind": type(layer).__name__, "arguments": arguments(layer)}
+
+    (penalised, *_) = patch("activity", training=training, **known)
+
+    assert not isinstance(penalised.kernel_constraint, keras.constraints.MaxNorm)
+
+
+def test_activity_patch_bounds_no_weights_that_it_begins_anew() -> None:
+    given = keras.layers.Dense(8, kernel_initializer=keras.initializers.Constant(0.3), name="a")
+    seen = view(GUILTY["activity"], rows=[row(arguments=arguments(given))], training=ADAM)
+
+    begun, kept = (
+        BY_VERDICT["activity"].prescribe(Case(seen, 0, from_the_first=first)).code
+        for first in (True, False)
+    )
+
+    assert "MaxNorm" not in begun
+    assert "MaxNorm" in kept
 
 
 def test_activity_patch_leaves_an_activation_that_is_a_layer_already() -> None:

@@ -5,8 +5,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from benchmarks.diagnosis import generated
-from benchmarks.diagnosis.families import FAULTY, Case, adam, adamw, case, dense, residual, width
+from benchmarks.diagnosis import generated, tasks
+from benchmarks.diagnosis.families import (
+    FAULTY,
+    Case,
+    adam,
+    adamw,
+    case,
+    dense,
+    nadam,
+    residual,
+    width,
+)
 from benchmarks.diagnosis.faults.parts import Drift
 from benchmarks.diagnosis.faults.ways import he
 from benchmarks.diagnosis.tasks import Maker, Rng, Task
@@ -37,6 +47,30 @@ def matched_filters(rng: Rng) -> Case:
     kernel = made.model.get_layer(FAULTY).kernel
     filters = directions[:3].T @ rng.normal(size=(3, kernel.shape[1]))
     kernel.assign(rng.uniform(1.5, 2.5) * filters / np.linalg.norm(filters, axis=0))
+    return made
+
+
+def prototypes(rng: Rng) -> Case:
+    """Weights, as if loaded: each unit's are an example of positive features."""
+    task = tasks.features(rng)
+    made = case(task, dense(rng, "tanh", name=FAULTY), adam(rng))
+    kernel = made.model.get_layer(FAULTY).kernel
+    filters = task.x[rng.choice(len(task.x), kernel.shape[1])].T
+    kernel.assign(rng.uniform(1.5, 3) * filters / np.linalg.norm(filters, axis=0))
+    return made
+
+
+def loaded_sums(rng: Rng) -> Case:
+    """Filters, as if loaded, that add up grey values."""
+    hidden = [
+        layers.Conv2D(16, 5, strides=2, name=FAULTY),
+        layers.Activation("hard_sigmoid"),
+        layers.Flatten(),
+        *dense(rng, "relu"),
+    ]
+    made = case(generated.stripes(rng), hidden, nadam(rng))
+    kernel = made.model.get_layer(FAULTY).kernel
+    kernel.assign(rng.choice([-1, 1], 16) * rng.normal(rng.uniform(0.5, 0.8), 0.1, kernel.shape))
     return made
 
 

@@ -182,6 +182,8 @@ VARIED: dict[str, tuple[Family, ...]] = {
     "activity": (
         chosen("coherent spectra", generated.spectra, overload.coherent_spectra, rmsprop),
         Family("matched filters", False, overload.matched_filters),
+        Family("prototypes", False, overload.prototypes),
+        Family("loaded sums", False, overload.loaded_sums),
         chosen("coherent embedding", tasks.prose, overload.coherent_embedding, adamw),
         chosen("coherent behind residual", generated.friedman, overload.coherent_residual, lion),
         chosen("coherent grey values", generated.stripes, overload.coherent_grey, adagrad),

@@ -36,4 +36,4 @@ RULES: tuple[Rule, ...] = (
 PLACES = {rule.verdict: place for place, rule in enumerate(RULES)}
 
 # Changes with any rule, threshold or formula: a checkpoint of another version is folded again.
-RULES_VERSION = 6
+RULES_VERSION = 7

@@ -4,15 +4,13 @@ import math
 
 from gainstage.contractions import TABLE
 from gainstage.diagnosis import alternatives
+from gainstage.diagnosis.bounding import boundable, bounded_at
 from gainstage.diagnosis.carried import constraint, penalties, strengthened
 from gainstage.diagnosis.overload import overload_rule
 from gainstage.diagnosis.rule import Case, Prescription, effects
-from gainstage.diagnosis.source import Call, call
+from gainstage.diagnosis.source import Call
 from gainstage.diagnosis.splitting import amended
 from gainstage.diagnosis.strength import HOLDING_STEPS, amplitude, penalty
-
-# Axes of a kernel that a unit sums over, by kind of layer; Keras's default is that of Dense.
-SUMMED = {"Dense": None, "Conv1D": (0, 1), "Conv2D": (0, 1, 2), "Conv3D": (0, 1, 2, 3)}
 
 
 def prescribe(case: Case) -> Prescription:
@@ -56,18 +54,16 @@ def _penalised(case: Case, excess: float) -> tuple[str, dict[str, Call | None]]:
 def _bounded(case: Case) -> tuple[str, dict[str, Call | None]] | None:
     """A bound on each unit's norm, where weights as large as these were loaded or thrown there."""
     row = case.row
-    own = {"kernel_initializer", "kernel_constraint", "kernel_regularizer"}
-    if row.kind not in SUMMED or own & row.arguments.keys():
+    if not boundable(row) or {"kernel_initializer", "kernel_regularizer"} & row.arguments.keys():
         return None
-    norm = float(f"{amplitude(float(case.view.layout.reference_gain_db[case.position])):.2g}")
-    bound = call("keras.constraints.MaxNorm", max_value=norm, axis=SUMMED[row.kind])
+    norm, limit = bounded_at(row, float(case.view.layout.reference_gain_db[case.position]))
     words = (
         f"Weights of this size are not what {row.path} is initialized with: they were loaded, or "
         "steps that are too long threw them there. Load them with their scale, or lower the "
         f"learning rate. MaxNorm({norm:g}) brings each unit back to the norm that keeps the "
         "variance, whatever the optimizer, and leaves its direction: a penalty would take long."
     )
-    return words, {"kernel_constraint": bound}
+    return words, {"kernel_constraint": limit}
 
 
 def _max_norm(case: Case) -> str:
