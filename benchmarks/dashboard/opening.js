@@ -5,7 +5,14 @@ window.page = (() => {
   const QUIET = 500;
   const all = (id) => [...document.querySelectorAll(`[data-testid=${id}]`)];
   const strips = () => all("strip");
-  const isShown = () => strips().some(({ textContent }) => /\d\s?dB/.test(textContent));
+  const isInView = (one) => {
+    const { top, bottom, left, right } = one.getBoundingClientRect();
+    return top < innerHeight && bottom > 0 && left < innerWidth && right > 0;
+  };
+  // What strips show of their numbers, another thread draws over them, once they are in view.
+  const isShown = () =>
+    strips().some(({ textContent }) => /\d\s?dB/.test(textContent)) &&
+    all("readings").every((canvas) => !isInView(canvas) || inked(canvas, 0) > 0.3);
   const isJudged = () => all("finding").length > 0;
 
   /** Both of them as far into view as they go, whatever comes above them later. */

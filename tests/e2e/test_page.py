@@ -24,8 +24,12 @@ def open_run(page: Page, server: Server, run: str) -> None:
 def colours_of(page: Page, canvas: str, places: list[list[float]]) -> list[list[int]]:
     """Red, green, blue and alpha of a canvas at `places`, in pixels from its corner."""
     return page.locator(canvas).evaluate(
-        """(canvas, places) => places.map(
-            ([x, y]) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data])""",
+        """(canvas, places) => {
+            // Another thread draws it: only a copy can be read.
+            const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+            copy.drawImage(canvas, 0, 0);
+            return places.map(([x, y]) => [...copy.getImageData(x, y, 1, 1).data]);
+        }""",
         places,
     )
 
@@ -59,8 +63,13 @@ def test_the_heatmap_shows_the_loud_layer_unlike_the_quiet_one(
     open_run(page, server, trained)
     page.get_by_test_id("heatmap-frame").scroll_into_view_if_needed()
     page.wait_for_function(
-        """() => document.querySelector("[data-testid=heatmap]")?.getContext("2d")
-            .getImageData(300, 8, 1, 1).data[3] === 255"""
+        """() => {
+            const canvas = document.querySelector("[data-testid=heatmap]");
+            if (!canvas) return false;
+            const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+            copy.drawImage(canvas, 0, 0);
+            return copy.getImageData(300, 8, 1, 1).data[3] === 255;
+        }"""
     )
     width = page.get_by_test_id("heatmap").evaluate("(canvas) => canvas.width")
     loud, quiet = colours_of(page, "[data-testid=heatmap]", [[width / 2, 8], [width / 2, 36]])

@@ -2,6 +2,9 @@
 
 import { height as heightOf, type Reading } from "./meter";
 
+/** What it shows of a channel. */
+export type Height = Pick<Reading, "level" | "headroom" | "broken">;
+
 /** Pixels as `pixel` of colormap.ts makes them. */
 export interface Inks {
   lit: number;
@@ -21,7 +24,7 @@ export function channelsAt(x: number, width: number, count: number): [number, nu
  */
 export function bridge(
   count: number,
-  read: (channel: number) => Reading,
+  read: (channel: number) => Height,
   inks: Inks,
   width: number,
   height: number,
@@ -39,19 +42,19 @@ export function bridge(
   return pixels;
 }
 
-function isWorse(one: Reading, other: Reading): boolean {
+function isWorse(one: Height, other: Height): boolean {
   if (one.broken !== other.broken) return one.broken;
   const over = excess(one) - excess(other);
   return over > 0 || (over === 0 && (one.level ?? -Infinity) > (other.level ?? -Infinity));
 }
 
-function excess({ level, headroom }: Reading): number {
+function excess({ level, headroom }: Height): number {
   return level === null || headroom === null ? 0 : Math.max(0, level - headroom);
 }
 
 function paint(
   pixels: Uint32Array,
-  { level, headroom, broken }: Reading,
+  { level, headroom, broken }: Height,
   inks: Inks,
   x: number,
   width: number,

@@ -102,22 +102,31 @@ export class Desk {
 
   /** A channel's newest value; null where it has none, NaN where it was NaN. */
   value(channel: number, statistic: string): number | null {
-    return this.valueIn(this.latest, channel, statistic);
+    return this.reader(statistic)(channel);
   }
 
-  /** A channel's value in the columns of one frame. */
-  valueIn(columns: Columns, channel: number, statistic: string): number | null {
+  /** Reads one statistic of many channels, in the columns of one frame or else in the newest. */
+  reader(statistic: string, columns: Columns = this.latest): (channel: number) => number | null {
+    const exists = this.exists.get(statistic);
+    const values = columns.get(statistic)?.values;
+    if (exists === undefined || values === undefined) return () => null;
     // A column that is shorter than the schema says leaves channels undefined: no value.
-    return this.exists.get(statistic)?.[channel] ? (columns.get(statistic)?.values[channel] ?? null) : null;
+    return (channel) => (exists[channel] ? (values[channel] ?? null) : null);
   }
 
   /** Whether the newest values of a channel show NaN or infinity in it. */
   isBroken(channel: number): boolean {
-    return (
-      LEVELS.some((id) => isBroken(this.value(channel, id))) ||
+    return this.breaks()(channel);
+  }
+
+  /** `isBroken` for many channels. */
+  breaks(): (channel: number) => boolean {
+    const levels = LEVELS.map((id) => this.reader(id));
+    const shares = NON_FINITE.map((id) => this.reader(id));
+    return (channel) =>
+      levels.some((read) => isBroken(read(channel))) ||
       // NaN is no share, and above none of them.
-      NON_FINITE.some((id) => !((this.value(channel, id) ?? 0) <= 0))
-    );
+      shares.some((read) => !((read(channel) ?? 0) <= 0));
   }
 
   /** The statistics that a channel has; the same list whenever it is asked for. */

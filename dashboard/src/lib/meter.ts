@@ -31,12 +31,23 @@ export interface Parts {
   word: string;
 }
 
+interface Level {
+  signal: "pre" | "output";
+  level: number | null;
+}
+
 /** What a channel's meter shows: the pre-activation, or the output of a layer that has none. */
-export function levelOf(desk: Desk, channel: number): { signal: "pre" | "output"; level: number | null } {
-  const pre = desk.value(channel, "pre_db");
-  return pre === null
-    ? { signal: "output", level: desk.value(channel, "output_db") }
-    : { signal: "pre", level: pre };
+export function levelOf(desk: Desk, channel: number): Level {
+  return levelsOf(desk)(channel);
+}
+
+/** `levelOf` for many channels. */
+export function levelsOf(desk: Desk): (channel: number) => Level {
+  const [before, after] = [desk.reader("pre_db"), desk.reader("output_db")];
+  return (channel) => {
+    const pre = before(channel);
+    return pre === null ? { signal: "output", level: after(channel) } : { signal: "pre", level: pre };
+  };
 }
 
 /** Where a level stands on the meter, 0 at the bottom and 1 at the top. */

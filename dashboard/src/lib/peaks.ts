@@ -1,7 +1,7 @@
 /** Peak hold and clip lights, as on a mixing desk: what was loud stays in sight for a while. */
 
 import type { Desk } from "./desk";
-import { decibels, levelOf } from "./meter";
+import { decibels, levelsOf } from "./meter";
 
 /** Samples for which a peak stands still, and a clip light stays lit. */
 const HELD_SAMPLES = 10;
@@ -25,9 +25,11 @@ export class Peaks {
    * @param isOver Whether a channel stands above its headroom.
    */
   take(desk: Desk, isOver: (channel: number) => boolean): void {
+    const levelAt = levelsOf(desk);
+    const loudest = { pre: desk.reader("pre_max"), output: desk.reader("output_max") };
     for (let channel = 0; channel < this.peaks.length; channel++) {
-      const { signal } = levelOf(desk, channel);
-      const peak = decibels(desk.value(channel, `${signal}_max`)) ?? -Infinity;
+      const { signal } = levelAt(channel);
+      const peak = decibels(loudest[signal](channel)) ?? -Infinity;
       const age = this.ages[channel]!;
       const held = this.peaks[channel]! - (age >= HELD_SAMPLES ? FALL_DB : 0);
       // NaN is above nothing, and takes no place.

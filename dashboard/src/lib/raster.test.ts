@@ -119,6 +119,12 @@ it("paints only the end of what goes on", () => {
   expect(raster.paint(rollup, { ...picture, field: "min" })).toBe(0);
 });
 
+it("gives the columns of pixels that changed, line by line", () => {
+  const raster = new Raster();
+  raster.pixels = Uint32Array.of(1, 2, 3, 4, 5, 6);
+  expect([...raster.from(1, 3)]).toEqual([2, 3, 5, 6]);
+});
+
 it("finds the nearest column of a step", () => {
   const rollup = lanes([[0, 0, 0]]);
   expect([-5, 4, 6, 14, 99].map((step) => rollup.columnAt(step))).toEqual([0, 0, 1, 1, 2]);

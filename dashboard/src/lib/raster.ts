@@ -107,6 +107,16 @@ export class Raster {
     return first;
   }
 
+  /** [height, width - first]: the pixels from column `first` on. */
+  from(first: number, width: number): Uint32Array<ArrayBuffer> {
+    const height = this.pixels.length / width;
+    const found = new Uint32Array((width - first) * height);
+    for (let y = 0; y < height; y++) {
+      found.set(this.pixels.subarray(y * width + first, (y + 1) * width), y * (width - first));
+    }
+    return found;
+  }
+
   private fill(rollup: Rollup, picture: Picture, first: number): void {
     const { width, height, lanes, gap } = picture;
     const columns = Array.from({ length: width - first }, (_, x) => columnsAt(rollup, picture, first + x));

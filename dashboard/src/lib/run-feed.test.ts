@@ -358,6 +358,18 @@ it("says that the run was deleted where it is no longer there after a gap in the
   expect([feed.deleted, feed.error, server.taken()]).toEqual([true, null, []]);
 });
 
+it("tells of frames apart from what else changes", async () => {
+  const { edges, feed } = await follow();
+  const told: string[] = [];
+  feed.watch(() => told.push("change"));
+  const unheard = feed.listen(() => told.push("frame"));
+  edges.socket.brings(recorded("frame"));
+  edges.socket.brings(recorded("finding"));
+  unheard();
+  edges.socket.brings(recorded("frame"));
+  expect(told).toEqual(["frame", "change"]);
+});
+
 it("asks for nothing once it is closed", async () => {
   const { server, edges, feed } = await follow();
   edges.socket.brings(recorded("finding"));

@@ -23,6 +23,7 @@ export class RunFeed {
   /** Whether the run was deleted since: nothing more comes of it. */
   deleted = false;
   private readonly watchers = new Set<() => void>();
+  private readonly listeners = new Set<() => void>();
   private readonly live: Live;
   private readonly histories: Histories;
   private closed = false;
@@ -43,7 +44,7 @@ export class RunFeed {
         const stale = this.state.receive(decoded);
         if (stale === "gone") return this.leave();
         this.refetch(stale);
-        this.tell();
+        this.tell(decoded.message.type === "frame" ? this.listeners : this.watchers);
       },
       connection: (connection: Connection) => {
         this.connection = connection;
@@ -70,9 +71,16 @@ export class RunFeed {
     this.live.close();
   }
 
+  /** Calls back after every change but those that `listen` tells of. */
   watch(watcher: () => void): () => void {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
+  }
+
+  /** Calls back after every frame. */
+  listen(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   showHeat(statistic: string): void {
@@ -124,8 +132,8 @@ export class RunFeed {
     this.tell();
   }
 
-  private tell(): void {
-    for (const watcher of this.watchers) watcher();
+  private tell(callbacks: ReadonlySet<() => void> = this.watchers): void {
+    for (const callback of callbacks) callback();
   }
 
   private fail(error: Error): void {

@@ -6,7 +6,7 @@ import { Desk } from "./desk";
 import { isOpen, placed } from "./finding";
 import { logged, logOf } from "./logs";
 import { Meanwhile, type Sample } from "./meanwhile";
-import { levelOf, type Reading } from "./meter";
+import { levelsOf, type Reading } from "./meter";
 import { numberOf } from "./number";
 import { Peaks } from "./peaks";
 import { type History, Rollup } from "./rollup";
@@ -93,7 +93,7 @@ export class RunState {
     // The feed's frames are laid out by its own schema, and its numbers are newer.
     if (this.schema === null) this.show(Desk.ofLayers(answer.rows));
     // Headrooms come with this answer, and with the first one what is over them; no sample came.
-    if (this.newest === null) this.peaks.take(this.desk, (channel) => this.isOver(channel));
+    if (this.newest === null) this.peaks.take(this.desk, this.overs());
   }
 
   /** @param verdicts On the layers that the server last told of, in their order. */
@@ -166,21 +166,40 @@ export class RunState {
 
   /** What the meter of a channel shows. */
   readingOf(channel: number): Reading {
-    const { signal, level } = levelOf(this.desk, channel);
-    return {
-      level,
-      peak: this.peaks.peak(channel),
-      headroom: signal === "pre" ? this.headroomOf(this.desk.channels[channel]?.id ?? "") : null,
-      broken: this.desk.isBroken(channel),
-      clipped: this.peaks.isClipped(channel),
+    return this.readings()(channel);
+  }
+
+  /** `readingOf` for many channels. */
+  readings(): (channel: number) => Reading {
+    const [levelAt, isBroken] = [levelsOf(this.desk), this.desk.breaks()];
+    return (channel) => {
+      const { signal, level } = levelAt(channel);
+      return {
+        level,
+        peak: this.peaks.peak(channel),
+        headroom: signal === "pre" ? this.headroomAt(channel) : null,
+        broken: isBroken(channel),
+        clipped: this.peaks.isClipped(channel),
+      };
     };
   }
 
   /** Whether a channel's level stands above what its activation passes on. */
   isOver(channel: number): boolean {
-    const level = this.desk.value(channel, "pre_db");
-    const headroom = this.headroomOf(this.desk.channels[channel]?.id ?? "");
-    return level !== null && headroom !== null && level > headroom;
+    return this.overs()(channel);
+  }
+
+  /** `isOver` for many channels. */
+  private overs(): (channel: number) => boolean {
+    const read = this.desk.reader("pre_db");
+    return (channel) => {
+      const [level, headroom] = [read(channel), this.headroomAt(channel)];
+      return level !== null && headroom !== null && level > headroom;
+    };
+  }
+
+  private headroomAt(channel: number): number | null {
+    return this.headroomOf(this.desk.channels[channel]?.id ?? "");
   }
 
   openFinding(id: string): Finding | undefined {
@@ -192,17 +211,22 @@ export class RunState {
    * so are the feed's numbers. What they show broken is not healthy, whoever is to blame for it.
    */
   verdictOf(id: string): string {
+    return this.verdictAt(id, () => this.desk.isBroken(this.desk.find(id)));
+  }
+
+  private verdictAt(id: string, isBroken: () => boolean): string {
     const verdict = this.openFinding(id)?.verdict ?? this.judged.get(id) ?? "";
-    return verdict === "healthy" && this.desk.isBroken(this.desk.find(id)) ? "" : verdict;
+    return verdict === "healthy" && isBroken() ? "" : verdict;
   }
 
   /** How many layers are judged, how many may be yet, and how many stand over their headroom. */
   get counts(): { judged: number; pending: number; over: number } {
     const counts = { judged: 0, pending: 0, over: 0 };
+    const [isBroken, isOver] = [this.desk.breaks(), this.overs()];
     this.desk.channels.forEach(({ id, unjudged }, channel) => {
-      if (this.verdictOf(id) !== "") counts.judged += 1;
+      if (this.verdictAt(id, () => isBroken(channel)) !== "") counts.judged += 1;
       else if (unjudged === "") counts.pending += 1;
-      if (this.isOver(channel)) counts.over += 1;
+      if (isOver(channel)) counts.over += 1;
     });
     return counts;
   }
@@ -272,7 +296,7 @@ export class RunState {
     this.epoch = frame.epoch;
     this.costs = frame.costs;
     this.logs = logged(this.logs, frame.logs);
-    this.peaks.take(this.desk, (channel) => this.isOver(channel));
+    this.peaks.take(this.desk, this.overs());
     const sample = { step: frame.step, logs: frame.logs, columns };
     for (const meanwhile of this.waiting) meanwhile.add(sample);
     this.extendHeat(sample);
@@ -291,10 +315,10 @@ export class RunState {
   private extendHeat({ step, columns }: Sample): void {
     if (!this.isShown(step)) return;
     const { channels } = this.desk;
+    const read = this.desk.reader(this.heatStatistic, columns);
     this.heat?.append(step, (lane) => {
       const id = this.heatRows[lane]!;
-      const channel = channels[lane]?.id === id ? lane : this.desk.find(id);
-      return this.desk.valueIn(columns, channel, this.heatStatistic);
+      return read(channels[lane]?.id === id ? lane : this.desk.find(id));
     });
   }
 
@@ -303,7 +327,7 @@ export class RunState {
     if (past !== undefined || !this.isShown(step)) return;
     const channel = layer === null ? -1 : this.desk.find(layer);
     const read = (id: string): number | null =>
-      layer === null ? logOf(logs, id) : this.desk.valueIn(columns, channel, id);
+      layer === null ? logOf(logs, id) : this.desk.reader(id, columns)(channel);
     rollup.append(step, (lane) => read(statistics[lane]!));
   }
 }

@@ -1,10 +1,9 @@
-/** Draws the heatmap: the cells on one canvas; names, steps and onsets on another one over it. */
+/** Draws what stands around and over the cells of a heatmap: names, steps and onsets. */
 
 import { type Axis, xOf } from "../lib/axis";
 import { isOpen } from "../lib/finding";
 import type { Lanes } from "../lib/lanes";
 import { formatCount } from "../lib/number";
-import type { Raster } from "../lib/raster";
 import type { Rollup } from "../lib/rollup";
 import type { RunState } from "../lib/run-state";
 import { ticks } from "../lib/ticks";
@@ -47,19 +46,6 @@ export function layoutOf(width: number, names: readonly string[], lanes: Lanes):
 /** The middle of a lane, in pixels from the top. */
 export function middleOf(layout: Layout, lane: number): number {
   return layout.top + (lane - layout.lanes[0] + 0.5) * layout.rowHeight;
-}
-
-/** Puts onto `canvas` what of `raster` changed from its pixel column `first` on. */
-export function showCells(canvas: HTMLCanvasElement, raster: Raster, width: number, height: number, first: number): void {
-  if (canvas.width !== width || canvas.height !== height) {
-    canvas.width = width;
-    canvas.height = height;
-    first = 0;
-  }
-  if (first >= width) return;
-  const bytes = new Uint8ClampedArray(raster.pixels.buffer);
-  const image = new ImageData(bytes, width, height);
-  canvas.getContext("2d")?.putImageData(image, 0, 0, first, 0, width - first, height);
 }
 
 /** Draws all but the cells. */

@@ -11,14 +11,12 @@ export interface Observed<T> {
   readonly now: T;
 }
 
-/** @param told Called before the views are drawn again. */
-export function observed<T extends Watched>(subject: T, told: () => void = () => {}): Observed<T> {
+export function observed<T extends Watched>(subject: T): Observed<T> {
   const subscribe = createSubscriber((update) => {
     let request = 0;
     const stop = subject.watch(() => {
       request ||= requestAnimationFrame(() => {
         request = 0;
-        told();
         update();
       });
     });

@@ -1,26 +1,40 @@
 /**
- * When the parts of a page are brought up to date that are read, rather than seen to move.
+ * When what is drawn of a run's samples is brought up to date.
  *
- * Samples may come ten times a second. Nobody reads numbers that fast, and to lay all of them out
- * anew costs more than everything else: with each sample one part in five takes its turn, and once
- * no more samples come, all of them.
+ * Samples may come ten times a second. What is seen to move follows each of them; nobody reads
+ * numbers that fast, and to lay them out anew costs more than everything else, so that what is read
+ * has a turn with one sample in five. Pictures have theirs between, so that no sample brings both.
+ * Once no more samples come, everything has a turn.
  */
 
-const PARTS = 5;
-/** What costs more than its turn is worth, such as lines of hundreds of points, has one turn in so many. */
-const SELDOM = 5 * PARTS;
-/** So long after the last sample the others need not wait for their turns. */
-const QUIET_MS = 150;
+type Rhythm = "sample" | "picture";
+
+const TURN = 5;
+const PICTURE = 2;
+/** What costs more than such a turn is worth, such as lines of hundreds of points. */
+const SELDOM = { every: 5 * TURN, at: 4 };
+/** So long after the last sample the others need not wait for their turns; samples may be late. */
+const QUIET_MS = 400;
 
 class Pace {
-  private turns = $state(new Array<number>(PARTS).fill(0));
+  private texts = $state(0);
   private seldom = $state(0);
-  private beats = 0;
+  private samples = 0;
   private timer = 0;
+  private readonly calls: Readonly<Record<Rhythm, Set<() => void>>> = {
+    sample: new Set(),
+    picture: new Set(),
+  };
 
-  /** Ties what reads it to the turns of a part; any number names one. */
-  follow(part: number): void {
-    void this.turns[part % PARTS];
+  /** Calls back whenever it is time to draw; returns how to end that. */
+  on(rhythm: Rhythm, call: () => void): () => void {
+    this.calls[rhythm].add(call);
+    return () => this.calls[rhythm].delete(call);
+  }
+
+  /** Ties what reads it, and numbers of samples with it, to the turns of what is read. */
+  follow(): void {
+    void this.texts;
   }
 
   /** Ties what reads it to turns that come seldom. */
@@ -30,17 +44,38 @@ class Pace {
 
   /** A sample has come. */
   beat(): void {
-    this.beats += 1;
-    this.turns[this.beats % PARTS]! += 1;
-    if (this.beats % SELDOM === 0) this.seldom += 1;
+    this.samples += 1;
+    // Whoever does not look misses nothing that the last sample does not bring as well.
+    if (!document.hidden) {
+      this.tell("sample");
+      if (this.samples % TURN === PICTURE) this.tell("picture");
+    }
+    if (this.samples % TURN === 0) this.texts += 1;
+    if (this.samples % SELDOM.every === SELDOM.at) this.seldom += 1;
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(() => this.settle(), QUIET_MS);
   }
 
   private settle(): void {
-    for (let part = 0; part < PARTS; part++) this.turns[part]! += 1;
+    this.tell("sample");
+    this.tell("picture");
+    this.texts += 1;
     this.seldom += 1;
+  }
+
+  private tell(rhythm: Rhythm): void {
+    for (const call of this.calls[rhythm]) call();
   }
 }
 
 export const pace = new Pace();
+
+/** What `read` gives, for views of what samples bring: reading it in one ties it to its turns. */
+export function sampled<T>(read: () => T): { readonly now: T } {
+  return {
+    get now() {
+      pace.follow();
+      return read();
+    },
+  };
+}

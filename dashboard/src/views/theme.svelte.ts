@@ -19,6 +19,10 @@ export const themeChanges = createSubscriber((update) => {
   };
 });
 
+export function isDark(): boolean {
+  return dark.matches;
+}
+
 export function colour(name: string): string {
   let found = known.get(name);
   if (found === undefined) {
