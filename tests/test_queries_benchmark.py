@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from benchmarks import __main__ as every
 from benchmarks import queries
 
 
@@ -51,3 +52,17 @@ def test_a_view_holds_where_the_first_answer_is_fast_enough_too() -> None:
     slow, fast = (queries.Answer("view", 50.0, first, 10.0) for first in (60.0, 40.0))
 
     assert (slow.held, fast.held) == (False, True)
+
+
+def test_benchmark_that_has_no_room_keeps_no_other_from_being_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "SPARE_BYTES", 2**60)
+    ran: list[list[str]] = []
+
+    gave_up = every.run(
+        [("queries", queries.main, ["--short"]), ("other", ran.append, ["--given"])]
+    )
+
+    assert (gave_up, ran) == (["queries"], [["--given"]])
+    assert "GiB free. Set TMPDIR" in capsys.readouterr().err
