@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from unittest import mock
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -28,11 +29,11 @@ class Cluster:
         return psycopg.connect(self.url(database), autocommit=True)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of an empty database, which lasts as long as the block."""
-        name = f"test{next(self._numbers)}"
+    def database(self, like: str = "postgresql:///template1") -> Iterator[str]:
+        """The URL of a copy of the database at `like`, an empty one, for as long as the block."""
+        name, copied = f"test{next(self._numbers)}", urlsplit(like).path[1:]
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {copied} STRATEGY file_copy")
         try:
             yield self.url(name)
         finally:

@@ -1,3 +1,4 @@
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -76,12 +77,42 @@ def backend() -> str:
 
 
 @pytest.fixture
-def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty one, as GAINSTAGE_DATABASE names it."""
+def empty_database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """One that no store has opened yet, as GAINSTAGE_DATABASE names it."""
     if backend == "sqlite":
         yield str(tmp_path / "gainstage.db")
     else:
         with request.getfixturevalue("postgresql").database() as url:
+            yield url
+
+
+def opened_once(database: str) -> str:
+    store = store_at(database)
+    store.open()
+    store.close()
+    return database
+
+
+@pytest.fixture(scope="session")
+def opened_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return opened_once(str(tmp_path_factory.mktemp("opened") / "gainstage.db"))
+
+
+@pytest.fixture(scope="session")
+def opened_postgresql(postgresql: Cluster) -> Iterator[str]:
+    with postgresql.database() as url:
+        yield opened_once(url)
+
+
+@pytest.fixture
+def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """One that has its tables and no rows: a copy, as to make them takes longer than most tests."""
+    if backend == "sqlite":
+        opened = request.getfixturevalue("opened_file")
+        yield str(shutil.copy(opened, tmp_path / "gainstage.db"))
+    else:
+        opened = request.getfixturevalue("opened_postgresql")
+        with request.getfixturevalue("postgresql").database(opened) as url:
             yield url
 
 

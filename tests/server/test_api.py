@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,17 +20,17 @@ from gainstage.statistics import STATISTICS, Statistic
 from gainstage.workers import BESIDE
 from gainstage_server import api, messages, models, openapi
 from gainstage_server.ops.alerts import finding_page, page_url
+from gainstage_server.settings import Settings
 from gainstage_server.views import number, numbers, plain
 
-from .conftest import Running
+from .conftest import Running, running
 from .trainer import Trainer, send
 
 RUN = "/api/v1/runs/canonical"
 
 
-@pytest.fixture
-def canonical(server: Running) -> Running:
-    """A server that has one run with a finding, and one healthy run of another project."""
+def filled(server: Running) -> Running:
+    """The server with one run that has a finding, and one healthy run of another project."""
     trainer = Trainer()
     opening, frames = trainer.opening(), [trainer.loud(10 * index) for index in range(5)]
     assert send(server.ws, [*opening, *frames, trainer.notice()]) == []
@@ -38,6 +40,19 @@ def canonical(server: Running) -> Running:
     outcomes = [[[[0.25, np.nan]]], [[[0.75, 2.0]]]]
     assert send(server.ws, [beside.run_start(), beside.trial(outcomes), beside.run_end()]) == []
     return server
+
+
+@pytest.fixture
+def canonical(server: Running) -> Running:
+    return filled(server)
+
+
+@pytest.fixture(scope="module")
+def answering(opened_file: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The same for all tests to which its age makes no difference."""
+    database = shutil.copy(opened_file, tmp_path_factory.mktemp("answering"))
+    with running(Settings(database=str(database), disk_floor=0)) as server:
+        yield filled(server)
 
 
 ANSWERS = {
@@ -59,8 +74,8 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("path", "model"), ANSWERS.items(), ids=ANSWERS.keys())
-def test_every_answer_fits_its_model(canonical: Running, path: str, model: type[BaseModel]) -> None:
-    answer = canonical.get(path)
+def test_every_answer_fits_its_model(answering: Running, path: str, model: type[BaseModel]) -> None:
+    answer = answering.get(path)
 
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
@@ -275,9 +290,9 @@ def test_findings_come_open_ones_first(canonical: Running) -> None:
     ],
 )
 def test_what_is_unknown_is_answered_with_what_is_known(
-    canonical: Running, path: str, named: str
+    answering: Running, path: str, named: str
 ) -> None:
-    answer = canonical.get(path)
+    answer = answering.get(path)
 
     assert answer.status_code == 404
     assert named in answer.json()["detail"]
@@ -304,8 +319,8 @@ def test_the_list_of_known_names_is_short(server: Running) -> None:
     "query",
     ["points=0", "points=5001", "from=-1", "to=x", "statistic=" + "&statistic=a" * 64],
 )
-def test_parameters_out_of_range_are_named_in_one_sentence(canonical: Running, query: str) -> None:
-    answer = canonical.get(f"{RUN}/series?layer=dense_1&statistic=pre_db&{query}")
+def test_parameters_out_of_range_are_named_in_one_sentence(answering: Running, query: str) -> None:
+    answer = answering.get(f"{RUN}/series?layer=dense_1&statistic=pre_db&{query}")
 
     assert answer.status_code == 422
     assert query.split("=", maxsplit=1)[0] in answer.json()["detail"]

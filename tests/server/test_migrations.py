@@ -202,8 +202,8 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def unopened(database: str) -> SQLStore:
-    return store_at(database)
+def unopened(empty_database: str) -> SQLStore:
+    return store_at(empty_database)
 
 
 def fill(connection: Connection, revision: str) -> None:
