@@ -9,7 +9,6 @@ import pytest
 from gainstage import wire
 from gainstage.diagnosis import (
     RULES,
-    RULES_VERSION,
     VERDICTS,
     Finding,
     State,
@@ -382,29 +381,3 @@ def test_sample_costs_no_more_calls_where_there_are_more_layers() -> None:
     assert calls(100) == calls(10)
     # Calls, not values, are what a sample of up to 1,000 layers costs.
     assert calls(10) < 300
-
-
-@pytest.mark.parametrize(
-    "other", [{"rules_version": RULES_VERSION + 1}, {"format": None}], ids=["rules", "format"]
-)
-def test_state_of_other_rules_or_in_another_format_is_refused_with_what_to_do(
-    other: dict[str, int | None],
-) -> None:
-    saved = msgspec.msgpack.decode(dump_state(begin(schema()))) | other
-    # The first format did not tell that it was.
-    told = {name: value for name, value in saved.items() if value is not None}
-
-    with pytest.raises(ValueError, match="fold the run's frames again"):
-        load_state(msgspec.msgpack.encode(told), schema())
-
-
-def test_state_without_its_memory_would_not_continue_the_same() -> None:
-    samples = frames(4, GUILTY["activity"])
-    half, _ = fold(begin(schema()), *samples[:2])
-    forgetful = msgspec.msgpack.decode(dump_state(half))
-    forgetful["spells"] = {}
-
-    _, events = fold(load_state(msgspec.msgpack.encode(forgetful), schema()), *samples[2:])
-
-    assert events == []
-    assert fold(half, *samples[2:])[1] != []
