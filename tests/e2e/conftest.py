@@ -69,6 +69,14 @@ def mortal_server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Server]:
+    """A server with tokens."""
+    tokens = {"ingest_token": "hands", "read_token": "eyes", "admin_token": "all"}
+    with serving(tmp_path, **tokens) as running:
+        yield running
+
+
 # Not for the session: while Playwright runs, its event loop is the main thread's, and no other test
 # of the session could have one of its own.
 @pytest.fixture(scope="package")

@@ -1,12 +1,8 @@
 """What a person says of a finding, in a real browser: that it is known, or that it is muted."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from .conftest import Server, serving, violations
+from .conftest import Server, violations
 from .trainers import hand_made
 
 expect.set_options(timeout=30_000)
@@ -67,17 +63,10 @@ def test_a_muted_finding_no_longer_counts_on_any_page_that_is_open(
     expect(page).to_have_title("▲ 1 · Desk · muted · Gainstage")
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Server]:
-    tokens = {"ingest_token": "hands", "read_token": "eyes", "admin_token": "all"}
-    with serving(tmp_path, **tokens) as server:
-        found(server, "guarded", token="hands")
-        yield server
-
-
 def test_a_mark_asks_for_the_admin_token_once_and_says_that_one_is_wrong(
     guarded: Server, context: BrowserContext
 ) -> None:
+    found(guarded, "guarded", token="hands")
     page = context.new_page()  # what a browser says of a refusal is no error of ours
     page.goto(guarded.url)
     page.get_by_label("Read token").fill("eyes")

@@ -1,13 +1,11 @@
 """The list of runs in a real browser: found, sorted, chosen, deleted, and only with a token."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from .conftest import Server, serving, violations
+from .conftest import Server, violations
 from .trainers import hand_made
 
 expect.set_options(timeout=30_000)
@@ -180,17 +178,10 @@ def test_a_live_run_is_kept_in_the_server_s_words(server: Server, context: Brows
     expect(page.get_by_role("button", name="Delete…")).to_be_focused()
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Server]:
-    tokens = {"ingest_token": "hands", "read_token": "eyes", "admin_token": "all"}
-    with serving(tmp_path, **tokens) as server:
-        ended(server, "secret", token="hands")
-        yield server
-
-
 def test_the_page_asks_for_the_token_says_that_one_is_wrong_and_takes_the_right_one(
     guarded: Server, context: BrowserContext
 ) -> None:
+    ended(guarded, "secret", token="hands")
     page = context.new_page()
     page.goto(guarded.url)
     expect(page.get_by_role("heading", name="This server asks for a token")).to_be_visible()
@@ -210,6 +201,7 @@ def test_the_page_asks_for_the_token_says_that_one_is_wrong_and_takes_the_right_
 def test_a_change_asks_for_the_admin_token_and_the_page_goes_on_reading(
     guarded: Server, context: BrowserContext
 ) -> None:
+    ended(guarded, "secret", token="hands")
     page = context.new_page()
     page.goto(guarded.url)
     page.get_by_label("Read token").fill("eyes")

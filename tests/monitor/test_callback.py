@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ import pytest
 from gainstage import Finding, LayerMonitor
 from gainstage.places import DEFAULT_URL, serve_command, spools, sync_command
 from gainstage.statistics import IDS
-
-from .serving import nowhere
 
 layers = keras.layers
 EXAMPLES, BATCH, STEPS = 64, 8, 8
@@ -32,12 +29,6 @@ def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     keras.utils.set_random_seed(0)
-
-
-@pytest.fixture
-def closed() -> Iterator[str]:
-    with nowhere() as url:
-        yield url
 
 
 def build(*, loud: bool = False, **settings: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,6 @@ from gainstage import wire
 from gainstage.client import Client
 
 from .scripts import ENDLESS, TRAINING, ended, waiting
-from .serving import nowhere, serving
-
-
-@pytest.fixture
-def closed() -> Iterator[str]:
-    with nowhere() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("server")) as url:
-        yield url
-
 
 ENDINGS = [
     ("raise SystemExit(3)", (), 3),

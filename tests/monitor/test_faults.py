@@ -18,7 +18,6 @@ from gainstage.recorder import Recorder
 from gainstage.spool import Spool
 
 from . import twins
-from .serving import nowhere
 from .trainings import SMALL
 from .twins import EPOCHS, STEPS, Making, Training, alone, complaints, different, outcome
 
@@ -37,12 +36,6 @@ class Trouble(Exception):  # noqa: N818
 def deterministic() -> Iterator[None]:
     with twins.deterministic():
         yield
-
-
-@pytest.fixture
-def closed() -> Iterator[str]:
-    with nowhere() as url:
-        yield url
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,6 @@ import tensorflow as tf
 from gainstage import LayerMonitor
 
 from . import twins
-from .serving import nowhere
 from .trainings import BY_XLA, MLP, SMALL, TRAININGS
 from .twins import (
     BACKEND,
@@ -47,13 +46,6 @@ pytestmark = [
 def deterministic() -> Iterator[None]:
     with twins.deterministic():
         yield
-
-
-@pytest.fixture(scope="module")
-def closed() -> Iterator[str]:
-    """Where no server listens: what is sampled is spooled, and the uplink tries in vain."""
-    with nowhere() as url:
-        yield url
 
 
 SEVERAL = TRAININGS["four steps at a time"]

@@ -14,7 +14,6 @@ from gainstage import LayerMonitor
 from gainstage.probe import Probe
 
 from . import twins
-from .serving import nowhere, serving
 from .trainings import MLP, SMALL
 from .twins import BACKEND, KERAS_FUNCTION, STEPS, bits, complaints
 
@@ -29,18 +28,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but w
 def deterministic() -> Iterator[None]:
     with twins.deterministic():
         yield
-
-
-@pytest.fixture
-def closed() -> Iterator[str]:
-    with nowhere() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("server")) as url:
-        yield url
 
 
 class Raising(keras.callbacks.Callback):

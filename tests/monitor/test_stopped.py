@@ -1,7 +1,6 @@
 """SIGTERM at every moment of a training, and several trainings that end at once, in processes."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,6 @@ from gainstage import wire
 from gainstage.client import Client
 
 from .scripts import ENDLESS, ended, waiting
-from .serving import nowhere, serving
-
-
-@pytest.fixture
-def closed() -> Iterator[str]:
-    with nowhere() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("server")) as url:
-        yield url
-
 
 # Nobody waits so long for the end.
 PATIENT = "from gainstage import endings\nendings.TERM_SECONDS = 3_600.0\n"

@@ -1,6 +1,5 @@
 """`gainstage trial`: from files to a table, a picture, and a result at the server."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,12 @@ from typer.testing import CliRunner
 from gainstage import LayerMonitor
 from gainstage.cli import app
 
-from .serving import nowhere, serving
+from .serving import nowhere
 
 layers = keras.layers
 RNG = np.random.default_rng(0)
 X = RNG.random((200, 64)).astype(np.float32)
 Y = (X[:, :32].sum(axis=1) > X[:, 32:].sum(axis=1)).astype(np.int64)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("server")) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
