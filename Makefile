@@ -5,8 +5,8 @@ BIN := .venv/bin
 STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
-# The longest first.
-TESTS := test-soak test-monitor test-monitor-a-to-g test-rest test-server test-faults test-jax test-e2e \
+# The longest first, and before them the one that is idle.
+TESTS := test-soak test-monitor-a-to-g test-rest test-monitor test-jax test-server test-e2e test-faults \
 	test-torch test-dashboard
 CHECKS := check-types check-style check-dashboard check-ops
 
@@ -115,6 +115,9 @@ generate: .venv/.dev-stamp dashboard/node_modules/.stamp
 	done
 	cd dashboard && ../tools/npm run types
 
+# Two thirds of what is installed is never imported: Python compiles the rest when it is.
+INSTALL := $(BIN)/pip install --no-compile
+
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("TensorFlow \
 	needs Python 3.11 to 3.13. Received: %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
@@ -128,14 +131,14 @@ node: | $(BIN)/pip
 	@tools/npm --version >/dev/null
 
 .venv/.demo-stamp: requirements/demo.txt pyproject.toml | node
-	$(BIN)/pip install --require-hashes --requirement $<
-	$(BIN)/pip install --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes --requirement $<
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/.dev-stamp: requirements/dev.txt requirements/torch.txt pyproject.toml | node
-	$(BIN)/pip install --require-hashes --requirement $<
-	$(BIN)/pip install --requirement requirements/torch.txt
-	$(BIN)/pip install --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes --requirement $<
+	$(INSTALL) --requirement requirements/torch.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch .venv/.demo-stamp $@
 
 dashboard/node_modules/.stamp: dashboard/package-lock.json | node
