@@ -39,7 +39,8 @@ class Work:
     """Work of the main thread from one frame of the feed to the next.
 
     All tasks count, whatever they did: scripts, style, layout, paint, garbage, and what the browser
-    itself did there. Rasterizing and compositing are other threads'.
+    itself did there. Rasterizing and compositing are other threads', and so is what the page has
+    a worker draw.
 
     Attributes:
         frames: How many of the feed came, the last of which does not count; those that came
