@@ -1,6 +1,7 @@
 """What the streams have told so far: which attempts have begun, and what their schemas hold."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -28,8 +29,10 @@ class Catalogue:
         self._attempts: Recent[Stream, AttemptRecord] = Recent(_ATTEMPTS)
         self._layouts: Recent[Key, Layout] = Recent(_LAYOUTS)
         self._models: Recent[bytes, Layout] = Recent(_MODELS)
+        self._newest: Recent[Stream, int] = Recent(_ATTEMPTS)  # seq
         self._staged_attempts: dict[Stream, AttemptRecord] = {}
         self._staged_layouts: dict[Key, Layout] = {}
+        self._staged_newest: Mapping[Stream, int] = {}
 
     def attempt(self, stream: Stream) -> AttemptRecord | None:
         """What is known of the attempt; None: it has not begun."""
@@ -45,6 +48,14 @@ class Catalogue:
             known = self._shared(known)
             self._layouts.put(key, known)
         return known
+
+    def newest(self, stream: Stream) -> int | None:
+        """The newest seq that is stored; None: it is not known."""
+        return self._newest.get(stream)
+
+    def stage_newest(self, newest: Mapping[Stream, int]) -> None:
+        """Take note of the newest seq of each stream of this batch."""
+        self._staged_newest = newest
 
     def stage_attempt(self, record: AttemptRecord) -> None:
         """Take note of an attempt that this batch begins or continues."""
@@ -74,13 +85,21 @@ class Catalogue:
             self._attempts.put(stream, record)
         for key, layout in self._staged_layouts.items():
             self._layouts.put(key, layout)
+        for stream, seq in self._staged_newest.items():
+            self._newest.put(stream, seq)
 
     def end(self, stream: Stream) -> None:
         """It is over; what comes late is held against what is stored."""
         self._layouts.drop_where(lambda key: key.stream == stream)
 
+    def doubt(self, streams: Iterable[Stream]) -> None:
+        """Of these, more may be stored than is known."""
+        for stream in streams:
+            self._newest.drop(stream)
+
     def forget_run(self, run: str) -> None:
-        """Nothing of the run is stored any more."""
+        """Nothing of the run is stored any more, or others have stored more."""
+        self._newest.drop_where(lambda stream: stream.run == run)
         self._attempts.drop_where(lambda stream: stream.run == run)
         self._layouts.drop_where(lambda key: key.run == run)
 
@@ -88,3 +107,4 @@ class Catalogue:
         """The batch is over: what was not kept is not known."""
         self._staged_attempts = {}
         self._staged_layouts = {}
+        self._staged_newest = {}

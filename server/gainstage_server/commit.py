@@ -1,7 +1,7 @@
 """Stores a batch of messages in one transaction, with all that follows from them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -108,6 +108,7 @@ class Committer:
             # Where the connection broke, the transaction may have been committed all the same.
             for stream in touched:
                 self._seen.pop(stream.run, None)
+            self._catalogue.doubt(touched)
             self._diagnosis.forget(list(touched))
             raise
         else:
@@ -260,7 +261,7 @@ class Committer:
         outcomes: Sequence[Outcome],
         admitted: Mapping[Key, Admitted],
     ) -> Committed:
-        new = transaction.new(admitted)
+        new = self._new(transaction, admitted.keys())
         fresh = [item for key, item in admitted.items() if key in new]
         # The rules need no transaction, and SQLite not Python's lock: each has a core.
         adding = self._beside.submit(transaction.add, *_records(fresh))
@@ -276,6 +277,19 @@ class Committer:
         transaction.put_runs(list(runs.values()))
         findings = {one.stream.run: list(one.findings.values()) for one in judgements}
         return Committed(outcomes, fresh, runs, findings)
+
+    def _new(self, transaction: Transaction, keys: Set[Key]) -> set[Key]:
+        """Those that are not stored yet; the store is asked only where a stream goes back."""
+        newest: dict[Stream, int] = {}
+        for stream in {key.stream for key in keys}:
+            known = self._catalogue.newest(stream)
+            newest[stream] = transaction.newest(stream) if known is None else known
+        new = {key for key in keys if key.seq > newest[key.stream]}
+        new |= transaction.new(keys - new)
+        for key in keys:
+            newest[key.stream] = max(newest[key.stream], key.seq)
+        self._catalogue.stage_newest(newest)
+        return new
 
     def _advance_runs(
         self, fresh: Sequence[Admitted], admitted: Iterable[Key]

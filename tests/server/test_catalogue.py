@@ -1,14 +1,22 @@
 """What is held of many runs takes room once where it is the same."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import msgspec
+import pytest
 
 from gainstage import wire
 from gainstage_server.catalogue import Catalogue
+from gainstage_server.commit import Committer, Sent
 from gainstage_server.layout import Layout
-from gainstage_server.store.interface import Store
+from gainstage_server.runs import Runs
+from gainstage_server.settings import Settings
+from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import Key
 
 from .committing import Commit, commit
+from .fold import NoFold
 from .trainer import Trainer
 
 __all__ = ["commit"]  # the fixture
@@ -39,6 +47,32 @@ def test_runs_of_the_same_layers_hold_them_once(store: Store) -> None:
     assert other.schema == schema_of("other")
     assert different.schema.rows is not one.schema.rows
     assert different.schema == schema_of("different", path="other")
+
+
+def test_what_a_failed_commit_stored_all_the_same_is_not_taken_for_new(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(store, 60.0)
+    committer = Committer(Settings(disk_floor=0), store, NoFold(), runs)
+    trainer = Trainer()
+    opening, repeated = trainer.opening(), trainer.frame(10)
+    runs.apply(committer.commit([Sent(message) for message in opening]))
+    write = store.write
+
+    @contextmanager
+    def cut_off() -> Generator[Transaction]:
+        with write() as transaction:
+            yield transaction
+        raise StoreError("The connection broke while it was told.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write", cut_off)
+        with pytest.raises(StoreError):
+            committer.commit([Sent(repeated)])
+    committed = committer.commit([Sent(repeated)])
+
+    assert committed.outcomes == [Key("canonical", "a1", 0, 2)]
+    assert committed.fresh == []
 
 
 def test_what_is_read_from_the_store_shares_too(store: Store, commit: Commit) -> None:

@@ -66,6 +66,19 @@ def finding(id: str = "f", **changes: object) -> Finding:
     return Finding(id=id, since_step=1, last_step=2, **fields | changes)
 
 
+def test_newest_seq_of_a_stream_is_that_of_a_frame_or_of_another_message(store: Store) -> None:
+    newest = []
+    with store.write() as transaction:
+        transaction.hold({"run": None})
+        newest.append(transaction.newest(STREAM))
+        for messages, frames in (([], [frame(5), frame(3)]), ([message(7)], []), ([], [frame(6)])):
+            transaction.add(messages, frames)
+            newest.append(transaction.newest(STREAM))
+        newest.append(transaction.newest(STREAM._replace(attempt="other")))
+
+    assert newest == [-1, 5, 7, 7, -1]
+
+
 def test_only_what_was_not_stored_counts_as_new(store: Store) -> None:
     assert add(store, frame(1), frame(2)) == {Key("run", "a1", 0, 1), Key("run", "a1", 0, 2)}
     assert add(store, frame(2, raw=b"other"), frame(3)) == {Key("run", "a1", 0, 3)}

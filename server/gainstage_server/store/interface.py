@@ -51,6 +51,10 @@ class Transaction(Protocol):
         """Let the other servers know, once this is committed."""
         ...
 
+    def newest(self, stream: Stream) -> int:
+        """The newest seq of a stream under which something is stored; -1: there is none."""
+        ...
+
     def new(self, keys: Iterable[Key]) -> set[Key]:
         """Those of `keys` under which nothing is stored."""
         ...
