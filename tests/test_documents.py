@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,6 +96,19 @@ def reader() -> dict[str, Any]:
     return {"keras": keras, "LayerMonitor": LayerMonitor, "model": model, "x": x, "y": x[:, :1]}
 
 
+@pytest.fixture(scope="module")
+def trained(server: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the reader of a command has: the run at the server, and these files of it."""
+    folder, had = tmp_path_factory.mktemp("trained"), reader()
+    monitor = LayerMonitor(server[0], run="documented", spool=folder / "spool")
+    had["model"].fit(had["x"], had["y"], epochs=2, verbose=0, callbacks=[monitor])
+    files = folder / "files"
+    files.mkdir()
+    had["model"].save(files / "model.keras")
+    np.savez(files / "data.npz", x=had["x"], y=had["y"])
+    return files
+
+
 @pytest.mark.usefixtures("settings")
 @pytest.mark.parametrize("example", blocks("python"), ids=str)
 def test_python_example_runs(example: Example) -> None:
@@ -110,12 +124,13 @@ def test_python_example_runs(example: Example) -> None:
     "example", [one for one in commands("gainstage") if "serve" not in one.text], ids=str
 )
 def test_command_of_gainstage_runs(
-    example: Example, server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    example: Example,
+    server: tuple[str, Path],
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monitor, had = LayerMonitor(run="documented"), reader()
-    had["model"].fit(had["x"], had["y"], epochs=2, verbose=0, callbacks=[monitor])
-    had["model"].save("model.keras")
-    np.savez("data.npz", x=had["x"], y=had["y"])
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     if "backup" in example.text:
         monkeypatch.setenv("GAINSTAGE_DATABASE", str(server[1] / DATABASE))
     if "import" in example.text:
