@@ -168,7 +168,8 @@ def test_ratio_is_claimed_of_long_steps_large_batches_and_enough_samples(
 
 @pytest.mark.parametrize("name", workloads(25))
 def test_workload_can_be_trained_and_read_by_hand(name: str) -> None:
-    workload = workloads(25, batch=4)[name]
+    # By SGD: Adam's variables are most of what there is to trace.
+    workload = replace(workloads(25, batch=4)[name], optimizer="sgd")
     model, (x, y) = workload.build(), workload.data(1)
     callback = homemade.Fetched(x, lambda step: True)
     make_ready(model, x, y)

@@ -147,8 +147,10 @@ def with_validation(training: Training) -> Mapping[str, Any]:
     }
 
 
+# TensorFlow traces a step twice that makes variables, as those of Adam and of a metric are.
+QUICK = {"optimizer": "sgd", "metrics": None}
 # For tests of many cases: something of all that has a state, and fast to trace.
-SMALL = Training(small, (6,), settings={"optimizer": "sgd", "metrics": None})
+SMALL = Training(small, (6,), settings=QUICK)
 MLP = Training(mlp, (6,))
 CNN = Training(cnn, (8, 8, 2))
 # TensorFlow compiles by XLA only where it does not promise deterministic operations, and anew for
@@ -157,13 +159,13 @@ BY_XLA = Training(mlp, (6,), in_whole_batches, settings={"jit_compile": True})
 TRAININGS = {
     "mlp": MLP,
     "cnn": CNN,
-    "lstm": Training(lstm, (5, 4)),
+    "lstm": Training(lstm, (5, 4), settings=QUICK),
     "four steps at a time": Training(cnn, (8, 8, 2), settings={"steps_per_execution": 4}),
     "eagerly": Training(mlp, (6,), settings={"run_eagerly": True}),
     "own train step": Training(OwnStep, (6,), settings={"metrics": None}),
-    "pipeline": Training(mlp, (6,), by_pipeline),
-    "generator": Training(mlp, (6,), by_generator),
-    "two inputs": Training(two_ways, (6,), by_name),
+    "pipeline": Training(mlp, (6,), by_pipeline, QUICK),
+    "generator": Training(mlp, (6,), by_generator, QUICK),
+    "two inputs": Training(two_ways, (6,), by_name, QUICK),
     "validation": Training(mlp, (6,), with_validation),
-    "bfloat16": Training(half, (6,)),
+    "bfloat16": Training(half, (6,), settings=QUICK),
 }
