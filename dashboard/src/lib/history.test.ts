@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { historyOf } from "./history";
 
-const lane = (...values: (number | "NaN" | null)[]) => ({ min: values, max: values, last: values });
+const lane = (...values: (number | "NaN" | null)[]) => ({ min: values, max: values, mean: values, last: values });
 
 it("lays lanes out in the order of the names", () => {
   const series = { loss: lane(2, 1), accuracy: lane("NaN", null) };
