@@ -109,6 +109,12 @@ RUN_METRICS: tuple[Metric[RunFigures], ...] = (
         read=lambda run: one(run.thinned),
     ),
     Metric(
+        name="gainstage_run_spool_bytes",
+        help="What waited in the trainer's spool for the server, as it says with its newest frame.",
+        unit="bytes",
+        read=lambda run: one(run.spooled),
+    ),
+    Metric(
         name="gainstage_run_overhead_ratio",
         help="Share of the training time that samples have taken.",
         unit="ratio",

@@ -44,6 +44,7 @@ class RunFigures:
         of_frame: The newest frame's.
         costs: What samples cost, `Cadence.costs`.
         thinned: Frames dropped because the spool was full.
+        spooled: Bytes that wait in the spool.
         findings: The open ones, without those that a person has muted.
     """
 
@@ -57,6 +58,7 @@ class RunFigures:
     of_frame: FrameFigures = FrameFigures()
     costs: Mapping[str, float] = field(default_factory=dict[str, float])
     thinned: int = 0
+    spooled: int = 0
     findings: Sequence[Finding] = ()
 
 

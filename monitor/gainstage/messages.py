@@ -118,6 +118,7 @@ class Frame(Message, tag="frame", frozen=True, kw_only=True):
     costs: dict[str, float] = {}  # of samples: `Cadence.costs`
     frames: int = 0  # sampled in this attempt before this one, thinned ones included
     thinned: int = 0  # dropped by then because the spool was full
+    spooled: int = 0  # bytes that waited in the spool before this one
     blocks: tuple[Block, ...] = ()
 
 

@@ -77,6 +77,11 @@ class Outbox:
         """
         return {"frames": self.frames, "thinned": self._spool.thinned if self._spool else 0}
 
+    @property
+    def spooled(self) -> int:
+        """Bytes that wait for the server."""
+        return self._spool.waiting_bytes if self._spool else 0
+
     def append(
         self,
         kind: Callable[..., Message],

@@ -124,7 +124,10 @@ class Recorder:
         self, schema: wire.Schema, blocks: dict[str, wire.FloatBlock], **fields: Any
     ) -> wire.Frame:
         counts = self._outbox.counts()
-        return self._outbox.append(wire.Frame, blocks, schema=schema.seq, **counts, **fields)
+        spooled = self._outbox.spooled
+        return self._outbox.append(
+            wire.Frame, blocks, schema=schema.seq, spooled=spooled, **counts, **fields
+        )
 
     def figures(self) -> RunFigures | None:
         """The run as Prometheus is shown it; None before the first frame. From any thread."""
@@ -142,6 +145,7 @@ class Recorder:
             of_frame=frame_figures(table.column, state.layout.headroom_db),
             costs=self._costs,
             thinned=self._outbox.counts()["thinned"],
+            spooled=self._outbox.spooled,
             findings=[finding for finding in state.findings if finding.open],
         )
 

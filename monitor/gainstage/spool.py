@@ -114,6 +114,16 @@ class Spool:
         return self._thinned
 
     @property
+    def waiting_bytes(self) -> int:
+        """What waits, with the pages that hold the file together; 0 of one that cannot be read."""
+        with self._writing:
+            waiting = sum(len(it.body) for it in self._held)
+            with suppress(sqlite3.Error):
+                pages, free = self._appender.execute(_PAGES).fetchone()
+                waiting += (pages - free) * PAGE
+            return waiting
+
+    @property
     def where(self) -> str:
         """Where messages wait: a folder, or "memory"."""
         return "memory" if self.path is None else str(self.path.parent)

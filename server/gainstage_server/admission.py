@@ -209,6 +209,7 @@ def _check_frame(gate: _Gate, message: wire.Frame, blocks: Blocks) -> Layout:
     _whole("epoch", message.epoch)
     _whole("frames", message.frames)
     _whole("thinned", message.thinned)
+    _whole("spooled", message.spooled)
     for what, numbers in (("logs", message.logs), ("costs", message.costs)):
         _few(what, numbers, MAX_ENTRIES)
         gate.names(f"A name in the {what}", numbers)

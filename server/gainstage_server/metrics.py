@@ -20,7 +20,7 @@ from gainstage.exposition import Metric, Samples, Text, family_of, one
 from gainstage.figures import FrameFigures, RunFigures
 from gainstage_server.counters import Histogram
 from gainstage_server.grants import Grant, grant_of
-from gainstage_server.progress import THINNED
+from gainstage_server.progress import SPOOLED, THINNED
 from gainstage_server.runs import Runs
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.interface import StoreError
@@ -63,6 +63,7 @@ def shown_runs(runs: Runs, now: float, projects: Collection[str] | None = None) 
                     ),
                     costs=record.costs,
                     thinned=int(record.costs.get(THINNED, 0)),
+                    spooled=int(record.costs.get(SPOOLED, 0)),
                     findings=runs.heard_findings(record.run),
                 )
             )

@@ -11,7 +11,7 @@ from gainstage_server.admission import MAX_ENTRIES, Admitted
 from gainstage_server.store.records import AttemptRecord, RunRecord
 
 SATURATION = "saturation_rate"
-THINNED = "thinned"
+THINNED, SPOOLED = "thinned", "spooled"
 
 
 def is_newest(run: RunRecord, message: wire.Message) -> bool:
@@ -83,7 +83,7 @@ def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: f
         step=message.step,
         epoch=message.epoch,
         logs=_logged(run.logs, message.logs),
-        costs={**message.costs, THINNED: message.thinned},
+        costs={**message.costs, THINNED: message.thinned, SPOOLED: message.spooled},
         last_frame=now,
     )
     layout = admitted.layout

@@ -164,6 +164,7 @@ runs = st.builds(
     last_frame=numbers,
     frames=st.integers(0, 2**53),
     thinned=st.integers(0, 2**53),
+    spooled=st.integers(0, 2**53),
     verdicts=st.lists(st.sampled_from(["", "healthy", "dead"])),
     of_frame=st.builds(
         FrameFigures,

@@ -54,6 +54,20 @@ def test_nothing_comes_behind_the_end_of_the_attempt(
     assert found == [wire.RunStart, wire.Notice, wire.RunEnd]
 
 
+def test_frame_says_how_many_bytes_wait_before_it(recorder: Recorder) -> None:
+    identity = {"run": "run", "attempt": "a", "seq": 1, "time": 0.0}
+    training = wire.Training(backend="tensorflow", keras="3")
+    schema = wire.Schema(**identity, rows=(), blocks={}, training=training)
+
+    first = recorder._frame(schema, {}, step=1)
+    recorder.notice("info", "long", "x" * 100_000)
+    second = recorder._frame(schema, {}, step=2)
+
+    assert 0 < first.spooled < 100_000
+    # By whole pages of 16 kB.
+    assert 80_000 < second.spooled - first.spooled < 120_000
+
+
 def test_attempt_whose_file_another_process_took_ends_all_the_same(
     recorder: Recorder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

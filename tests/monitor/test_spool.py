@@ -43,6 +43,25 @@ def test_messages_wait_in_order_until_they_are_removed(opened: Opener, path: Pat
     assert len(spool) == 2
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_bytes_are_those_that_wait_and_are_gone_with_them(
+    opened: Opener, path: Path, in_memory: bool
+) -> None:
+    spool = Spool(None) if in_memory else opened(path)
+    empty = spool.waiting_bytes
+    for seq in range(10):
+        spool.append(seq, bytes(100_000), frame=True)
+    full = spool.waiting_bytes
+
+    spool.remove_through(9)
+    emptied = spool.waiting_bytes
+    spool.close()
+
+    assert empty == emptied <= 8 * PAGE
+    assert 1_000_000 <= full - empty < 1_050_000
+    assert spool.waiting_bytes == 0  # and no word of it
+
+
 def test_one_read_takes_a_bounded_number_of_bytes_and_at_least_one_message(
     opened: Opener, path: Path
 ) -> None:

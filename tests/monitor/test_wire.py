@@ -68,6 +68,7 @@ MESSAGES: dict[type, st.SearchStrategy[Any]] = {
         **IDENTITY,
         schema=WHOLE,
         step=WHOLE,
+        spooled=WHOLE,
         source=st.sampled_from(["probe", "validation"]),
         logs=st.dictionaries(NAME, REAL, max_size=3),
         blocks=st.just(()),

@@ -67,14 +67,14 @@ def configured(url: str, folder: Path) -> str:
 def test_layer_that_saturates_is_told_with_its_runbook_and_resolved_when_it_recovers(
     program: Callable[..., str], tmp_path: Path
 ) -> None:
+    programs = program(*ALERTMANAGERS), program("prometheus")
+    # The training takes longest to start: the others do while it imports its framework.
     with (
         receiving() as receiver,
-        alertmanager(
-            program(*ALERTMANAGERS), configured(receiver.url, tmp_path), tmp_path
-        ) as manager,
         served(tmp_path / "server", disk_floor="0") as url,
-        prometheus(program("prometheus"), url, tmp_path, alertmanager=manager, at_once=True) as ask,
         fit(url, tmp_path) as training,
+        alertmanager(programs[0], configured(receiver.url, tmp_path), tmp_path) as manager,
+        prometheus(programs[1], url, tmp_path, alertmanager=manager, at_once=True) as ask,
     ):
 
         def told_of(status: str) -> dict[str, Any]:

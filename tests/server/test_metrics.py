@@ -47,7 +47,7 @@ def canonical(server: Running) -> Running:
     trainer = Trainer()
     costs = {"share": 0.004, "budget": 0.01}
     opening = trainer.opening()
-    told = {"costs": costs, "thinned": 3}
+    told = {"costs": costs, "thinned": 3, "spooled": 20_480}
     frames = [trainer.loud(10 * index, **told) for index in range(5)]
     assert send(server.ws, [*opening, *frames]) == []
     return server
@@ -63,6 +63,7 @@ def test_a_run_is_shown_by_worst_mean_and_counts(canonical: Running) -> None:
         ("gainstage_run_step",): 40,
         ("gainstage_run_frames_total",): 5,
         ("gainstage_run_thinned_frames",): 3,
+        ("gainstage_run_spool_bytes",): 20_480,
         ("gainstage_run_layers", ("verdict", "activity")): 1,
         ("gainstage_run_layers", ("verdict", "healthy")): 2,
         ("gainstage_run_worst_saturation_ratio",): 1,

@@ -134,7 +134,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     mean_saturation: float | None = None
     worst_excess: float | None = None
     worst_nonfinite: float | None = None
-    costs: dict[str, float] = {}  # `Cadence.costs`, and the frames that the spool has "thinned"
+    costs: dict[
+        str, float
+    ] = {}  # `Cadence.costs`, and of the spool, what it has "thinned" and "spooled"
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
