@@ -248,7 +248,7 @@ def _head(metric: Metric[Any], *, openmetrics: bool) -> str:
 def _lines(metric: Metric[RunFigures], form: str, run: RunFigures, labels: str) -> str:
     return "".join(
         [
-            f"{form % (labels, *_escaped(values))}{_number(value)}\n"
+            f"{form % (labels, *_escaped(values))}{floatToGoString(value)}\n"
             for values, value in metric.read(run)
         ]
     )
@@ -256,10 +256,6 @@ def _lines(metric: Metric[RunFigures], form: str, run: RunFigures, labels: str) 
 
 def _labels(names: Iterable[str]) -> str:
     return ",".join(f'{name}="%s"' for name in names)
-
-
-# Most are 1.
-_number = functools.lru_cache(4_096)(floatToGoString)
 
 
 # Layers of one model, and verdicts, come again in other runs.
