@@ -1,7 +1,7 @@
 """What the streams have told so far: which attempts have begun, and what their schemas hold."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
@@ -97,11 +97,11 @@ class Catalogue:
         for stream in streams:
             self._newest.drop(stream)
 
-    def forget_run(self, run: str) -> None:
-        """Nothing of the run is stored any more, or others have stored more."""
-        self._newest.drop_where(lambda stream: stream.run == run)
-        self._attempts.drop_where(lambda stream: stream.run == run)
-        self._layouts.drop_where(lambda key: key.run == run)
+    def forget_runs(self, runs: Container[str]) -> None:
+        """What is stored of these runs is not what it was."""
+        self._newest.drop_where(lambda stream: stream.run in runs)
+        self._attempts.drop_where(lambda stream: stream.run in runs)
+        self._layouts.drop_where(lambda key: key.run in runs)
 
     def forget(self) -> None:
         """The batch is over: what was not kept is not known."""

@@ -1,7 +1,7 @@
 """Stores a batch of messages in one transaction, with all that follows from them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -127,12 +127,17 @@ class Committer:
                 self._catalogue.end(item.key.stream)
                 self._diagnosis.end(item.key.stream)
 
-    def refresh(self, runs: Iterable[str]) -> None:
+    def refresh(self, runs: Collection[str]) -> None:
         """Take over what other servers have made of these runs."""
         for run in runs:
             self._known.refresh(run)
-            self._catalogue.forget_run(run)
-            self._diagnosis.forget_run(run)
+        self.follow(runs)
+
+    def follow(self, runs: Collection[str]) -> None:
+        """Go on from what is known of these runs, which other servers have changed."""
+        self._catalogue.forget_runs(runs)
+        self._diagnosis.forget_runs(runs)
+        for run in runs:
             known = self._known.get(run)
             if known is None:
                 self._seen.pop(run, None)
@@ -177,8 +182,43 @@ class Committer:
             transaction.drop_run(run)
             transaction.tell([Change(run)])
         self._seen.pop(run, None)
-        self._catalogue.forget_run(run)
-        self._diagnosis.forget_run(run)
+        self._catalogue.forget_runs({run})
+        self._diagnosis.forget_runs({run})
+
+    def hear(self, streams: Sequence[Stream]) -> Committed:
+        """Store that the trainers of these streams are connected now.
+
+        Raises:
+            StoreError: Nothing of it is stored.
+        """
+        self._check_disk()
+        now, runs = self._clock(), {stream.run for stream in streams}
+        try:
+            with self._store.write() as transaction:
+                if stale := transaction.hold({run: self._seen.get(run) for run in runs}):
+                    self.refresh(stale)
+                known = [record for run in runs if (record := self._known.get(run))]
+                heard = {record.run: replace(record, last_seen=now) for record in known}
+                for attempt in map(self._catalogue.attempt, streams):
+                    if attempt is not None:
+                        self._catalogue.stage_attempt(replace(attempt, last_seen=now))
+                transaction.put_attempts(self._catalogue.staged_attempts)
+                transaction.put_runs(list(heard.values()))
+                transaction.tell([Change(run) for run in heard])
+            self._catalogue.keep()
+            self._seen |= dict.fromkeys(heard, now)
+            return Committed((), (), heard, {})
+        except BaseException:
+            # Where the connection broke, the transaction may have been committed all the same.
+            for run in runs:
+                self._seen.pop(run, None)
+            raise
+        finally:
+            self._catalogue.forget()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._beside.shutdown()
 
     def _check_disk(self) -> None:
         free, floor = self._store.free_bytes(), self._settings.disk_floor

@@ -2,7 +2,7 @@
 
 import heapq
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -173,10 +173,10 @@ class Diagnosis:
         """It is over; for what comes late, its fold is restored."""
         self._courses.drop(stream)
 
-    def forget_run(self, run: str) -> None:
-        """Nothing of the run is stored any more."""
+    def forget_runs(self, runs: Container[str]) -> None:
+        """What is stored of these runs is not what it was."""
         for known in (self._courses, self._failed):
-            known.drop_where(lambda stream: stream.run == run)
+            known.drop_where(lambda stream: stream.run in runs)
 
     def _judge(
         self, stream: Stream, fresh: Sequence[Sample], open_findings: Sequence[Finding]

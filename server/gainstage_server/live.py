@@ -1,6 +1,7 @@
 """Viewers' connections: they subscribe to a run or to the list of runs, and are told the news."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -23,11 +24,15 @@ from gainstage_server.hub import Viewer
 from gainstage_server.layout import Layout
 from gainstage_server.runs import Newest, Runs
 from gainstage_server.service import Service, service_of
+from gainstage_server.store.interface import StoreError
+
+log = logging.getLogger("gainstage.server")
 
 router = APIRouter()
 MAX_SUBSCRIPTION = 16_384  # characters: every statistic by name, twice over
 # A connection that says nothing may be anyone's.
 SUBSCRIBE_SECONDS = 10.0
+UNREADABLE = "The store cannot be read now. Try again later."
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
@@ -114,6 +119,13 @@ class Spectator:
 
     async def _receive(self, data: bytes | str) -> None:
         try:
+            await self._take(data)
+        except StoreError as error:
+            log.error("A viewer is told to come again later: %s", error)
+            self._duplex.close(TRY_AGAIN_LATER, UNREADABLE)
+
+    async def _take(self, data: bytes | str) -> None:
+        try:
             if len(data) > MAX_SUBSCRIPTION:
                 raise msgspec.DecodeError(f"it has {len(data)} characters")
             wanted = msgspec.json.decode(data, type=Subscribe)
@@ -154,8 +166,13 @@ class Spectator:
 @router.websocket("/api/v1/live")
 async def live(socket: WebSocket, service: Annotated[Service, Depends(service_of)]) -> None:
     """A viewer's subscription as JSON; then wire messages, as they are committed."""
-    grant = await service.tokens.grant(bearer(socket.headers), "read")
     await socket.accept()
+    try:
+        grant = await service.tokens.grant(bearer(socket.headers), "read")
+    except StoreError as error:
+        log.error("A viewer is told to come again later: %s", error)
+        await socket.close(TRY_AGAIN_LATER, UNREADABLE)
+        return
     spectator = Spectator(socket, service, grant)
     with service.connected(spectator):
         await spectator.run()

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from gainstage import wire
 from gainstage_server.admission import Admitted
 from gainstage_server.commit import Committer
 from gainstage_server.hub import Hub
-from gainstage_server.runs import Runs
+from gainstage_server.runs import Runs, State
 from gainstage_server.store.interface import Store, StoreError
-from gainstage_server.store.records import Change, Mark
+from gainstage_server.store.records import Change, Mark, RunRecord
 from gainstage_server.writer import Writer
 
 log = logging.getLogger("gainstage.server")
@@ -18,6 +19,20 @@ log = logging.getLogger("gainstage.server")
 AGAIN_SECONDS = 1.0
 # Beyond this, what has changed is read from the store as a whole.
 HEARD_CHANGES = 4_096
+
+
+class _Seen(NamedTuple):
+    """A run as this server held it, before it read what the store holds."""
+
+    before: tuple[RunRecord | None, Mapping[str, Mark]]
+    state: State
+
+
+class _Read(NamedTuple):
+    """What has changed: runs, and the bytes that came and that viewers want."""
+
+    runs: dict[str, _Seen]
+    raw: list[bytes]
 
 
 class Others:
@@ -56,8 +71,9 @@ class Others:
             heard, missed = self._heard, self._missed
             self._heard, self._missed = [], False
             try:
+                read = await asyncio.to_thread(self._read, heard, missed)
                 async with self._writer.pause():
-                    self._publish(*await asyncio.to_thread(self._take_over, heard, missed))
+                    await self._take_over(read)
             except Exception as error:
                 fault = None if isinstance(error, StoreError) else error
                 log.error("What other servers changed is read later: %s", error, exc_info=fault)
@@ -71,17 +87,41 @@ class Others:
             self._heard.extend(changes)
         self._arrived.set()
 
-    def _take_over(
-        self, heard: Sequence[Change], missed: bool
-    ) -> tuple[list[Admitted], list[wire.Told]]:
+    def _read(self, heard: Sequence[Change], missed: bool) -> _Read:
+        """What the store holds of what has changed, while commits go on."""
         unheard = self._changed() if missed else set[str]()
-        news: list[wire.Told] = []
-        for run in dict.fromkeys([*unheard, *(change.run for change in heard)]):
-            news.extend(self._refresh(run))
+        runs = dict.fromkeys([*unheard, *(change.run for change in heard)])
         raw = [data for run in unheard for data in self._newest(run)]
         raw += [data for change in heard for data in self._came(change)]
-        read = map(self._committer.read, raw)
-        return [item for item in read if item is not None], news
+        return _Read({run: self._seen(run) for run in runs}, raw)
+
+    def _seen(self, run: str) -> _Seen:
+        return _Seen(self._here(run), self._runs.read(run))
+
+    def _here(self, run: str) -> tuple[RunRecord | None, Mapping[str, Mark]]:
+        return self._runs.get(run), self._runs.marks(run)
+
+    async def _take_over(self, read: _Read) -> None:
+        """Hold what was read, and again what this server has changed itself since; publish it."""
+        changed = [run for run, seen in read.runs.items() if self._here(run) != seen.before]
+        if changed:
+            read.runs.update(
+                await asyncio.to_thread(lambda: {it: self._seen(it) for it in changed})
+            )
+        # While it is known to which project each belongs, whose viewers may know of it.
+        self._publish(
+            [], [wire.RunDeleted(run=run) for run in read.runs if self._is_gone(read, run)]
+        )
+        self._publish(*await asyncio.to_thread(self._take, read))
+
+    def _is_gone(self, read: _Read, run: str) -> bool:
+        return read.runs[run].state.record is None and self._runs.get(run) is not None
+
+    def _take(self, read: _Read) -> tuple[list[Admitted], list[wire.Told]]:
+        news = [told for run, seen in read.runs.items() for told in self._refresh(run, seen.state)]
+        self._committer.follow(read.runs.keys())
+        admitted = map(self._committer.read, read.raw)
+        return [item for item in admitted if item is not None], news
 
     def _changed(self) -> set[str]:
         """The runs of which the store says something else than this server."""
@@ -97,37 +137,30 @@ class Others:
             if known.get(run) != stored.get(run) or self._runs.marks(run) != marks.get(run, {})
         }
 
-    def _refresh(self, run: str) -> Iterator[wire.Told]:
-        """Read the run again; what is news of it."""
-        known = self._runs.get(run) is not None
+    def _refresh(self, run: str, state: State) -> Iterator[wire.Told]:
+        """Hold what was read of the run; what is news of it."""
         before = {finding.id: finding for finding in self._runs.open_findings(run)}
         marks = self._runs.marks(run)
-        self._committer.refresh([run])
-        if self._runs.get(run) is None:
-            if known:
-                yield wire.RunDeleted(run=run)
-            return
-        marked = {id for id, _ in marks.items() ^ self._runs.marks(run).items()}
-        for finding in self._store.findings(run):
+        self._runs.take(run, state)
+        marked = {id for id, _ in marks.items() ^ state.marks.items()}
+        for finding in state.findings:
             changed = finding != before.get(finding.id) if finding.open else finding.id in before
             if changed or finding.id in marked:
                 yield wire.FindingChanged(run=run, finding=finding)
 
     def _newest(self, run: str) -> Iterator[bytes]:
         """What a viewer who comes now is shown; whoever is here already missed some of it."""
-        if self._hub.watches(run):
-            newest = self._runs.newest(run)
+        record = self._store.run(run) if self._hub.watches(run) else None
+        if record is not None:
+            newest = self._runs.stored_newest(record)
             yield from (data for data in (newest.schema, newest.frame) if data is not None)
 
     def _came(self, change: Change) -> Iterator[bytes]:
         """The messages that a change brought, as far as viewers want them."""
         if change.last < 0 or not len(self._hub):
             return
-        for message in self._store.messages_of(change.stream):
-            if change.first <= message.seq <= change.last:
-                yield message.raw
+        for message in self._store.messages_of(change.stream, change.first, change.last):
+            yield message.raw
         if self._hub.watches(change.run):
-            for frame in self._store.frames_after(change.stream, change.first - 1):
-                if frame.seq > change.last:
-                    break
+            for frame in self._store.frames_after(change.stream, change.first - 1, change.last):
                 yield frame.raw

@@ -27,6 +27,15 @@ _LEFT = 10_000
 
 
 @dataclass(frozen=True)
+class State:
+    """What the store holds of a run; `record` None: nothing."""
+
+    record: RunRecord | None
+    findings: Sequence[Finding]
+    marks: Mapping[str, Mark]
+
+
+@dataclass(frozen=True)
 class Newest:
     """The newest schema of a run, and the newest frame if that has come with it."""
 
@@ -60,7 +69,7 @@ class Runs:
         self._runs: dict[str, RunRecord] = {}
         self._projects: Counter[str] = Counter()
         self._open: dict[str, dict[str, Finding]] = {}
-        self._marks: dict[str, dict[str, Mark]] = {}
+        self._marks: dict[str, Mapping[str, Mark]] = {}
         self._heard: dict[str, Heard] = {}
         self._newest: Recent[str, Newest] = Recent(_NEWEST)
         self._connections: dict[str, Counter[Stream]] = {}
@@ -81,7 +90,16 @@ class Runs:
 
     def refresh(self, run: str) -> None:
         """Read one run from the store again, which another server has changed."""
-        record = self._store.run(run)
+        self.take(run, self.read(run))
+
+    def read(self, run: str) -> State:
+        """What the store says of a run; changes nothing."""
+        marks = {mark.finding: mark for mark in self._store.marks(run)}
+        return State(self._store.run(run), self._store.findings(run), marks)
+
+    def take(self, run: str, state: State) -> None:
+        """Hold what was read of a run."""
+        record = state.record
         if record is None:
             self.forget(run)
             return
@@ -89,9 +107,8 @@ class Runs:
             self._projects[before.project] -= 1
         self._projects[record.project] += 1
         self._runs[run] = record
-        found = self._store.findings(run)
-        self._open[run] = {finding.id: finding for finding in found if finding.open}
-        self._marks[run] = {mark.finding: mark for mark in self._store.marks() if mark.run == run}
+        self._open[run] = {finding.id: finding for finding in state.findings if finding.open}
+        self._marks[run] = state.marks
         self._newest.drop(run)
 
     def __len__(self) -> int:
@@ -177,7 +194,11 @@ class Runs:
         known, record = self._newest.get(run), self._runs.get(run)
         if known is not None or record is None:
             return known or Newest(None, None)
-        key = Key(run, record.attempt, CHIEF, record.schema)
+        return self.stored_newest(record)
+
+    def stored_newest(self, record: RunRecord) -> Newest:
+        """The same, as the store has it."""
+        key = Key(record.run, record.attempt, CHIEF, record.schema)
         return Newest(self._store.message(key), self._store.newest_frame(key))
 
     def newest_in_memory(self, run: str) -> Newest | None:
@@ -187,6 +208,12 @@ class Runs:
     def connect(self, stream: Stream) -> None:
         """A trainer that brings this stream is connected."""
         self._connections.setdefault(stream.run, Counter())[stream] += 1
+
+    def quiet(self, since: float) -> list[Stream]:
+        """What connected trainers bring of runs that go on and were not written to since then."""
+        quiet = {record.run for record in self.unended() if record.last_seen < since}
+        connected = [stream for streams in [*self._connections.values()] for stream in streams]
+        return [stream for stream in connected if stream.run in quiet]
 
     def disconnect(self, stream: Stream, now: float) -> None:
         """It is gone."""

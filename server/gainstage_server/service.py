@@ -22,6 +22,7 @@ from gainstage_server.diagnosis import Fold
 from gainstage_server.grants import Grant
 from gainstage_server.hub import Hub
 from gainstage_server.others import Others
+from gainstage_server.presence import Presence
 from gainstage_server.progress import is_newest
 from gainstage_server.retention import Retention
 from gainstage_server.runs import Runs
@@ -71,7 +72,6 @@ class Service:
         self.writer = Writer(self.committer, self.counters, self._publish)
         self.webhook = Webhook(settings, self.runs, self.counters)
         self._others = Others(store, self.runs, self.hub, self.committer, self.writer, self._show)
-        self._following: asyncio.Task[None] | None = None
         self._connections: set[Connected] = set()
         self._all_gone = asyncio.Event()
         self._all_gone.set()
@@ -79,7 +79,11 @@ class Service:
         self._upkeep = Upkeep(Compactor(settings, store), lambda: self.writer.crowded)
         self._watching: asyncio.Task[None] | None = None
         self._retention = Retention(settings, store, self.runs, self._delete_if_over)
-        self._retaining: asyncio.Task[None] | None = None
+        self._presence = Presence(
+            settings.lost_after, self.runs, self.committer, self.writer, self._publish
+        )
+        # Those that pause the writer.
+        self._pausing: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the store, and write what comes from now on."""
@@ -90,17 +94,19 @@ class Service:
         self._writing.add_done_callback(_tell_of_failure)
         self._upkeep.start()
         self._watching = asyncio.create_task(self._watch_tokens())
-        self._following = asyncio.create_task(self._others.follow())
-        self._retaining = asyncio.create_task(self._retention.run())
+        self._pausing = [
+            asyncio.create_task(it)
+            for it in (self._others.follow(), self._retention.run(), self._presence.run())
+        ]
 
     async def stop(self) -> None:
         """Commit what was received, acknowledge it and end the connections."""
         if self._writing is None or self._watching is None:
             return
-        async with self.writer.pause():  # neither is in the midst of what it does then
-            for task in (self._following, self._retaining):
-                if task is not None:
-                    task.cancel()
+        async with self.writer.pause():  # none is in the midst of what it changes then
+            for task in self._pausing:
+                task.cancel()
+        await asyncio.gather(*self._pausing, return_exceptions=True)
         await self._upkeep.stop()
         self.webhook.stop()
         self._watching.cancel()
@@ -111,6 +117,7 @@ class Service:
             connection.shut_down()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._all_gone.wait(), CLOSING_SECONDS)
+        await asyncio.to_thread(self.committer.close)
         await asyncio.to_thread(self.store.close)
 
     async def delete(self, run: str) -> None:

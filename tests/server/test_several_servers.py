@@ -1,6 +1,8 @@
 """Two servers over one PostgreSQL: whatever comes to one is stored once, and known to the other."""
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,11 +15,16 @@ from websockets.sync.client import ClientConnection, connect
 
 from gainstage import diagnosis, wire
 from gainstage_server.commit import Committed, Committer, Sent
+from gainstage_server.counters import Counters
+from gainstage_server.hub import Hub
+from gainstage_server.others import Others
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store import store_at
 from gainstage_server.store.interface import Store
-from gainstage_server.store.records import Stream
+from gainstage_server.store.records import Change, Stream
+from gainstage_server.tokens import make
+from gainstage_server.writer import Writer
 
 from .conftest import Running, running
 from .trainer import Trainer, read, send, subscribe, wait_until
@@ -166,6 +173,50 @@ def test_a_run_that_one_server_deletes_is_gone_from_the_other_whatever_still_com
     assert [server.get(RUN).status_code for server in servers] == [404, 404]
 
 
+def test_viewer_whose_token_is_of_one_project_is_told_of_what_another_server_deletes(
+    servers: tuple[Running, Running], store: Store
+) -> None:
+    one, other = servers
+    token, record = make("read", "digits", now=time.time())
+    with store.write() as transaction:
+        transaction.put_token(record)
+    trainer = Trainer()
+    send(other.ws, [*trainer.opening(), trainer.frame(0), trainer.run_end()])
+    wait_until(lambda: one.get(RUN).status_code == 200)
+    wait_until(lambda: one.get(RUN).json()["status"] == "ended")
+    header = {"Authorization": f"Bearer {token}"}
+    with connect(f"{other.ws}/api/v1/live", additional_headers=header) as viewer:
+        subscribe(viewer, "canonical")
+
+        assert httpx.delete(one.url + RUN).status_code == 204
+
+        assert news(viewer, wire.RunDeleted).run == "canonical"
+
+
+def test_a_run_whose_quiet_trainer_is_connected_to_another_server_is_live_and_not_deleted(
+    settings: Settings,
+) -> None:
+    settings = settings.model_copy(update={"lost_after": 1.0})
+    trainer = Trainer()
+    with (
+        running(settings) as one,
+        running(settings) as other,
+        connect(f"{other.ws}/api/v1/ingest") as socket,
+    ):
+        for message in (*trainer.opening(), trainer.frame(0)):
+            socket.send(message)
+        wait_until(lambda: one.get(RUN).status_code == 200)
+        time.sleep(2 * settings.lost_after)
+
+        assert one.get(RUN).json()["status"] == "live"
+        refused = httpx.delete(one.url + RUN)
+        assert (refused.status_code, "is live" in refused.text) == (409, True)
+
+        socket.close()
+        wait_until(lambda: one.get(RUN).json()["status"] == "lost")
+        assert httpx.delete(one.url + RUN).status_code == 204
+
+
 def test_a_server_that_heard_nothing_for_a_while_catches_up(
     servers: tuple[Running, Running], database: str
 ) -> None:
@@ -245,3 +296,29 @@ def test_a_server_that_did_not_hear_of_a_deletion_stores_nothing_of_the_run(
     assert isinstance(outcome, wire.Refuse)
     assert list(one.store.frames_after(STREAM, -1)) == []
     assert (one.store.runs(), other.runs.all()) == ([], [])
+
+
+def test_what_this_server_has_changed_since_it_read_is_read_again(
+    deaf: tuple[Deaf, Deaf],
+) -> None:
+    one, other = deaf
+    trainer = Trainer()
+    one.commit(*trainer.opening(), trainer.frame(0))
+    published: list[tuple[list[Any], list[Any]]] = []
+    writer = Writer(other.committer, Counters(), lambda _: None)
+    others = Others(
+        other.store,
+        other.runs,
+        Hub(),
+        other.committer,
+        writer,
+        lambda *told: published.append(tuple(map(list, told))),
+    )
+    read = others._read([Change("canonical")], missed=False)
+    other.commit(trainer.frame(10))
+
+    asyncio.run(others._take_over(read))
+
+    assert other.runs.get("canonical").frames == 2
+    assert published == [([], []), ([], [])]
+    assert other.commit(trainer.frame(20)).runs["canonical"].frames == 3

@@ -86,6 +86,15 @@ def test_only_what_was_not_stored_counts_as_new(store: Store) -> None:
     assert [record.raw for record in store.frames_after(STREAM, 0)] == [b"raw1", b"raw2", b"raw3"]
 
 
+def test_messages_of_a_part_of_a_stream_are_those_from_its_first_to_its_last(store: Store) -> None:
+    with store.write() as transaction:
+        transaction.add([message(seq) for seq in range(4)], [frame(seq) for seq in range(4, 8)])
+
+    assert [record.seq for record in store.messages_of(STREAM, 1, 2)] == [1, 2]
+    assert [record.seq for record in store.messages_of(STREAM)] == [0, 1, 2, 3]
+    assert [record.seq for record in store.frames_after(STREAM, 4, 6)] == [5, 6]
+
+
 def test_the_same_seq_of_another_attempt_or_worker_is_another_frame(store: Store) -> None:
     assert len(add(store, frame(1), frame(1, attempt="a2"), frame(1, worker=1))) == 3
 
@@ -195,9 +204,11 @@ def test_a_mark_takes_the_place_of_the_last_one_and_outlives_the_findings_of_a_s
         transaction.put_mark(mark())
         transaction.put_mark(mark(finding="g"))
         transaction.drop_mark("run", "g")
+        transaction.put_mark(mark(run="other"))
         transaction.drop_findings(STREAM)
 
-    assert store.marks() == [mark()]
+    assert store.marks("run") == [mark()]
+    assert store.marks() == [mark(), mark(run="other")]
 
 
 def chunk_of(stream: Stream, seq: int) -> tuple[ChunkRecord, Chunk]:

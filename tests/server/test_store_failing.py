@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
+from gainstage_server.live import UNREADABLE
 from gainstage_server.settings import Settings
+from gainstage_server.store.interface import StoreError
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .conftest import Running, running
@@ -92,3 +94,36 @@ def test_batch_that_fails_is_not_told_to_anyone_and_is_stored_once_when_it_comes
     assert was == stayed
     assert became == expected
     assert became[0][:2] == [5, 10_000]
+
+
+def fail(*_: object) -> None:
+    raise StoreError("the disk is gone")
+
+
+def ending(viewer: ClientConnection) -> tuple[int, str]:
+    with pytest.raises(ConnectionClosed) as closed:
+        list(viewer)
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+def test_viewer_of_a_run_that_cannot_be_read_is_told_to_come_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer()
+    with running(settings) as server:
+        send(server.ws, [*trainer.opening(), trainer.frame(0)])
+    with running(settings) as server, connect(f"{server.ws}/api/v1/live") as viewer:
+        # What a run shows is in the store alone after a start.
+        monkeypatch.setattr(SQLiteStore, "message", fail)
+        viewer.send('{"type": "subscribe", "run": "canonical"}')
+
+        assert ending(viewer) == (1013, UNREADABLE)
+
+
+def test_viewer_whose_token_cannot_be_looked_up_is_told_to_come_again(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SQLiteStore, "token", fail)
+    header = {"Authorization": "Bearer gs_1_2"}
+    with connect(f"{server.ws}/api/v1/live", additional_headers=header) as viewer:
+        assert ending(viewer) == (1013, UNREADABLE)

@@ -88,6 +88,10 @@ class Log:
         self._unmoved = 0
         self._move(mode)
 
+    def close(self) -> None:
+        """Let go of the thread, once nothing is being moved."""
+        self._thread.shutdown()
+
     def wait(self) -> None:
         """Return when nothing is being moved."""
         if self._moving is not None:

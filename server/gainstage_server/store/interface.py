@@ -240,8 +240,10 @@ class Store(Protocol):
         """A run's `newest` messages of one type as they came, oldest first."""
         ...
 
-    def messages_of(self, stream: Stream) -> list[MessageRecord]:
-        """All messages of a stream that are no frames, in order."""
+    def messages_of(
+        self, stream: Stream, first: int = 0, last: int | None = None
+    ) -> list[MessageRecord]:
+        """The messages of a stream that are no frames, from `first` to `last`, in order."""
         ...
 
     def message(self, key: Key) -> bytes | None:
@@ -256,8 +258,8 @@ class Store(Protocol):
         """Every run's open findings."""
         ...
 
-    def marks(self) -> list[Mark]:
-        """All marks."""
+    def marks(self, run: str | None = None) -> list[Mark]:
+        """The marks of a run, or of all."""
         ...
 
     def tokens(self) -> list[TokenRecord]:
@@ -280,8 +282,10 @@ class Store(Protocol):
         """The newest probe frame that refers to `schema`."""
         ...
 
-    def frames_after(self, stream: Stream, seq: int) -> Iterator[FrameRecord]:
-        """The frames of a stream that come after `seq`, in order."""
+    def frames_after(
+        self, stream: Stream, seq: int, last: int | None = None
+    ) -> Iterator[FrameRecord]:
+        """The frames of a stream that come after `seq`, up to `last`, in order."""
         ...
 
     def past(self) -> AbstractContextManager[Past]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
     Executable,
@@ -52,6 +53,10 @@ _RUNS = select(*(tables.runs.c[name] for name in _RUN))
 
 def _run(row: Any) -> RunRecord:
     return msgspec.convert(dict(zip(_RUN, row, strict=True)), RunRecord)
+
+
+def _through(column: ColumnElement[int], last: int | None) -> tuple[ColumnElement[bool], ...]:
+    return () if last is None else (column <= last,)
 
 
 class SQLStore(Store):
@@ -118,10 +123,16 @@ class SQLStore(Store):
         return [row.raw for row in reversed(self._rows(statement.order_by(*order).limit(newest)))]
 
     @override
-    def messages_of(self, stream: Stream) -> list[MessageRecord]:
+    def messages_of(
+        self, stream: Stream, first: int = 0, last: int | None = None
+    ) -> list[MessageRecord]:
         table = tables.messages
         columns = (table.c[name] for name in MessageRecord._fields)
-        statement = select(*columns).where(*within(table, stream)).order_by(table.c.seq)
+        statement = (
+            select(*columns)
+            .where(*within(table, stream), table.c.seq >= first, *_through(table.c.seq, last))
+            .order_by(table.c.seq)
+        )
         return [MessageRecord(*row) for row in self._rows(statement)]
 
     @override
@@ -147,8 +158,10 @@ class SQLStore(Store):
         return found
 
     @override
-    def marks(self) -> list[Mark]:
-        return [Mark(**row._mapping) for row in self._rows(select(tables.marks))]
+    def marks(self, run: str | None = None) -> list[Mark]:
+        table = tables.marks
+        of_run = () if run is None else (table.c.run == run,)
+        return [Mark(**row._mapping) for row in self._rows(select(table).where(*of_run))]
 
     @override
     def tokens(self) -> list[TokenRecord]:
@@ -201,11 +214,13 @@ class SQLStore(Store):
         return found[0].raw if found else None
 
     @override
-    def frames_after(self, stream: Stream, seq: int) -> Iterator[FrameRecord]:
+    def frames_after(
+        self, stream: Stream, seq: int, last: int | None = None
+    ) -> Iterator[FrameRecord]:
         frames = tables.frames
         return self._whole(
             select(*WITH_CHUNK)
-            .where(*within(frames, stream), frames.c.seq > seq)
+            .where(*within(frames, stream), frames.c.seq > seq, *_through(frames.c.seq, last))
             .order_by(frames.c.seq)
         )
 

@@ -74,7 +74,7 @@ class SQLiteStore(SQLStore):
 
     @override
     def close(self) -> None:
-        self._log.wait()
+        self._log.close()
         super().close()
 
     @override
