@@ -199,13 +199,10 @@ class Committer:
                     self.refresh(stale)
                 known = [record for run in runs if (record := self._known.get(run))]
                 heard = {record.run: replace(record, last_seen=now) for record in known}
-                for attempt in map(self._catalogue.attempt, streams):
-                    if attempt is not None:
-                        self._catalogue.stage_attempt(replace(attempt, last_seen=now))
-                transaction.put_attempts(self._catalogue.staged_attempts)
+                attempts = [one for one in map(self._catalogue.attempt, streams) if one]
+                transaction.put_attempts([replace(one, last_seen=now) for one in attempts])
                 transaction.put_runs(list(heard.values()))
                 transaction.tell([Change(run) for run in heard])
-            self._catalogue.keep()
             self._seen |= dict.fromkeys(heard, now)
             return Committed((), (), heard, {})
         except BaseException:
