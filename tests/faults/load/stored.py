@@ -6,6 +6,7 @@ from benchmarks.delivery.frames import ATTEMPT, SCHEMA
 
 from gainstage.workers import CHIEF
 from gainstage_server.compaction.axis import Axis
+from gainstage_server.line import extents
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import Stream
 
@@ -46,7 +47,7 @@ class Stored:
         chunked: list[int] = []
         waiting: list[int] = []
         with self._store.past() as past:
-            for span in past.extents(ran.run, CHIEF):
+            for span in extents(past.attempts(ran.run), CHIEF):
                 for chunk in past.chunks(span):
                     chunked += map(int, Axis.load(chunk.axis).seqs)
                 waiting += (record.seq for record in past.places(span))
