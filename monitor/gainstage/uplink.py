@@ -19,6 +19,10 @@ from gainstage.places import DEFAULT_URL
 from gainstage.troubles import trouble_of
 
 log = logging.getLogger("gainstage")
+# What the library says of a connection, and tells us by an exception: on the terminal of who trains
+# its traceback would look like a fault of the training.
+_socket_log = logging.getLogger("gainstage.socket")
+_socket_log.setLevel(logging.CRITICAL)
 
 # How long a handshake may take.
 TIMEOUT = 10.0
@@ -170,6 +174,7 @@ class Uplink:
             additional_headers=handshake.headers(time.time(), self._token, self.delivery.stream),
             compression=None,
             max_size=wire.MAX_MESSAGE_BYTES,
+            logger=_socket_log,
             open_timeout=TIMEOUT,
             # Its own would count pongs late that wait behind a message on a slow path.
             ping_interval=None,

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.sync.server import ServerConnection, serve
 
 from gainstage import delivery, uplink, wire
@@ -166,6 +168,29 @@ def test_server_that_comes_to_its_senses_gets_every_message(
         link.drain(60)
 
     assert len(spool) == 0
+
+
+def test_fault_within_the_library_of_sockets_is_no_traceback_for_who_trains(
+    spool: Spool,
+    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fill(spool, 3)
+    receive, faults = ClientProtocol.receive_data, [EOFError("stream ended")]
+
+    def fail_once(protocol: ClientProtocol, data: bytes) -> None:
+        if protocol.state is State.OPEN and faults:
+            raise faults.pop()
+        receive(protocol, data)
+
+    monkeypatch.setattr(ClientProtocol, "receive_data", fail_once)
+    with answering(acknowledge_all) as url, linked(spool, url) as link:
+        link.drain(60)
+
+    assert faults == []
+    assert len(spool) == 0
+    assert "unexpected internal error" not in caplog.messages
 
 
 def test_queue_that_raises_does_not_end_the_thread(
