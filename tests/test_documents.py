@@ -98,15 +98,13 @@ def reader() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def trained(server: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the reader of a command has: the run at the server, and these files of it."""
+    """What the reader of a command has: the run at the server, and its files in this folder."""
     folder, had = tmp_path_factory.mktemp("trained"), reader()
     monitor = LayerMonitor(server[0], run="documented", spool=folder / "spool")
     had["model"].fit(had["x"], had["y"], epochs=2, verbose=0, callbacks=[monitor])
-    files = folder / "files"
-    files.mkdir()
-    had["model"].save(files / "model.keras")
-    np.savez(files / "data.npz", x=had["x"], y=had["y"])
-    return files
+    had["model"].save(folder / "model.keras")
+    np.savez(folder / "data.npz", x=had["x"], y=had["y"])
+    return folder
 
 
 @pytest.mark.usefixtures("settings")
