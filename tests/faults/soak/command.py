@@ -32,6 +32,8 @@ TRAINERS_OF_A_PROCESS = 50
 CUT_SECONDS = 2.0  # between two cuts, on average
 SCRAPE_SECONDS = 15.0
 LOOK_SECONDS = 0.5
+# Retention takes the oldest runs when all take more: minutes after they have ended.
+KEEP_BYTES = 48 * 2**20
 TIMES = 10  # at which the memory is reported
 # The server fills its caches at first. Then what it holds may differ by this much, between the
 # means of two times as long: more would be a gigabyte in a few days.
@@ -43,11 +45,13 @@ class Soaked:
     """What came of it.
 
     Attributes:
+        deleted: Of the runs, those that retention has deleted.
         frames: That were appended, of runs that have ended.
         lost: Messages that were appended and are not stored, or are more than once.
         cuts: Connections of trainers that were broken off.
         growth_mib: By which the server's memory grew once it was warm.
         memory_mib: Of the server, at ten times.
+        store_mib: Of the server's disk, at the end.
         cores: That the server and all trainers used, on average.
     """
 
@@ -55,12 +59,14 @@ class Soaked:
     trainers: int
     viewers: int
     runs: int
+    deleted: int
     frames: int
     lost: int
     cuts: int
     viewer_messages: int
     growth_mib: float
     memory_mib: tuple[float, ...]
+    store_mib: float
     cores: float
 
     @property
@@ -77,7 +83,7 @@ def growth(memory: Sequence[float]) -> float:
 
 
 class Runs:
-    """Those that trainers told have ended: compared with the store, then deleted."""
+    """Those that trainers told have ended: compared with the store before retention takes them."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -95,12 +101,12 @@ class Runs:
             self.lost += len(set(expected) ^ set(stored)) + len(stored) - len(set(stored))
         self.ended += 1
         self.frames += ended.frames
-        self._delete(ended.run)
 
-    def _delete(self, run: str) -> None:
-        request = urllib.request.Request(f"{self._server.url}/api/v1/runs/{run}", method="DELETE")
-        with urllib.request.urlopen(request):
-            pass
+    @property
+    def deleted(self) -> int:
+        """How many retention has deleted."""
+        ((stored,),) = ask(self._server.database, "SELECT count(*) FROM runs")
+        return self.ended - stored
 
 
 class Trainers:
@@ -176,7 +182,7 @@ def soak(options: argparse.Namespace) -> Soaked:
     rng = random.Random(options.seed)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(Server(folder / "server"))
+        server = stack.enter_context(Server(folder / "server", keep_bytes=str(KEEP_BYTES)))
         server.start()
         proxy = stack.enter_context(Proxy(server.port))
         viewers = stack.enter_context(
@@ -208,12 +214,14 @@ def soak(options: argparse.Namespace) -> Soaked:
             trainers=options.trainers,
             viewers=options.viewers,
             runs=runs.ended,
+            deleted=runs.deleted,
             frames=runs.frames,
             lost=runs.lost,
             cuts=cuts,
             viewer_messages=viewers.messages,
             growth_mib=growth(memory),
             memory_mib=tuple(memory[:: max(1, len(memory) // TIMES)][:TIMES]),
+            store_mib=server.database.stat().st_size / 2**20,
             cores=cores,
         )
 
