@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from gainstage import wire
 from gainstage.spool import SUFFIX, Spool
+from gainstage_server.store.records import Stream
+from gainstage_server.store.sqlite import SQLiteStore
 
 # run, attempt, worker, seq
 Key = tuple[str, str, int, int]
@@ -122,12 +124,13 @@ def waiting_in(folder: Path) -> int:
 
 
 def _stored(database: Path) -> list[tuple[Key, Content]]:
-    """What the server's store holds, which may be in use."""
-    rows = ask(
-        database,
-        "SELECT run, attempt, worker, seq, type, raw FROM messages UNION ALL "
-        "SELECT run, attempt, worker, seq, 'frame', raw FROM frames",
-    )
+    """What the server's store holds, which may be in use: a run that is over becomes chunks."""
+    rows = ask(database, "SELECT run, attempt, worker, seq, type, raw FROM messages")
+    streams = ask(database, "SELECT DISTINCT run, attempt, worker FROM frames")
+    with contextlib.closing(SQLiteStore(database)) as store:
+        for stream in streams:
+            frames = store.frames_after(Stream(*stream), -1)
+            rows += ((*frame[:4], "frame", frame.raw) for frame in frames)
     return [(tuple(key), Content(kind, _digest(raw))) for *key, kind, raw in rows]
 
 
