@@ -23,8 +23,8 @@ one; those of a run that is lost stay for {hours:.0f} hours, so that an alert ab
 A layer has a series only while it has an open finding that nobody has muted, and at most {layers}
 layers of a run do: the others are counted. So a run has {most} series at the very most, however
 many layers it has. For 1,000 runs with open findings in {layers} layers each, a scrape is 70,000
-series and takes the server an eighth of a second of one core, in parts of half a millisecond between
-which frames are stored:
+series and takes the server an eighth of a second of one core, in parts of half a millisecond, and
+frames are stored between them:
 
 ```sh
 python -m benchmarks.scrape
