@@ -1,105 +1,35 @@
 """The uplink's thread against servers that are gone, silent, busy, wrong, or do not read."""
 
-import http
-import logging
 import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from websockets.client import ClientProtocol
 from websockets.frames import Opcode
-from websockets.http11 import Request, Response
-from websockets.protocol import State
 from websockets.sync.server import ServerConnection, serve
 
-from gainstage import delivery, uplink, wire
+from gainstage import delivery, uplink
 from gainstage.spool import Spool
 from gainstage.uplink import Uplink
 
+from .links import (
+    Heard,
+    acknowledge_all,
+    after,
+    answering,
+    deny,
+    fill,
+    heard,
+    impatient,
+    linked,
+    spool,
+)
 from .test_delivery import ack, frame, seq_of, start
 
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(tmp_path / "run.spool")
-    yield opened
-    opened.close()
-
-
-def fill(spool: Spool, count: int, size: int = 0) -> None:
-    spool.append(0, start(0), frame=False)
-    for seq in range(1, count):
-        spool.append(seq, frame(seq, size), frame=True)
-
-
-class Heard(logging.Handler):
-    """Notes what is logged for the user, and tells when."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-        self.something = threading.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-        self.something.set()
-
-
-@pytest.fixture
-def heard() -> Iterator[Heard]:
-    heard, log = Heard(), logging.getLogger("gainstage")
-    log.addHandler(heard)
-    yield heard
-    log.removeHandler(heard)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries again at once."""
-    monkeypatch.setattr(delivery, "LAST_RETRY", 0.0)
-
-
-@contextmanager
-def answering(handler: Callable[[ServerConnection], None], **options: Any) -> Iterator[str]:
-    """The address of a server that deals with each connection as `handler` does."""
-    with serve(handler, "127.0.0.1", 0, **options) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextmanager
-def linked(spool: Spool, url: str) -> Iterator[Uplink]:
-    link = Uplink(spool, url, token=None)
-    try:
-        yield link
-    finally:
-        link.close()
-
-
-def acknowledge_all(connection: ServerConnection) -> None:
-    for body in connection:
-        connection.send(ack(seq_of(body)))
-
-
-def after(first: Callable[[ServerConnection], None], times: int = 1) -> Any:
-    """`first` for so many connections, then a server that is as it should be."""
-    left = [first] * times
-
-    def handle(connection: ServerConnection) -> None:
-        (left.pop() if left else acknowledge_all)(connection)
-
-    return handle
+__all__ = ["heard", "impatient", "spool"]  # fixtures
 
 
 def test_everything_is_sent_and_leaves_the_spool(spool: Spool, heard: Heard) -> None:
@@ -111,21 +41,6 @@ def test_everything_is_sent_and_leaves_the_spool(spool: Spool, heard: Heard) -> 
 
     assert len(spool) == 0
     assert heard.texts == []
-
-
-def test_without_a_server_that_is_said_once_and_the_messages_are_kept(
-    spool: Spool, heard: Heard, impatient: None
-) -> None:
-    fill(spool, 1)
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
-        with linked(spool, f"http://127.0.0.1:{unused.getsockname()[1]}") as link:
-            assert heard.something.wait(60)
-            link.drain(0.1)
-
-    assert [text.split("://")[0] for text in heard.texts] == ["gainstage: No server at http"]
-    assert not link.met
-    assert len(spool) == 1
 
 
 def test_first_attempt_to_connect_is_waited_for(spool: Spool) -> None:
@@ -154,10 +69,6 @@ def cut(connection: ServerConnection) -> None:
     connection.socket.shutdown(socket.SHUT_RDWR)
 
 
-def deny(connection: ServerConnection) -> None:
-    connection.close(1008, "One trainer too many.")
-
-
 @pytest.mark.parametrize("first", [garbage, cut, deny])
 def test_server_that_comes_to_its_senses_gets_every_message(
     spool: Spool, impatient: None, first: Callable[[ServerConnection], None]
@@ -168,29 +79,6 @@ def test_server_that_comes_to_its_senses_gets_every_message(
         link.drain(60)
 
     assert len(spool) == 0
-
-
-def test_fault_within_the_library_of_sockets_is_no_traceback_for_who_trains(
-    spool: Spool,
-    impatient: None,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    fill(spool, 3)
-    receive, faults = ClientProtocol.receive_data, [EOFError("stream ended")]
-
-    def fail_once(protocol: ClientProtocol, data: bytes) -> None:
-        if protocol.state is State.OPEN and faults:
-            raise faults.pop()
-        receive(protocol, data)
-
-    monkeypatch.setattr(ClientProtocol, "receive_data", fail_once)
-    with answering(acknowledge_all) as url, linked(spool, url) as link:
-        link.drain(60)
-
-    assert faults == []
-    assert len(spool) == 0
-    assert "unexpected internal error" not in caplog.messages
 
 
 def test_queue_that_raises_does_not_end_the_thread(
@@ -214,54 +102,6 @@ def test_queue_that_raises_does_not_end_the_thread(
     assert heard.texts == [
         "gainstage: Sending failed, and is tried again. RuntimeError: Never seen."
     ]
-
-
-def test_user_is_told_why_the_server_hung_up(spool: Spool, heard: Heard, tmp_path: Path) -> None:
-    with answering(deny) as url, linked(spool, url) as link:
-        assert heard.something.wait(60)
-        wait = link.delivery.retry_at - time.monotonic()
-
-    assert heard.texts == [
-        f"gainstage: The server at {url} hung up. One trainer too many. "
-        f"Statistics wait in {tmp_path}."
-    ]
-    assert wait > delivery.LAST_RETRY / 2 - 5
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "said"),
-    [
-        (401, '{"detail": "Send the token."}', "refused the connection (HTTP 401). Send the token"),
-        (404, "<html>", "refused the connection (HTTP 404). Check `url=`, and `token=` or"),
-        (503, "", "is busy (HTTP 503)."),
-    ],
-)
-def test_user_is_told_why_the_server_does_not_shake_hands(
-    spool: Spool, heard: Heard, status: int, body: str, said: str
-) -> None:
-    def refuse(connection: ServerConnection, request: Request) -> Response:
-        return connection.respond(http.HTTPStatus(status), body)
-
-    with answering(acknowledge_all, process_request=refuse) as url, linked(spool, url):
-        assert heard.something.wait(60)
-
-    assert f"The server at {url} {said}" in heard.texts[0]
-
-
-def test_first_refusal_is_told(spool: Spool, heard: Heard) -> None:
-    def refuse_frames(connection: ServerConnection) -> None:
-        for body in connection:
-            seq = seq_of(body)
-            told = ack(seq) if seq == 0 else wire.encode(wire.Refuse(reason=f"no {seq}", seq=seq))
-            connection.send(told)
-
-    fill(spool, 4)
-
-    with answering(refuse_frames) as url, linked(spool, url) as link:
-        link.drain(60)
-
-    assert heard.texts == ["gainstage: The server refused a message: no 1"]
-    assert len(spool) == 0
 
 
 def silent(connection: ServerConnection) -> None:
