@@ -62,8 +62,10 @@ class Catalogue:
         self._staged_attempts[Stream(record.run, record.attempt, record.worker)] = record
 
     def stage_layout(self, key: Key, layout: Layout) -> None:
-        """Take note of a schema that this batch brings."""
-        self._staged_layouts[key] = self._shared(layout)
+        """Take note of a schema that this batch brings, if nothing else is stored as `key`."""
+        frames = self._store.frames_after(key.stream, key.seq - 1, key.seq)
+        if self._store.message(key) is None and next(iter(frames), None) is None:
+            self._staged_layouts[key] = self._shared(layout)
 
     def _shared(self, layout: Layout) -> Layout:
         """`layout`, with the rows of a known one that has the same: the runs of a sweep do."""

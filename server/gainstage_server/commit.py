@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,10 +11,10 @@ from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server import progress
 from gainstage_server.admission import Admitted, admit
-from gainstage_server.boundary import Boundary, Inside, KnownRuns
+from gainstage_server.boundary import KnownRuns
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.diagnosis import Diagnosis, Fold, Judgement, Sample
-from gainstage_server.refused import Apart
+from gainstage_server.entrance import Entrance, Outcome, Sent
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import (
@@ -24,24 +23,9 @@ from gainstage_server.store.records import (
     Key,
     Mark,
     MessageRecord,
-    RefusedRecord,
     RunRecord,
     Stream,
 )
-
-Outcome = Key | wire.Refuse
-
-
-class Sent(NamedTuple):
-    """A message as it came, and what is known of its sender.
-
-    Its clock is so many seconds behind the server's; it may send runs of this project, or with None
-    those of all.
-    """
-
-    data: bytes
-    behind: float = 0.0
-    project: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +55,7 @@ class Committer:
         self._catalogue = Catalogue(store)
         self._diagnosis = Diagnosis(store, self._catalogue, fold)
         self._known = known
-        self._boundary = Boundary(known)
-        self._apart = Apart()
+        self._entrance = Entrance(settings, self._catalogue, known, clock)
         self._clock = clock
         # Run -> its `last_seen` when this server wrote or read it: others have written since if
         # it differs.
@@ -88,8 +71,8 @@ class Committer:
         self._check_disk()
         touched: set[Stream] = set()
         try:
-            outcomes, admitted = self._enter(batch)
-            kept = () if admitted else self._choose(batch, outcomes)
+            outcomes, admitted = self._entrance.enter(batch)
+            kept = () if admitted else self._entrance.keep_apart(batch, outcomes)
             if not admitted and not kept:
                 return Committed(outcomes, (), {}, {})
             with self._store.write() as transaction:
@@ -98,16 +81,13 @@ class Committer:
                 while added := {key.run for key in admitted} - held:
                     touched.update(key.stream for key in admitted)
                     held |= added
-                    if stale := transaction.hold({run: self._seen.get(run) for run in added}):
-                        self.refresh(stale)
-                        outcomes, admitted = self._enter(batch)
-                transaction.put_refused(kept or self._choose(batch, outcomes))
+                    if self._hold(transaction, added):
+                        outcomes, admitted = self._entrance.enter(batch)
+                transaction.put_refused(kept or self._entrance.keep_apart(batch, outcomes))
                 committed = self._store_all(transaction, outcomes, admitted)
                 transaction.tell(_changes(committed))
         except BaseException:
-            # Where the connection broke, the transaction may have been committed all the same.
-            for stream in touched:
-                self._seen.pop(stream.run, None)
+            self._doubt({stream.run for stream in touched})
             self._catalogue.doubt(touched)
             self._diagnosis.forget(list(touched))
             raise
@@ -117,8 +97,7 @@ class Committer:
             self._seen |= {run: record.last_seen for run, record in committed.runs.items()}
             return committed
         finally:
-            self._catalogue.forget()
-            self._boundary.forget()
+            self._entrance.forget()
 
     def _let_go(self, fresh: Iterable[Admitted]) -> None:
         """Hold nothing of the streams that are over, so that those that go on find room."""
@@ -143,8 +122,7 @@ class Committer:
                 self._seen.pop(run, None)
             else:
                 self._seen[run] = known.last_seen
-        self._catalogue.forget()
-        self._boundary.forget()
+        self._entrance.forget()
 
     def read(self, raw: bytes) -> Admitted | None:
         """A message that another server has stored; None: this one would refuse it."""
@@ -195,8 +173,7 @@ class Committer:
         now, runs = self._clock(), {stream.run for stream in streams}
         try:
             with self._store.write() as transaction:
-                if stale := transaction.hold({run: self._seen.get(run) for run in runs}):
-                    self.refresh(stale)
+                self._hold(transaction, runs)
                 known = [record for run in runs if (record := self._known.get(run))]
                 heard = {record.run: replace(record, last_seen=now) for record in known}
                 attempts = [one for one in map(self._catalogue.attempt, streams) if one]
@@ -206,12 +183,21 @@ class Committer:
             self._seen |= dict.fromkeys(heard, now)
             return Committed((), (), heard, {})
         except BaseException:
-            # Where the connection broke, the transaction may have been committed all the same.
-            for run in runs:
-                self._seen.pop(run, None)
+            self._doubt(runs)
             raise
         finally:
-            self._catalogue.forget()
+            self._entrance.forget()
+
+    def _hold(self, transaction: Transaction, runs: Collection[str]) -> bool:
+        """Keep other servers from these runs; whether they had changed one, which is taken over."""
+        if stale := transaction.hold({run: self._seen.get(run) for run in runs}):
+            self.refresh(stale)
+        return bool(stale)
+
+    def _doubt(self, runs: Iterable[str]) -> None:
+        """Where the connection broke, the transaction may have been committed all the same."""
+        for run in runs:
+            self._seen.pop(run, None)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -224,73 +210,6 @@ class Committer:
                 f"The disk has {free} bytes left, {floor} are to stay free. Nothing is stored "
                 "until there is room: make some, or lower GAINSTAGE_DISK_FLOOR."
             )
-
-    def _enter(self, batch: Sequence[Sent]) -> tuple[Sequence[Outcome], Mapping[Key, Admitted]]:
-        """What becomes of each message, and what may enter."""
-        admitted: dict[Key, Admitted] = {}
-        return [self._admit(sent, admitted) for sent in batch], admitted
-
-    def _choose(
-        self, batch: Sequence[Sent], outcomes: Sequence[Outcome]
-    ) -> Sequence[RefusedRecord]:
-        """What is kept apart of what was refused."""
-        refused = [
-            (sent.data, outcome, sent.project)
-            for sent, outcome in zip(batch, outcomes, strict=True)
-            if isinstance(outcome, wire.Refuse)
-        ]
-        return [self._owned(it) for it in self._apart.choose(refused, self._clock())]
-
-    def _admit(self, sent: Sent, admitted: dict[Key, Admitted]) -> Outcome:
-        """Judge one message, in the knowledge of those before it in the batch."""
-        project, known = sent.project, self._catalogue
-        if project is not None:
-            known = Inside(known, self._boundary, project)
-        result = admit(sent.data, self._settings, known)
-        if isinstance(result, wire.Refuse):
-            return result
-        result = result.later(sent.behind)
-        key, message = result.key, result.message
-        if isinstance(message, wire.RunStart):
-            if objection := self._objection(message, project):
-                code, reason = objection
-                return wire.Refuse(reason=reason, seq=message.seq, code=code)
-            self._boundary.claim(message)
-        admitted.setdefault(key, result)
-        # What came first under this key holds: frames after a repeated schema mean the stored one.
-        if isinstance(message, wire.RunStart):
-            if self._catalogue.attempt(key.stream) is None:
-                self._catalogue.stage_attempt(progress.begin_attempt(message, self._clock()))
-        elif result.layout and isinstance(message, wire.Schema) and not self._catalogue.layout(key):
-            self._catalogue.stage_layout(key, result.layout)
-        return key
-
-    def _owned(self, record: RefusedRecord) -> RefusedRecord:
-        """Of a sender who may send to all projects, the run tells whose it is."""
-        owners = self._boundary.owners(record.run)
-        if record.project is not None or len(owners) != 1:
-            return record
-        return replace(record, project=owners.pop())
-
-    def _objection(self, start: wire.RunStart, project: str | None) -> tuple[str, str] | None:
-        """Of what kind it is that this attempt may not begin for, and why; None: it may.
-
-        `project` is the only one of its sender.
-        """
-        if project is not None and (reason := self._boundary.objection(start, project)):
-            return "rule", reason
-        new = self._boundary.new()
-        if self._known.get(start.run) is not None or start.run in new:
-            return None
-        limit = self._settings.runs
-        if len(self._known) + len(new) >= limit:
-            reason = f"This server holds at most {limit} runs. Received one more. "
-            return "runs", f"{reason}Raise GAINSTAGE_RUNS."
-        limit = self._settings.project_runs
-        if project is not None and self._boundary.count(project) >= limit:
-            reason = f"A project holds at most {limit} runs. Received one more for {project!r}. "
-            return "runs", f"{reason}Delete some, or have GAINSTAGE_PROJECT_RUNS raised."
-        return None
 
     def _store_all(
         self,

@@ -11,7 +11,6 @@ import structlog
 from fastapi import APIRouter, Depends, WebSocket
 
 from gainstage import handshake, wire
-from gainstage_server.commit import Outcome
 from gainstage_server.duplex import (
     GOING_AWAY,
     LAPSED,
@@ -19,6 +18,7 @@ from gainstage_server.duplex import (
     TRY_AGAIN_LATER,
     Duplex,
 )
+from gainstage_server.entrance import Outcome
 from gainstage_server.grants import Visible, grant_of
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.records import Key, Stream

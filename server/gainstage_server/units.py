@@ -5,9 +5,8 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Depends, Header, Response
 
-from gainstage import wire
 from gainstage_server import models
-from gainstage_server.history import Buckets, Window
+from gainstage_server.history import Window
 from gainstage_server.parameters import (
     MEDIA_TYPE,
     PROBLEM,
@@ -20,7 +19,6 @@ from gainstage_server.parameters import (
     position_of,
     window_of,
 )
-from gainstage_server.store.records import RunRecord
 from gainstage_server.views import Plain, framed, numbers
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
@@ -46,26 +44,20 @@ def units(
     position = position_of(layer, layout)
     row, groups = layout.schema.rows[position], len(layout.unit_columns(position))
     buckets = past.units(row.id, groups, window)
-    fields = _fields(record, row, layout.units(position), buckets)
+    # Buckets of frames that have no map are no columns of the picture.
     kept = buckets.frames > 0
+    fields: Plain = {
+        "run": record.run,
+        "row": row.id,
+        "layer": row.path,
+        "units": layout.units(position),
+        "groups": groups,
+        "steps": buckets.steps[kept].tolist(),
+        "frames": buckets.frames[kept].tolist(),
+        "downsampled": buckets.downsampled,
+    }
     pinned, present = buckets.max[kept].T, buckets.present[kept].T
     if MEDIA_TYPE not in accept:
         return answer(fields | {"pinned": numbers(pinned, present)})
     block = np.where(present, pinned, np.float32(np.nan))
     return Response(framed({"type": "units"} | fields, {"pinned": block}), media_type=MEDIA_TYPE)
-
-
-def _fields(record: RunRecord, row: wire.Row, count: int, buckets: Buckets) -> Plain:
-    """`models.Units` without its numbers."""
-    # Buckets of frames that have no map are no columns of the picture.
-    kept = buckets.frames > 0
-    return {
-        "run": record.run,
-        "row": row.id,
-        "layer": row.path,
-        "units": count,
-        "groups": buckets.max.shape[1],
-        "steps": buckets.steps[kept].tolist(),
-        "frames": buckets.frames[kept].tolist(),
-        "downsampled": buckets.downsampled,
-    }

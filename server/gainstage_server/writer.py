@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from gainstage_server.commit import Committed, Committer, Outcome, Sent
+from gainstage_server.commit import Committed, Committer
 from gainstage_server.counters import Counters
+from gainstage_server.entrance import Outcome, Sent
 from gainstage_server.store.interface import StoreError
 
 log = logging.getLogger("gainstage.server")

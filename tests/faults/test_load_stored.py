@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tests.server.fold import NoFold
 
-from gainstage_server.commit import Committer, Sent
+from gainstage_server.commit import Committer
 from gainstage_server.compaction.compactor import Compactor
+from gainstage_server.entrance import Sent
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store import store_at

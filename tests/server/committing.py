@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from gainstage import wire
-from gainstage_server.commit import Committer, Sent
+from gainstage_server.commit import Committer
+from gainstage_server.entrance import Sent
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store

@@ -13,7 +13,8 @@ from gainstage import wire
 from gainstage.outcome import Contestant
 from gainstage_server.admission import MAX_ENTRIES, MAX_TEXT, Admitted, admit
 from gainstage_server.catalogue import Catalogue
-from gainstage_server.commit import Committer, Sent
+from gainstage_server.commit import Committer
+from gainstage_server.entrance import Outcome, Sent
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import Key, Stream
@@ -280,6 +281,31 @@ def test_one_run_more_than_the_cap_is_refused_and_known_ones_go_on(
     assert [isinstance(outcome, wire.Refuse) for outcome in again.outcomes] == [0, 1]
     assert "GAINSTAGE_RUNS" in again.outcomes[1].reason
     assert again.outcomes[1].seq == 0
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("taken", [0, 2])
+def test_a_schema_in_the_place_of_another_message_is_none(
+    caps: Settings, store: SQLiteStore, taken: int, together: bool
+) -> None:
+    runs, trainer = Runs(store, 60.0), Trainer()
+    committer = Committer(caps, store, NoFold(), runs)
+    before = [*trainer.opening(), trainer.frame(10)]
+    trainer.seq = taken - 1
+    schema = trainer.schema()
+    trainer.seq = 2
+    messages = [*before, schema, trainer.frame(20, schema=taken)]
+
+    outcomes: list[Outcome] = []
+    for batch in [messages] if together else [[message] for message in messages]:
+        committed = committer.commit([Sent(message) for message in batch])
+        runs.apply(committed)
+        outcomes += committed.outcomes
+
+    assert [getattr(one, "seq", None) for one in outcomes] == [0, 1, 2, taken, 3]
+    refused = outcomes[-1]
+    assert isinstance(refused, wire.Refuse)
+    assert f"refers to schema {taken}, which is unknown" in refused.reason
 
 
 def test_a_refusal_shows_little_of_an_endless_name(caps: Settings, store: SQLiteStore) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from gainstage import wire
 from gainstage_server.catalogue import Catalogue
-from gainstage_server.commit import Committer, Sent
+from gainstage_server.commit import Committer
+from gainstage_server.entrance import Sent
 from gainstage_server.layout import Layout
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings

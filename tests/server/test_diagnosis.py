@@ -8,8 +8,9 @@ import pytest
 from gainstage import diagnosis, wire
 from gainstage.finding import Finding
 from gainstage_server.admission import Blocks
-from gainstage_server.commit import Committed, Committer, Sent
+from gainstage_server.commit import Committed, Committer
 from gainstage_server.diagnosis import FRAMES_BETWEEN_CHECKPOINTS
+from gainstage_server.entrance import Sent
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import Stream

@@ -23,8 +23,9 @@ from tests.postgresql import Cluster
 
 from gainstage import wire
 from gainstage_server import writer as writer_module
-from gainstage_server.commit import Committer, Outcome
+from gainstage_server.commit import Committer
 from gainstage_server.counters import Counters
+from gainstage_server.entrance import Outcome
 from gainstage_server.ingest import Session
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings

@@ -7,7 +7,8 @@ import pytest
 from websockets.sync.client import connect
 
 from gainstage import wire
-from gainstage_server.commit import Committer, Sent
+from gainstage_server.commit import Committer
+from gainstage_server.entrance import Sent
 from gainstage_server.refused import AT_ONCE, KEPT_BYTES, Apart
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings

@@ -14,8 +14,9 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from gainstage import diagnosis, wire
-from gainstage_server.commit import Committed, Committer, Sent
+from gainstage_server.commit import Committed, Committer
 from gainstage_server.counters import Counters
+from gainstage_server.entrance import Sent
 from gainstage_server.hub import Hub
 from gainstage_server.others import Others
 from gainstage_server.runs import Runs

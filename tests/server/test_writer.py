@@ -8,8 +8,9 @@ import pytest
 
 from gainstage import wire
 from gainstage_server import writer as writer_module
-from gainstage_server.commit import Committed, Outcome, Sent
+from gainstage_server.commit import Committed
 from gainstage_server.counters import Counters
+from gainstage_server.entrance import Outcome, Sent
 from gainstage_server.ingest import MAX_REFUSALS, Pace, Session
 from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import Key

@@ -134,9 +134,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     mean_saturation: float | None = None
     worst_excess: float | None = None
     worst_nonfinite: float | None = None
-    costs: dict[
-        str, float
-    ] = {}  # `Cadence.costs`, and of the spool, what it has "thinned" and "spooled"
+    # `Cadence.costs`; of the spool, frames that it has "thinned", and bytes "spooled".
+    costs: dict[str, float] = {}
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):

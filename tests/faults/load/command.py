@@ -1,7 +1,6 @@
 """Loads servers, and says what came of it."""
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 from benchmarks.delivery.frames import Messages
+from tests.faults.figures import tell
 from tests.faults.processes import Process, Server
 from tests.faults.proxy import Proxy
 from tests.postgresql import cluster
@@ -270,10 +270,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     loaded = load(options)
-    if options.json:
-        print(json.dumps(asdict(loaded)))
-    else:
-        for name, value in {**asdict(loaded), "headroom": loaded.headroom}.items():
-            print(f"{name:18} {f'{value:,.2f}' if isinstance(value, float) else f'{value:,}'}")
+    tell(asdict(loaded) | {"headroom": loaded.headroom}, as_json=options.json)
     if not loaded.holds:
         sys.exit(1)

@@ -1,7 +1,6 @@
 """Runs the soak, and says what came of it."""
 
 import argparse
-import json
 import queue
 import random
 import subprocess
@@ -20,6 +19,7 @@ import msgspec
 import numpy as np
 from benchmarks.delivery.frames import SCHEMA
 from benchmarks.machine import children_cpu_seconds, resident_mib
+from tests.faults.figures import tell
 from tests.faults.journal import ask
 from tests.faults.processes import ROOT, Server
 from tests.faults.proxy import Proxy
@@ -236,16 +236,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     soaked = soak(options)
-    if options.json:
-        print(json.dumps(asdict(soaked)))
-    else:
-        for name, value in asdict(soaked).items():
-            print(f"{name:16} {_shown(value)}")
+    tell(asdict(soaked), as_json=options.json)
     if not soaked.holds:
         sys.exit(1)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return " ".join(map(_shown, value))
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
