@@ -10,6 +10,7 @@ functions that are not in the table are not judged: nothing is guessed.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 EPSILON = 0.01
 
@@ -91,6 +92,7 @@ TABLE: dict[str, Activation] = {
 LINEAR = TABLE["linear"]
 
 
+@lru_cache(maxsize=256)
 def headroom_db(name: str | None) -> float:
     """Level at which the function of that name saturates; NaN where it does not or is unknown."""
     function = TABLE.get(name or LINEAR.name)

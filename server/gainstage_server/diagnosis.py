@@ -22,13 +22,14 @@ log = logging.getLogger("gainstage.server")
 # writing it with each frame would multiply what is written.
 FRAMES_BETWEEN_CHECKPOINTS = 16
 _COURSES = 2_000  # runs diagnosed at a time; the others are restored when they go on
+_MODELS = 64
 
 
 class State(Protocol):
     """What the fold has made of the frames so far."""
 
     @property
-    def verdicts(self) -> Sequence[str]:
+    def verdicts(self) -> tuple[str, ...]:
         """One name for each row; "" where it is not judged."""
         ...
 
@@ -41,8 +42,8 @@ class State(Protocol):
 class Fold(Protocol):
     """The diagnosis: `gainstage.diagnosis`."""
 
-    def begin(self, schema: wire.Schema) -> Any:
-        """The state before the first frame of `schema`."""
+    def begin(self, schema: wire.Schema, like: Any) -> Any:
+        """The state before the first frame of `schema`; `like`: one of the same rows, or None."""
         ...
 
     def advance(
@@ -55,7 +56,7 @@ class Fold(Protocol):
         """The state as bytes, without the schema."""
         ...
 
-    def load_state(self, data: bytes, schema: wire.Schema) -> Any:
+    def load_state(self, data: bytes, schema: wire.Schema, like: Any) -> Any:
         """The state in `data`, of that schema; ValueError: it comes from other rules."""
         ...
 
@@ -144,6 +145,8 @@ class Diagnosis:
         self._fold = fold
         self._courses: Recent[Stream, _Course] = Recent(_COURSES)
         self._failed: Recent[Stream, bool] = Recent(_COURSES)
+        # A state of each model, by its rows: the catalogue holds those of equal layers once.
+        self._models: Recent[int, Any] = Recent(_MODELS)
 
     def judge(
         self, stream: Stream, fresh: Sequence[Sample], open_findings: Sequence[Finding]
@@ -200,7 +203,7 @@ class Diagnosis:
                 **stream._asdict(), seq=course.seq, schema=course.schema, state=state
             )
             course.since_checkpoint = 0
-        judgement.verdicts, judgement.schema = tuple(course.state.verdicts), course.schema
+        judgement.verdicts, judgement.schema = course.state.verdicts, course.schema
         return judgement
 
     def _schema(self, stream: Stream, seq: int) -> wire.Schema:
@@ -208,6 +211,10 @@ class Diagnosis:
         if layout is None:
             raise LookupError(f"Schema {seq} of {stream} is not stored.")
         return layout.schema
+
+    def _like(self, schema: wire.Schema) -> Any:
+        """A state of the same rows; None: there is none yet."""
+        return self._models.get(id(schema.rows))
 
     def _stored(self, stream: Stream, after: int) -> Iterator[Sample]:
         for record in self._store.frames_after(stream, after):
@@ -222,7 +229,8 @@ class Diagnosis:
             return _Course()
         schema = self._schema(stream, checkpoint.schema)
         try:
-            state = self._fold.load_state(checkpoint.state, schema)
+            state = self._fold.load_state(checkpoint.state, schema, self._like(schema))
+            self._models.put(id(schema.rows), state)
         except ValueError as error:
             log.info("Diagnosing %s anew from its frames: %s", stream, error)
             return _Course()
@@ -240,7 +248,9 @@ class Diagnosis:
             schema = self._schema(stream, frame.schema)
             if course.state is not None:
                 self._close(judgement, course.state.findings, frame)
-            course.state, course.schema = _call(self._fold.begin, schema), frame.schema
+            course.state = _call(self._fold.begin, schema, self._like(schema))
+            course.schema = frame.schema
+            self._models.put(id(schema.rows), course.state)
         course.state, events = _call(self._fold.advance, course.state, frame, blocks)
         course.seq = frame.seq
         course.since_checkpoint += 1

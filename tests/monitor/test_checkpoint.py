@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gainstage.diagnosis import RULES_VERSION, begin, dump_state, load_state
 
@@ -32,3 +33,22 @@ def test_state_without_its_memory_would_not_continue_the_same() -> None:
 
     assert events == []
     assert fold(half, *samples[2:])[1] != []
+
+
+def test_states_of_the_same_rows_share_what_is_made_of_them_and_no_others_do() -> None:
+    here = schema()
+    one = begin(here)
+    training = replace(here.training, learning_rate=0.5)
+    block = {name: part for name, part in here.blocks.items() if name == "layers"}
+
+    again = begin(replace(here, training=training), one)
+    loaded = load_state(dump_state(one), here, one)
+    fewer = begin(replace(here, blocks=block), one)
+    elsewhere = begin(schema(), one)
+
+    for shares in (again, loaded):
+        assert shares.layout.wholes is one.layout.wholes
+    for apart in (fewer, elsewhere):
+        assert apart.layout.wholes is not one.layout.wholes
+    assert again.layout.schema.training == training
+    assert one.layout.schema.training == here.training

@@ -48,7 +48,7 @@ def test_healthy_layer_is_called_so_and_one_that_is_not_judged_is_not() -> None:
 
     state, events = fold(begin(schema(rows)), *frames(20, CALM, CALM))
 
-    assert state.verdicts == ["healthy", ""]
+    assert state.verdicts == ("healthy", "")
     assert events == state.findings == []
 
 
@@ -64,12 +64,12 @@ def test_finding_opens_once_its_symptom_has_held(verdict: str) -> None:
     before = frames(needed - 1, GUILTY[verdict])
     state, events = fold(state, *before)
     assert events == []
-    assert state.verdicts == ([""] if before else ["healthy"])
+    assert state.verdicts == ("" if before else "healthy",)
 
     state, events = advance(state, *sample(GAP * len(before), GUILTY[verdict]))
 
     assert told(events) == [(verdict, 0, None)]
-    assert state.verdicts == [verdict]
+    assert state.verdicts == (verdict,)
     assert state.findings == events
 
 
@@ -106,14 +106,14 @@ def test_finding_closes_after_its_symptom_has_been_away_long_enough() -> None:
     state = opened(GUILTY["activity"])
     state, events = fold(state, *frames(ACTIVITY.closes_after - 1, CALM, start=100))
     assert events == []
-    assert state.verdicts == ["activity"]
+    assert state.verdicts == ("activity",)
 
     state, events = advance(state, *sample(200, CALM))
 
     assert told(events) == [("activity", 0, 200)]
     assert events[0].last_step == 200
     assert not events[0].open
-    assert state.verdicts == ["healthy"]
+    assert state.verdicts == ("healthy",)
     assert state.findings == events
 
 
@@ -129,7 +129,7 @@ def test_relapse_before_closing_begins_the_count_anew() -> None:
     )
 
     assert events == []
-    assert state.verdicts == ["activity"]
+    assert state.verdicts == ("activity",)
 
 
 def test_between_opening_and_closing_nothing_changes() -> None:
@@ -148,7 +148,7 @@ def test_another_cause_takes_over_only_where_it_stands_well_above() -> None:
 
     assert kept == []
     assert told(taken) == [("activity", 0, 120), ("kernel", 100, None)]
-    assert state.verdicts == ["kernel"]
+    assert state.verdicts == ("kernel",)
     assert told(state.findings) == [("kernel", 100, None), ("activity", 0, 120)]
 
 
@@ -161,7 +161,7 @@ def test_finding_that_took_over_has_its_own_patience_before_it_closes() -> None:
     state, events = fold(state, *frames(away, CALM, start=200))
 
     assert events == []
-    assert state.verdicts == ["kernel"]
+    assert state.verdicts == ("kernel",)
 
 
 def test_not_finite_comes_at_once_and_before_everything_else() -> None:
@@ -171,7 +171,7 @@ def test_not_finite_comes_at_once_and_before_everything_else() -> None:
 
     assert told(events) == [("activity", 0, 100), ("nonfinite", 100, None)]
     assert events[1].severity == "critical"
-    assert state.verdicts == ["nonfinite"]
+    assert state.verdicts == ("nonfinite",)
 
 
 def test_layers_behind_the_first_that_is_not_finite_are_not_accused() -> None:
@@ -181,7 +181,7 @@ def test_layers_behind_the_first_that_is_not_finite_are_not_accused() -> None:
     state, events = fold(begin(schema(rows)), *frames(9, CALM, bad, bad))
 
     assert [event.row for event in events] == ["b"]
-    assert state.verdicts == ["", "nonfinite", ""]
+    assert state.verdicts == ("", "nonfinite", "")
 
 
 def test_nothing_is_called_healthy_while_what_is_not_finite_spreads() -> None:
@@ -192,13 +192,13 @@ def test_nothing_is_called_healthy_while_what_is_not_finite_spreads() -> None:
     state, _ = fold(calm, *frames(1, CALM, bad, GUILTY["activity"], start=100))
     after, _ = fold(state, *frames(9, CALM, CALM, CALM, start=200))
 
-    assert calm.verdicts == ["healthy"] * 3
-    assert state.verdicts == ["", "nonfinite", ""]
-    assert after.verdicts == ["healthy"] * 3
+    assert calm.verdicts == ("healthy",) * 3
+    assert state.verdicts == ("", "nonfinite", "")
+    assert after.verdicts == ("healthy",) * 3
 
 
 def test_finding_that_does_not_spread_leaves_the_other_layers_healthy() -> None:
-    assert opened(CALM, GUILTY["activity"]).verdicts == ["healthy", "activity"]
+    assert opened(CALM, GUILTY["activity"]).verdicts == ("healthy", "activity")
 
 
 VALUES = msgspec.structs.replace(SGD, loss="mse")
@@ -217,7 +217,7 @@ def test_layer_that_saturates_once_hardly_any_cross_entropy_is_left_is_no_findin
     state, events = fold(begin(schema(training=training)), before, *behind)
 
     assert bool(events) == found
-    assert state.verdicts == ["activity" if found else "healthy"]
+    assert state.verdicts == ("activity" if found else "healthy",)
 
 
 def test_layer_that_was_saturated_before_the_loss_went_is_a_finding() -> None:
@@ -227,7 +227,7 @@ def test_layer_that_was_saturated_before_the_loss_went_is_a_finding() -> None:
     state, events = fold(begin(schema()), *course)
 
     assert told(events) == [("activity", 0, None)]
-    assert state.verdicts == ["activity"]
+    assert state.verdicts == ("activity",)
 
 
 def test_patch_begins_from_the_default_initializer_where_another_put_the_symptom_there() -> None:
@@ -285,7 +285,7 @@ def test_saturated_layer_that_is_constant_too_is_not_called_dead() -> None:
 
     state, _ = fold(begin(schema()), *frames(40, both))
 
-    assert state.verdicts == ["activity"]
+    assert state.verdicts == ("activity",)
 
 
 def test_symptom_behind_another_counts_only_once_that_one_is_gone() -> None:
@@ -358,8 +358,8 @@ def test_schema_without_rows_is_diagnosed_as_nothing() -> None:
 
     state, events = advance(begin(empty), frame, {"layers": np.zeros((0, 0), np.float32)})
 
-    assert (state.verdicts, events) == ([], [])
-    assert load_state(dump_state(state), empty).verdicts == []
+    assert (state.verdicts, events) == ((), [])
+    assert load_state(dump_state(state), empty).verdicts == ()
 
 
 def test_mask_that_contradicts_the_rows_is_an_error_of_the_wire() -> None:

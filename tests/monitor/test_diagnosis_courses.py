@@ -19,6 +19,7 @@ from gainstage.diagnosis import (
     load_state,
 )
 from gainstage.diagnosis.fold import seen
+from gainstage.diagnosis.view import WATCHED
 
 from .builders import CALM, GUILTY, LOUD, SGD, fold, row, same, sample, schema
 
@@ -169,3 +170,22 @@ def test_state_that_was_saved_and_loaded_at_any_point_continues_the_same(
     assert same(continued.findings, whole.findings)
     assert continued.verdicts == whole.verdicts
     assert dump_state(continued) == dump_state(whole)
+
+
+def test_what_is_asked_of_frames_without_a_new_finding_is_read_at_once() -> None:
+    """Column by column takes several times as long, and every frame would."""
+    asked = set[str]()
+    for statistics in (CALM, GUILTY["activity"]):
+        samples = [sample(step, statistics) for step in range(0, 200, 10)]
+        state, _ = fold(begin(schema()), *samples)
+        view = seen(state, *sample(200, statistics))
+        at_once = set(view.known)
+
+        for rule in RULES:
+            rule.symptom(view)
+            rule.holds(view)
+
+        asked |= {id for id in view.known if isinstance(id, str)}
+        assert at_once == WATCHED
+
+    assert asked == WATCHED

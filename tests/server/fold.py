@@ -1,6 +1,7 @@
 """Rules for tests that are not about rules."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from gainstage import wire
 from gainstage.finding import Finding
@@ -13,7 +14,7 @@ class NoFold:
     verdicts: Sequence[str] = ()
     findings: Sequence[Finding] = ()
 
-    def begin(self, schema: wire.Schema) -> "NoFold":
+    def begin(self, schema: wire.Schema, like: Any) -> "NoFold":
         return self
 
     def advance(
@@ -24,5 +25,5 @@ class NoFold:
     def dump_state(self, state: "NoFold") -> bytes:
         return b""
 
-    def load_state(self, data: bytes, schema: wire.Schema) -> "NoFold":
+    def load_state(self, data: bytes, schema: wire.Schema, like: Any) -> "NoFold":
         return self

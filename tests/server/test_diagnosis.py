@@ -27,8 +27,8 @@ class Rules:
         self.fault = None
         self.folded = []
 
-    def begin(self, schema: wire.Schema) -> Any:
-        return diagnosis.begin(schema)
+    def begin(self, schema: wire.Schema, like: Any = None) -> Any:
+        return diagnosis.begin(schema, like)
 
     def advance(self, state: Any, frame: wire.Frame, blocks: Blocks) -> tuple[Any, list[Finding]]:
         if self.fault:
@@ -39,10 +39,10 @@ class Rules:
     def dump_state(self, state: Any) -> bytes:
         return bytes([self.version]) + diagnosis.dump_state(state)
 
-    def load_state(self, data: Any, schema: wire.Schema) -> Any:
+    def load_state(self, data: Any, schema: wire.Schema, like: Any) -> Any:
         if data[0] != self.version:
             raise ValueError("other rules")
-        return diagnosis.load_state(data[1:], schema)
+        return diagnosis.load_state(data[1:], schema, like)
 
 
 class Process:
@@ -105,6 +105,26 @@ def test_another_process_continues_where_the_last_one_stopped(
     assert second.findings() == EXPECTED
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_runs_of_the_same_layers_share_what_is_made_of_them(
+    store: SQLiteStore, *, restarted: bool
+) -> None:
+    process, trainers = Process(store), [Trainer("one"), Trainer("other")]
+    process.commit(*(one for trainer in trainers for one in loud_run(trainer, 4)))
+    if restarted:
+        process = Process(store)
+    seen = list[Any]()
+    process.rules.advance = lambda state, *given: (
+        seen.append(state) or diagnosis.advance(state, *given)
+    )
+
+    process.commit(*(trainer.loud(50) for trainer in trainers))
+
+    one, other = (state.layout for state in seen)
+    assert one is not other
+    assert one.wholes is other.wholes
+
+
 def test_what_comes_after_the_end_is_diagnosed_as_before_it(store: SQLiteStore) -> None:
     process, trainer = Process(store), Trainer()
     opening, late, rest = trainer.opening(), trainer.loud(0), [trainer.loud(10), trainer.loud(20)]
@@ -136,7 +156,7 @@ def test_the_findings_are_those_of_the_callback_on_the_same_frames(
 
     assert sorted(store.findings("canonical"), key=str) == sorted(state.findings, key=str)
     assert len(state.findings) == 3
-    assert list(second.runs.get("canonical").verdicts) == state.verdicts
+    assert second.runs.get("canonical").verdicts == state.verdicts
 
 
 def test_a_restart_replays_only_what_came_after_the_checkpoint(store: SQLiteStore) -> None:

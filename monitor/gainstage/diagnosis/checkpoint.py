@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from gainstage import wire
 from gainstage.diagnosis.rules import RULES_VERSION
-from gainstage.diagnosis.state import Spell, State
+from gainstage.diagnosis.state import Spell, State, stand
 from gainstage.diagnosis.view import Layout
 from gainstage.finding import Finding
 
@@ -66,8 +66,8 @@ def dump_state(state: State) -> bytes:
     )
 
 
-def load_state(data: bytes, schema: wire.Schema) -> State:
-    """The state that `dump_state` wrote, of a stream with that schema.
+def load_state(data: bytes, schema: wire.Schema, like: State | None = None) -> State:
+    """The state that `dump_state` wrote, of a stream with that schema; `like` is as in `begin`.
 
     Raises:
         ValueError: It was written by another version of the rules: fold the frames again.
@@ -79,8 +79,10 @@ def load_state(data: bytes, schema: wire.Schema) -> State:
             f"expected {RULES_VERSION} in {FORMAT}: fold the run's frames again."
         )
     saved, rows = msgspec.msgpack.decode(data, type=_Checkpoint), len(schema.rows)
+    layout = Layout.of(schema, like and like.layout)
+    spells = {verdict: _unpacked(spell, rows) for verdict, spell in saved.spells.items()}
     return State(
-        Layout(schema),
+        layout,
         samples=saved.samples,
         first_step=saved.first_step,
         step=saved.step,
@@ -93,10 +95,11 @@ def load_state(data: bytes, schema: wire.Schema) -> State:
         asked=np.frombuffer(saved.asked, "<f8"),
         peak_rate=saved.peak_rate,
         paced=saved.paced,
-        spells={verdict: _unpacked(spell, rows) for verdict, spell in saved.spells.items()},
+        spells=spells,
         cleared=saved.cleared,
         opened=saved.opened,
         closed=saved.closed,
+        standing=stand(layout, spells, saved.opened),
     )
 
 

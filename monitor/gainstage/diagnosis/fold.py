@@ -11,7 +11,7 @@ from gainstage import wire
 from gainstage.diagnosis.rule import Case, Rule
 from gainstage.diagnosis.rules import PLACES, RULES
 from gainstage.diagnosis.source import layer, replacement
-from gainstage.diagnosis.state import MOST_CLOSED, Spell, State
+from gainstage.diagnosis.state import MOST_CLOSED, Spell, State, stand
 from gainstage.diagnosis.view import CRAWL, LAYERS, View, anywhere
 from gainstage.finding import Evidence, Finding
 from gainstage.statistics import BY_ID
@@ -49,6 +49,8 @@ def advance(
         cleared=cleared,
         opened=opened,
         closed=(*state.closed, *(one for one in events if not one.open))[-MOST_CLOSED:],
+        # Most frames change nothing of it, and to name every row is a good part of what they cost.
+        standing=stand(state.layout, spells, opened, None if events else state.standing),
     )
     return state, events
 
@@ -59,9 +61,10 @@ def seen(state: State, frame: wire.Frame, blocks: Mapping[str, wire.FloatBlock])
     peak = max(state.peak_rate, rate or 0.0)
     paced = (rate or 0.0) >= CRAWL * peak or not state.samples
     loss = frame.logs.get("loss", math.nan)
+    newest = {**state.slower, **blocks}
     return View(
         state.layout,
-        {**state.slower, **blocks},
+        newest,
         samples=state.samples + 1,
         steps=frame.step - state.first_step if state.samples else 0,
         since=max(0, frame.step - state.step),
@@ -73,6 +76,7 @@ def seen(state: State, frame: wire.Frame, blocks: Mapping[str, wire.FloatBlock])
         peak_rate=peak,
         crawled=0 if paced else frame.step - state.paced,
         blocks=frozenset(blocks),
+        known={**state.layout.watched(newest)},
     )
 
 

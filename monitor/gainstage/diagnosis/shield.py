@@ -26,14 +26,15 @@ def exposed(rows: Sequence[Row], place: int) -> bool:
     """Whether layers that train feed the row at `place`, by features enough to normalise."""
     if not normalisable(rows[place]):
         return False
-    row = rows[place]
-    waiting, before = list(row.inputs), set[int]()
+    waiting, before = list(rows[place].inputs), set[int]()
     while waiting:
         one = waiting.pop()
+        if rows[one].trainable:
+            return True
         if one not in before:
             before.add(one)
             waiting += rows[one].inputs
-    return any(rows[one].trainable for one in before)
+    return False
 
 
 def shield(row: Row) -> Call:

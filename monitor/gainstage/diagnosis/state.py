@@ -32,6 +32,40 @@ class Spell(NamedTuple):
     onset: Counts
 
 
+class Standing(NamedTuple):
+    """How the rows stand.
+
+    Attributes:
+        suspected: [rows], whether a symptom is there, of a finding or of what may become one.
+        verdicts: One name of `VERDICTS` a row. Empty where the row is not judged, and where a
+            symptom has not lasted long enough to be judged either way. While a symptom that spreads
+            is there, nothing else is called healthy.
+    """
+
+    suspected: Bools
+    verdicts: tuple[str, ...]
+
+
+def stand(
+    layout: Layout,
+    spells: Mapping[str, Spell],
+    opened: Mapping[int, Finding],
+    before: Standing | None = None,
+) -> Standing:
+    """How the rows stand; as `before`, if that is of the same open findings and symptoms."""
+    suspected = np.zeros(len(layout.rows), bool)
+    for spell in spells.values():
+        suspected |= spell.held > 0
+    if before is not None and np.array_equal(suspected, before.suspected):
+        return before
+    spread = any(RULES[PLACES[one.verdict]].spreads for one in opened.values())
+    settled = layout.judged & ~suspected & (not spread)
+    names = [HEALTHY if healthy else "" for healthy in settled.tolist()]
+    for row, finding in opened.items():
+        names[row] = finding.verdict
+    return Standing(suspected, tuple(names))
+
+
 @dataclass(frozen=True)
 class State:
     """What the diagnosis remembers between frames. Never changed in place.
@@ -51,11 +85,13 @@ class State:
         cleared: Row -> samples in a row without the symptom of its open finding.
         opened: Row -> its open finding.
         closed: Findings that are over, oldest first; of more than `MOST_CLOSED`, the newest.
+        standing: What follows from spells and open findings, row by row.
     """
 
     layout: Layout
     path: Floats
     asked: Floats
+    standing: Standing
     samples: int = 0
     first_step: int = 0
     step: int = 0
@@ -71,24 +107,12 @@ class State:
     @property
     def suspected(self) -> Bools:
         """[rows]: whether a symptom is there, of a finding or of what may become one."""
-        suspected = np.zeros(len(self.layout.rows), bool)
-        for spell in self.spells.values():
-            suspected |= spell.held > 0
-        return suspected
+        return self.standing.suspected
 
     @property
-    def verdicts(self) -> list[str]:
-        """One name of `VERDICTS` a row.
-
-        Empty where the row is not judged, and where a symptom has not lasted long enough to be
-        judged either way. While a symptom that spreads is there, nothing else is called healthy.
-        """
-        spread = any(RULES[PLACES[one.verdict]].spreads for one in self.opened.values())
-        settled = self.layout.judged & ~self.suspected & (not spread)
-        names = [HEALTHY if healthy else "" for healthy in settled.tolist()]
-        for row, finding in self.opened.items():
-            names[row] = finding.verdict
-        return names
+    def verdicts(self) -> tuple[str, ...]:
+        """One name of `VERDICTS` a row; as in `Standing`."""
+        return self.standing.verdicts
 
     @property
     def findings(self) -> list[Finding]:
@@ -96,11 +120,13 @@ class State:
         return [self.opened[row] for row in sorted(self.opened)] + list(reversed(self.closed))
 
 
-def begin(schema: wire.Schema) -> State:
+def begin(schema: wire.Schema, like: State | None = None) -> State:
     """The state before the first frame of `schema`.
+
+    What was made of its rows is shared with `like`, if that is of the same tuple of them.
 
     Raises:
         WireError: The schema contradicts itself.
     """
-    none = np.zeros(len(schema.rows))
-    return State(Layout(schema), path=none, asked=none)
+    layout, none = Layout.of(schema, like and like.layout), np.zeros(len(schema.rows))
+    return State(layout, path=none, asked=none, standing=stand(layout, {}, {}))
