@@ -19,6 +19,8 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": COMPILED,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # What runs for milliseconds is not worth the seconds that optimising it takes.
+    "XLA_FLAGS": "--xla_backend_optimization_level=0",
     # TensorFlow convolves channels first on a CPU by oneDNN alone, which is off where the processor
     # has no AVX-512.
     "TF_ENABLE_ONEDNN_OPTS": "1",

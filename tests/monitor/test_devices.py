@@ -70,6 +70,8 @@ def ended(processes: Sequence["subprocess.Popen[str]"]) -> list[tuple[str, str]]
 def test_every_bit_is_the_same_on_two_devices(
     backend: str, flags: str, expected: dict[str, list[Any]]
 ) -> None:
+    flags = f"{os.environ['XLA_FLAGS']} {flags}"
+
     process = python("-m", "tests.monitor.devices", backend=backend, XLA_FLAGS=flags)
 
     ((said, logged),) = ended([process])
