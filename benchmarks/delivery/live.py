@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from benchmarks.delivery.trainer import PATIENCE, Trainer
+from benchmarks.delivery.trainer import PATIENCE, Milliseconds, Trainer
 from benchmarks.machine import children_cpu_seconds
 from gainstage import wire
 
@@ -21,27 +20,28 @@ PER_SECOND = 1.0  # frames of each run
 SCRAPE_SECONDS = 2.0
 POLL = 0.01  # seconds
 VIEWERS = 20
+# In the first of them, all runs open their findings at once, a dozen each; told apart.
+OPENING = 5  # frames of each run
 
 
 @dataclass(frozen=True)
 class Viewed:
-    """Milliseconds from a frame's making to a viewer's having it.
+    """How soon viewers had what was sampled.
 
     Attributes:
-        frames: That viewers have received.
+        ages: From a frame's making to a viewer's having it, but for each run's first frames.
+        opening: The same of these, `OPENING` of each.
         runs: That were live, each with a spool and an uplink of its own.
         scrape_ms: The longest answer of /metrics.
         server_cores: That the server used, on average.
     """
 
-    frames: int
+    ages: Milliseconds
+    opening: Milliseconds
     runs: int
     viewers: int
     scrapes: int
     scrape_ms: float
-    median_ms: float
-    p99_ms: float
-    worst_ms: float
     server_cores: float
 
 
@@ -132,31 +132,34 @@ def measure(url: str, folder: Path, *, runs: int, layers: int, seconds: float) -
             trainer.sample()
             viewer.wait(trainer.messages.newest)
         scraper = stack.enter_context(contextlib.closing(Scraper(url)))
+        opening = _watched(trainers, viewers, watched, OPENING)
         cpu, begun = children_cpu_seconds(), time.monotonic()
-        _sample_all(trainers, seconds)
-        for trainer in trainers:
-            trainer.wait()
-        for viewer, trainer in zip(viewers, watched, strict=True):
-            viewer.wait(trainer.messages.newest)
+        ages = _watched(trainers, viewers, watched, max(1, int(seconds * PER_SECOND)))
         cores = (children_cpu_seconds() - cpu) / (time.monotonic() - begun)
-    ages = 1e3 * np.array([age for viewer in viewers for age in viewer.ages[1:]])
     return Viewed(
-        frames=ages.size,
+        ages=ages,
+        opening=opening,
         runs=runs,
         viewers=len(viewers),
         scrapes=len(scraper.seconds),
         scrape_ms=1e3 * max(scraper.seconds),
-        median_ms=float(np.median(ages)),
-        p99_ms=float(np.percentile(ages, 99)),
-        worst_ms=float(ages.max()),
         server_cores=cores,
     )
 
 
-def _sample_all(trainers: Sequence[Trainer], seconds: float) -> None:
-    """PER_SECOND frames of each, evenly spread."""
+def _watched(
+    trainers: Sequence[Trainer], viewers: Sequence[Viewer], watched: Sequence[Trainer], each: int
+) -> Milliseconds:
+    """Of `each` frames of every run, evenly spread; `viewers` look at the `watched` ones."""
+    for viewer in viewers:
+        viewer.ages.clear()
     begun = time.monotonic()
-    for count in range(max(1, int(seconds * PER_SECOND)) * len(trainers)):
+    for count in range(each * len(trainers)):
         due = begun + count / (PER_SECOND * len(trainers))
         time.sleep(max(0.0, due - time.monotonic()))
         trainers[count % len(trainers)].sample()
+    for trainer in trainers:
+        trainer.wait()
+    for viewer, trainer in zip(viewers, watched, strict=True):
+        viewer.wait(trainer.messages.newest)
+    return Milliseconds.of([age for viewer in viewers for age in viewer.ages])

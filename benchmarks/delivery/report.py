@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.delivery.claims import Verdict
 from benchmarks.delivery.ingest import Ingest
-from benchmarks.delivery.live import PER_SECOND, SCRAPE_SECONDS, Viewed
+from benchmarks.delivery.live import OPENING, PER_SECOND, SCRAPE_SECONDS, Viewed
 from benchmarks.delivery.others import TOOLS, Failed, Logged
-from benchmarks.delivery.trainer import Handed
+from benchmarks.delivery.trainer import Milliseconds
 from benchmarks.grid import grid, number
 
 
@@ -35,29 +35,28 @@ def viewed(found: Viewed) -> str:
     """From sampling to the viewers."""
     rows = [
         ("ms", "median", "99th percentile", "worst"),
-        (
-            "from sampling to a viewer",
-            *(number(ms, 1) for ms in (found.median_ms, found.p99_ms, found.worst_ms)),
-        ),
+        ("from sampling to a viewer", *_waits(found.ages, 1)),
+        (f"the first {OPENING} frames of each run", *_waits(found.opening, 1)),
     ]
     return (
         f"{grid(rows)}\n"
-        f"{found.frames:,} frames at {found.viewers} viewers; {found.runs} runs with "
+        f"{found.ages.frames:,} frames at {found.viewers} viewers; {found.runs} runs with "
         f"{PER_SECOND:g} frame a second each, /metrics every {SCRAPE_SECONDS:g} s took "
         f"{found.scrape_ms:.0f} ms at most; the server used {found.server_cores:.2f} cores"
     )
 
 
-def handed(found: Handed) -> str:
+def handed(found: Milliseconds) -> str:
     """A frame where it is made."""
     rows = [
         ("ms", "median", "99th percentile", "worst"),
-        (
-            "encode, append to the spool, wake the uplink",
-            *(number(ms, 2) for ms in (found.median_ms, found.p99_ms, found.worst_ms)),
-        ),
+        ("encode, append to the spool, wake the uplink", *_waits(found, 2)),
     ]
     return f"{grid(rows)}\n{found.frames:,} frames"
+
+
+def _waits(found: Milliseconds, digits: int) -> list[str]:
+    return [number(ms, digits) for ms in (found.median_ms, found.p99_ms, found.worst_ms)]
 
 
 def beside(found: Mapping[str, Logged | Failed], own: Ingest) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,19 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Handed:
-    """Milliseconds that a frame took where it was made."""
+class Milliseconds:
+    """How long something took, of so many `frames`."""
 
     frames: int
     median_ms: float
     p99_ms: float
     worst_ms: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Milliseconds":
+        """Of what was measured, one a frame."""
+        ms = 1e3 * np.array(seconds)
+        return cls(ms.size, float(np.median(ms)), float(np.percentile(ms, 99)), float(ms.max()))
 
 
 class Trainer:
@@ -61,7 +68,7 @@ class Trainer:
         self._spool.close()
 
 
-def measure(url: str, folder: Path, *, layers: int, seconds: float) -> Handed:
+def measure(url: str, folder: Path, *, layers: int, seconds: float) -> Milliseconds:
     """Frames of one run for `seconds`, with the spool in `folder` and an uplink that sends."""
     taken: list[float] = []
     with contextlib.closing(Trainer(folder, url, "training", layers)) as trainer:
@@ -71,10 +78,4 @@ def measure(url: str, folder: Path, *, layers: int, seconds: float) -> Handed:
             time.sleep(max(0.0, begun + count / PER_SECOND - time.monotonic()))
             taken.append(trainer.sample())
         trainer.wait()
-    milliseconds = 1e3 * np.array(taken)
-    return Handed(
-        frames=len(taken),
-        median_ms=float(np.median(milliseconds)),
-        p99_ms=float(np.percentile(milliseconds, 99)),
-        worst_ms=float(milliseconds.max()),
-    )
+    return Milliseconds.of(taken)
