@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from gainstage import wire
 from gainstage.finding import Finding
 from gainstage_server import progress
-from gainstage_server.admission import Admitted, admit
+from gainstage_server.admission import Admitted, Blocks, admit
 from gainstage_server.boundary import KnownRuns
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.diagnosis import Diagnosis, Fold, Judgement, Sample
 from gainstage_server.entrance import Entrance, Outcome, Sent
+from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import (
@@ -252,6 +253,7 @@ class Committer:
     ) -> dict[str, RunRecord]:
         now = self._clock()
         runs: dict[str, RunRecord] = {}
+        shown: dict[str, tuple[Layout, Blocks]] = {}
         for item in fresh:
             message = item.message
             run = runs.get(message.run) or self._known.get(message.run)
@@ -261,8 +263,13 @@ class Committer:
             attempt = self._catalogue.attempt(item.key.stream)
             if run is None or attempt is None:
                 raise LookupError(f"{item.key} was admitted, but its attempt has not begun.")
-            runs[message.run] = progress.advance_run(run, item, now)
+            runs[message.run] = progress.advance_run(run, message, now)
+            if sample := progress.sample_of(run, item):
+                shown[message.run] = sample
             self._catalogue.stage_attempt(progress.advance_attempt(attempt, message, now))
+        # Of what a batch brings of a run, only the last is ever seen.
+        for run, sample in shown.items():
+            runs[run] = progress.show(runs[run], *sample)
         for run in {key.run for key in admitted}:
             known = runs.get(run) or self._known.get(run)
             if known is not None:

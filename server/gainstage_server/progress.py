@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from gainstage import wire
 from gainstage.figures import frame_figures
 from gainstage.workers import CHIEF
-from gainstage_server.admission import MAX_ENTRIES, Admitted
+from gainstage_server.admission import MAX_ENTRIES, Admitted, Blocks
+from gainstage_server.layout import Layout
 from gainstage_server.store.records import AttemptRecord, RunRecord
 
 SATURATION = "saturation_rate"
@@ -63,13 +64,12 @@ def begin_attempt(message: wire.RunStart, now: float) -> AttemptRecord:
     )
 
 
-def advance_run(run: RunRecord, admitted: Admitted, now: float) -> RunRecord:
-    """The run after any message but a run_start."""
-    message = admitted.message
+def advance_run(run: RunRecord, message: wire.TrainerMessage, now: float) -> RunRecord:
+    """The run after any message but a run_start; the figures of a frame are those of `show`."""
     if isinstance(message, wire.Frame):
         run = replace(run, frames=run.frames + 1)
         if is_newest(run, message) and message.source == "probe":
-            return _after_frame(run, message, admitted, now)
+            return _after_frame(run, message, now)
     elif isinstance(message, wire.Schema) and is_newest(run, message) and message.seq > run.schema:
         return replace(run, schema=message.seq, layers=len(message.rows), verdicts=())
     elif isinstance(message, wire.RunEnd) and is_newest(run, message):
@@ -77,8 +77,8 @@ def advance_run(run: RunRecord, admitted: Admitted, now: float) -> RunRecord:
     return run
 
 
-def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: float) -> RunRecord:
-    run = replace(
+def _after_frame(run: RunRecord, message: wire.Frame, now: float) -> RunRecord:
+    return replace(
         run,
         step=message.step,
         epoch=message.epoch,
@@ -86,10 +86,20 @@ def _after_frame(run: RunRecord, message: wire.Frame, admitted: Admitted, now: f
         costs={**message.costs, THINNED: message.thinned, SPOOLED: message.spooled},
         last_frame=now,
     )
-    layout = admitted.layout
-    if layout is None or layout.column(admitted.blocks, SATURATION) is None:
-        return run
-    figures = frame_figures(partial(layout.values, admitted.blocks), layout.headroom_db)
+
+
+def sample_of(run: RunRecord, admitted: Admitted) -> tuple[Layout, Blocks] | None:
+    """What `show` needs, of a message whose figures are the run's from now on."""
+    message, layout, blocks = admitted.message, admitted.layout, admitted.blocks
+    if not isinstance(message, wire.Frame) or message.source != "probe" or layout is None:
+        return None
+    known = layout.column(blocks, SATURATION) is not None
+    return (layout, blocks) if known and is_newest(run, message) else None
+
+
+def show(run: RunRecord, layout: Layout, blocks: Blocks) -> RunRecord:
+    """The run with the figures of a frame."""
+    figures = frame_figures(partial(layout.values, blocks), layout.headroom_db)
     return replace(run, **vars(figures))
 
 
