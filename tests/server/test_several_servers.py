@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any
 
 import httpx
@@ -62,7 +63,7 @@ def viewer_of(server: Running, run: str | None) -> Iterator[ClientConnection]:
         yield viewer
 
 
-def news(viewer: ClientConnection, kind: type) -> Any:
+def news(viewer: ClientConnection, kind: type | UnionType) -> Any:
     """The next message of this kind."""
     while not isinstance(message := read(viewer.recv(timeout=20)), kind):
         pass
@@ -90,12 +91,14 @@ def test_viewers_of_the_other_server_get_each_frame_finding_and_run(
         send(one.ws, trainer.opening())
         assert news(lists, wire.RunStart).run == "canonical"
     with viewer_of(other, "canonical") as viewer:
-        send(one.ws, [trainer.loud(10 * index) for index in range(4)])
+        send(one.ws, [trainer.loud(10 * index) for index in range(3)])
 
-        steps = [news(viewer, wire.Frame).step for _ in range(4)]
-        found = news(viewer, wire.FindingChanged)
+        # A finding is read as it is stored, which may be before the frame is that it opened with.
+        told = [news(viewer, wire.Frame | wire.FindingChanged) for _ in range(4)]
 
-    assert steps == [0, 10, 20, 30]
+    steps = [one.step for one in told if isinstance(one, wire.Frame)]
+    (found,) = (one for one in told if isinstance(one, wire.FindingChanged))
+    assert steps == [0, 10, 20]
     assert (found.run, found.finding.verdict) == ("canonical", "activity")
 
 
