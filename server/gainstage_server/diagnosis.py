@@ -212,9 +212,11 @@ class Diagnosis:
             raise LookupError(f"Schema {seq} of {stream} is not stored.")
         return layout.schema
 
-    def _like(self, schema: wire.Schema) -> Any:
-        """A state of the same rows; None: there is none yet."""
-        return self._models.get(id(schema.rows))
+    def _made(self, schema: wire.Schema, make: Callable[[Any], Any]) -> Any:
+        """What `make` makes of a state of the same rows, or of None where there is none yet."""
+        state = make(self._models.get(id(schema.rows)))
+        self._models.put(id(schema.rows), state)
+        return state
 
     def _stored(self, stream: Stream, after: int) -> Iterator[Sample]:
         for record in self._store.frames_after(stream, after):
@@ -229,8 +231,9 @@ class Diagnosis:
             return _Course()
         schema = self._schema(stream, checkpoint.schema)
         try:
-            state = self._fold.load_state(checkpoint.state, schema, self._like(schema))
-            self._models.put(id(schema.rows), state)
+            state = self._made(
+                schema, lambda like: self._fold.load_state(checkpoint.state, schema, like)
+            )
         except ValueError as error:
             log.info("Diagnosing %s anew from its frames: %s", stream, error)
             return _Course()
@@ -248,9 +251,8 @@ class Diagnosis:
             schema = self._schema(stream, frame.schema)
             if course.state is not None:
                 self._close(judgement, course.state.findings, frame)
-            course.state = _call(self._fold.begin, schema, self._like(schema))
+            course.state = self._made(schema, lambda like: _call(self._fold.begin, schema, like))
             course.schema = frame.schema
-            self._models.put(id(schema.rows), course.state)
         course.state, events = _call(self._fold.advance, course.state, frame, blocks)
         course.seq = frame.seq
         course.since_checkpoint += 1

@@ -76,7 +76,7 @@ def seen(state: State, frame: wire.Frame, blocks: Mapping[str, wire.FloatBlock])
         peak_rate=peak,
         crawled=0 if paced else frame.step - state.paced,
         blocks=frozenset(blocks),
-        known={**state.layout.watched(newest)},
+        known=state.layout.watched(newest),
     )
 
 
