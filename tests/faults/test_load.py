@@ -46,7 +46,8 @@ def result(load: subprocess.Popen[str]) -> Loaded:
 def assert_nothing_is_lost(loaded: Loaded) -> None:
     assert loaded.lost == 0
     assert loaded.checked == loaded.frames > MOST / 2
-    assert loaded.compared > loaded.checked / 2
+    # One run in eight, and all that retention has left.
+    assert loaded.compared > loaded.checked / 8
     assert loaded.compacted > 0
 
 
