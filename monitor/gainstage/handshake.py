@@ -7,8 +7,10 @@ from collections.abc import Mapping
 STREAM = "Gainstage-Stream"
 # RFC 9110, section 6.6.1: when it was sent, by the sender's clock, in whole seconds.
 DATE = "Date"
-# Below this, the way and the whole seconds explain a difference between two clocks.
-SAME_SECONDS = 5.0
+# How long a trainer waits for it to be over.
+TIMEOUT = 10.0
+# Below this, the way to a busy server and the whole seconds explain a difference between clocks.
+SAME_SECONDS = TIMEOUT + 1.0
 
 Stream = tuple[str, str, int]  # run, attempt and worker
 

@@ -24,8 +24,6 @@ log = logging.getLogger("gainstage")
 _socket_log = logging.getLogger("gainstage.socket")
 _socket_log.setLevel(logging.CRITICAL)
 
-# How long a handshake may take.
-TIMEOUT = 10.0
 # Where nothing is heard for so long, a server is asked whether it is there.
 PING_SECONDS = 10.0
 # How long nothing may arrive of what was sent, not even a ping, before the connection is lost.
@@ -175,7 +173,7 @@ class Uplink:
             compression=None,
             max_size=wire.MAX_MESSAGE_BYTES,
             logger=_socket_log,
-            open_timeout=TIMEOUT,
+            open_timeout=handshake.TIMEOUT,
             # Its own would count pongs late that wait behind a message on a slow path.
             ping_interval=None,
             close_timeout=CLOSE_SECONDS / 2,

@@ -1,6 +1,6 @@
 """What a trainer whose token is of one project may send: nothing to the runs of other projects."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from gainstage import wire
@@ -27,8 +27,8 @@ class KnownRuns(Protocol):
         """What is wrong with a run."""
         ...
 
-    def refresh(self, run: str) -> None:
-        """Read the run from the store again."""
+    def refresh(self, runs: Collection[str]) -> None:
+        """Read these runs from the store again."""
         ...
 
 

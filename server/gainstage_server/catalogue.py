@@ -99,10 +99,14 @@ class Catalogue:
         for stream in streams:
             self._newest.drop(stream)
 
-    def forget_runs(self, runs: Container[str]) -> None:
-        """What is stored of these runs is not what it was."""
+    def follow(self, runs: Container[str]) -> None:
+        """Another server has stored more of these runs; what it adds changes no schema."""
         self._newest.drop_where(lambda stream: stream.run in runs)
         self._attempts.drop_where(lambda stream: stream.run in runs)
+
+    def forget_runs(self, runs: Container[str]) -> None:
+        """Nothing is stored of these runs any more."""
+        self.follow(runs)
         self._layouts.drop_where(lambda key: key.run in runs)
 
     def forget(self) -> None:

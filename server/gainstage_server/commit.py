@@ -1,5 +1,6 @@
 """Stores a batch of messages in one transaction, with all that follows from them."""
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -58,9 +59,7 @@ class Committer:
         self._known = known
         self._entrance = Entrance(settings, self._catalogue, known, clock)
         self._clock = clock
-        # Run -> its `last_seen` when this server wrote or read it: others have written since if
-        # it differs.
-        self._seen: dict[str, float] = {}
+        self._doubted: set[str] = set()  # runs of which more may be stored than is known
         self._beside = ThreadPoolExecutor(1, "gainstage-rows")
 
     def commit(self, batch: Sequence[Sent]) -> Committed:
@@ -95,7 +94,6 @@ class Committer:
         else:
             self._catalogue.keep()
             self._let_go(committed.fresh)
-            self._seen |= {run: record.last_seen for run, record in committed.runs.items()}
             return committed
         finally:
             self._entrance.forget()
@@ -109,20 +107,16 @@ class Committer:
 
     def refresh(self, runs: Collection[str]) -> None:
         """Take over what other servers have made of these runs."""
-        for run in runs:
-            self._known.refresh(run)
+        self._known.refresh(runs)
         self.follow(runs)
 
     def follow(self, runs: Collection[str]) -> None:
         """Go on from what is known of these runs, which other servers have changed."""
-        self._catalogue.forget_runs(runs)
+        self._catalogue.follow(runs)
         self._diagnosis.forget_runs(runs)
-        for run in runs:
-            known = self._known.get(run)
-            if known is None:
-                self._seen.pop(run, None)
-            else:
-                self._seen[run] = known.last_seen
+        self._doubted.difference_update(runs)
+        if gone := {run for run in runs if self._known.get(run) is None}:
+            self._catalogue.forget_runs(gone)
         self._entrance.forget()
 
     def read(self, raw: bytes) -> Admitted | None:
@@ -160,7 +154,6 @@ class Committer:
             transaction.hold({run: None})
             transaction.drop_run(run)
             transaction.tell([Change(run)])
-        self._seen.pop(run, None)
         self._catalogue.forget_runs({run})
         self._diagnosis.forget_runs({run})
 
@@ -181,7 +174,6 @@ class Committer:
                 transaction.put_attempts([replace(one, last_seen=now) for one in attempts])
                 transaction.put_runs(list(heard.values()))
                 transaction.tell([Change(run) for run in heard])
-            self._seen |= dict.fromkeys(heard, now)
             return Committed((), (), heard, {})
         except BaseException:
             self._doubt(runs)
@@ -191,14 +183,18 @@ class Committer:
 
     def _hold(self, transaction: Transaction, runs: Collection[str]) -> bool:
         """Keep other servers from these runs; whether they had changed one, which is taken over."""
-        if stale := transaction.hold({run: self._seen.get(run) for run in runs}):
+        if stale := transaction.hold({run: self._last_seen(run) for run in runs}):
             self.refresh(stale)
         return bool(stale)
 
+    def _last_seen(self, run: str) -> float | None:
+        """When it was last changed, as far as is known; NaN, which nothing equals, if in doubt."""
+        known = self._known.get(run)
+        return math.nan if run in self._doubted else known and known.last_seen
+
     def _doubt(self, runs: Iterable[str]) -> None:
         """Where the connection broke, the transaction may have been committed all the same."""
-        for run in runs:
-            self._seen.pop(run, None)
+        self._doubted.update(runs)
 
     def close(self) -> None:
         """Let go of the threads."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gainstage import wire
@@ -93,10 +93,11 @@ class Others:
         runs = dict.fromkeys([*unheard, *(change.run for change in heard)])
         raw = [data for run in unheard for data in self._newest(run)]
         raw += [data for change in heard for data in self._came(change)]
-        return _Read({run: self._seen(run) for run in runs}, raw)
+        return _Read(self._seen(runs), raw)
 
-    def _seen(self, run: str) -> _Seen:
-        return _Seen(self._here(run), self._runs.read(run))
+    def _seen(self, runs: Collection[str]) -> dict[str, _Seen]:
+        before = {run: self._here(run) for run in runs}
+        return {run: _Seen(before[run], state) for run, state in self._runs.read(runs).items()}
 
     def _here(self, run: str) -> tuple[RunRecord | None, Mapping[str, Mark]]:
         return self._runs.get(run), self._runs.marks(run)
@@ -105,9 +106,7 @@ class Others:
         """Hold what was read, and again what this server has changed itself since; publish it."""
         changed = [run for run, seen in read.runs.items() if self._here(run) != seen.before]
         if changed:
-            read.runs.update(
-                await asyncio.to_thread(lambda: {it: self._seen(it) for it in changed})
-            )
+            read.runs.update(await asyncio.to_thread(self._seen, changed))
         # While it is known to which project each belongs, whose viewers may know of it.
         self._publish(
             [], [wire.RunDeleted(run=run) for run in read.runs if self._is_gone(read, run)]

@@ -1,7 +1,7 @@
 """The current state of every run, in memory; all of it can be read from the store again."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -88,14 +88,19 @@ class Runs:
         for mark in self._store.marks():
             self.mark(mark)
 
-    def refresh(self, run: str) -> None:
-        """Read one run from the store again, which another server has changed."""
-        self.take(run, self.read(run))
+    def refresh(self, runs: Collection[str]) -> None:
+        """Read runs from the store again, which another server has changed."""
+        for run, state in self.read(runs).items():
+            self.take(run, state)
 
-    def read(self, run: str) -> State:
-        """What the store says of a run; changes nothing."""
-        marks = {mark.finding: mark for mark in self._store.marks(run)}
-        return State(self._store.run(run), self._store.findings(run), marks)
+    def read(self, runs: Collection[str]) -> dict[str, State]:
+        """What the store says of each of these runs; changes nothing."""
+        records = {record.run: record for record in self._store.runs(runs)}
+        findings = self._store.findings_among(runs)
+        marks: dict[str, dict[str, Mark]] = {run: {} for run in runs}
+        for mark in self._store.marks(runs):
+            marks[mark.run][mark.finding] = mark
+        return {run: State(records.get(run), findings.get(run, []), marks[run]) for run in runs}
 
     def take(self, run: str, state: State) -> None:
         """Hold what was read of a run."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from websockets.sync.client import ClientConnection
 
-from gainstage import delivery, spool, uplink
+from gainstage import delivery, handshake, spool, uplink
 from gainstage.recorder import Recorder, RunIdentity
 
 from . import drawn
@@ -29,7 +29,8 @@ PLACES = {
 # way, so that no run is stored in less than a few commits.
 HASTE = {
     delivery: {"FIRST_RETRY": 0.05, "LAST_RETRY": 0.2, "ANSWER_SECONDS": 2.0, "WINDOW": 4},
-    uplink: {"TIMEOUT": 2.0, "PING_SECONDS": 1.0, "SILENCE": 3.0},
+    handshake: {"TIMEOUT": 2.0},
+    uplink: {"PING_SECONDS": 1.0, "SILENCE": 3.0},
 }
 
 

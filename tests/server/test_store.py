@@ -207,7 +207,7 @@ def test_a_mark_takes_the_place_of_the_last_one_and_outlives_the_findings_of_a_s
         transaction.put_mark(mark(run="other"))
         transaction.drop_findings(STREAM)
 
-    assert store.marks("run") == [mark()]
+    assert store.marks(["run"]) == [mark()]
     assert store.marks() == [mark(), mark(run="other")]
 
 

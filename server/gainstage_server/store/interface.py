@@ -1,6 +1,6 @@
 """What the server asks of a store; nothing else in the server knows SQL."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -220,8 +220,8 @@ class Store(Protocol):
         """
         ...
 
-    def runs(self) -> list[RunRecord]:
-        """All runs."""
+    def runs(self, among: Collection[str] | None = None) -> list[RunRecord]:
+        """All runs, or those of them that are there."""
         ...
 
     def run(self, run: str) -> RunRecord | None:
@@ -254,12 +254,16 @@ class Store(Protocol):
         """A run's findings."""
         ...
 
+    def findings_among(self, runs: Collection[str]) -> dict[str, list[Finding]]:
+        """Those of each of these runs that has any."""
+        ...
+
     def open_findings(self) -> dict[str, list[Finding]]:
         """Every run's open findings."""
         ...
 
-    def marks(self, run: str | None = None) -> list[Mark]:
-        """The marks of a run, or of all."""
+    def marks(self, among: Collection[str] | None = None) -> list[Mark]:
+        """The marks of all runs, or of these."""
         ...
 
     def tokens(self) -> list[TokenRecord]:

@@ -1,6 +1,6 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,6 +59,10 @@ def _through(column: ColumnElement[int], last: int | None) -> tuple[ColumnElemen
     return () if last is None else (column <= last,)
 
 
+def _among(table: Table, runs: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
+    return () if runs is None else (table.c.run.in_(runs),)
+
+
 class SQLStore(Store):
     """Reads by one engine, and writes by another."""
 
@@ -97,8 +101,8 @@ class SQLStore(Store):
         pass  # there are no other servers
 
     @override
-    def runs(self) -> list[RunRecord]:
-        return [_run(row) for row in self._rows(_RUNS)]
+    def runs(self, among: Collection[str] | None = None) -> list[RunRecord]:
+        return [_run(row) for row in self._rows(_RUNS.where(*_among(tables.runs, among)))]
 
     @override
     def run(self, run: str) -> RunRecord | None:
@@ -145,23 +149,28 @@ class SQLStore(Store):
 
     @override
     def findings(self, run: str) -> list[Finding]:
-        table = tables.findings
-        rows = self._rows(select(table.c.raw).where(table.c.run == run))
-        return [_finding.decode(row.raw) for row in rows]
+        return self.findings_among([run]).get(run, [])
+
+    @override
+    def findings_among(self, runs: Collection[str]) -> dict[str, list[Finding]]:
+        return self._findings(*_among(tables.findings, runs))
 
     @override
     def open_findings(self) -> dict[str, list[Finding]]:
+        return self._findings(tables.findings.c.open)
+
+    def _findings(self, *which: ColumnElement[bool]) -> dict[str, list[Finding]]:
         table = tables.findings
         found: dict[str, list[Finding]] = {}
-        for row in self._rows(select(table.c.run, table.c.raw).where(table.c.open)):
+        for row in self._rows(select(table.c.run, table.c.raw).where(*which)):
             found.setdefault(row.run, []).append(_finding.decode(row.raw))
         return found
 
     @override
-    def marks(self, run: str | None = None) -> list[Mark]:
+    def marks(self, among: Collection[str] | None = None) -> list[Mark]:
         table = tables.marks
-        of_run = () if run is None else (table.c.run == run,)
-        return [Mark(**row._mapping) for row in self._rows(select(table).where(*of_run))]
+        rows = self._rows(select(table).where(*_among(table, among)))
+        return [Mark(**row._mapping) for row in rows]
 
     @override
     def tokens(self) -> list[TokenRecord]:

@@ -4,6 +4,7 @@ from itertools import zip_longest
 
 from benchmarks.delivery.frames import ATTEMPT, SCHEMA
 
+from gainstage import wire
 from gainstage.workers import CHIEF
 from gainstage_server.compaction.axis import Axis
 from gainstage_server.line import extents
@@ -66,6 +67,7 @@ class Stored:
             if place is None or record is None:
                 self.lost += 1
                 continue
-            expected = frame(ran.run, self._layers, place, record.time)
+            made = wire.decode_header(record.raw).time
+            expected = frame(ran.run, self._layers, place, made)
             self.lost += record.raw != expected
         self.compared[ran.run] = ran.frames

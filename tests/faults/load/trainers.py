@@ -19,7 +19,7 @@ from websockets.exceptions import WebSocketException
 
 from gainstage import handshake, wire
 from gainstage.delivery import ANSWER_SECONDS, Delivery
-from gainstage.uplink import TIMEOUT, ingest_url
+from gainstage.uplink import ingest_url
 from gainstage.workers import CHIEF
 
 from .messages import Delay, Waiting
@@ -136,7 +136,7 @@ class Trainer:
                     ),
                     compression=None,
                     max_size=wire.MAX_MESSAGE_BYTES,
-                    open_timeout=TIMEOUT,
+                    open_timeout=handshake.TIMEOUT,
                     ping_interval=None,
                     proxy=None,
                 ) as socket:
