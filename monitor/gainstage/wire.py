@@ -188,6 +188,18 @@ def decode(data: bytes) -> tuple[AnyMessage, dict[str, FloatBlock]]:
     return message, {place.name: _view(data, start, place) for place in places}
 
 
+def header_of(data: bytes) -> memoryview:
+    """The header of a message, in msgpack.
+
+    Raises:
+        WireError: `data` does not hold the header of a message that this version can read.
+    """
+    end = header_end(data)
+    if end > len(data):
+        raise WireError(f"The header ends at byte {end}, the message at byte {len(data)}.")
+    return memoryview(data)[PREFIX.size : end]
+
+
 def header_end(data: bytes) -> int:
     """The byte at which the header of a message ends; its prefix is enough to tell.
 
@@ -229,14 +241,11 @@ def decode_header(data: bytes) -> AnyMessage:
         UnknownTypeError: A later release has sent `data`.
         WireError: `data` does not hold the header of a message that this version can read.
     """
-    end = header_end(data)
-    if end > len(data):
-        raise WireError(f"The header ends at byte {end}, the message at byte {len(data)}.")
-    header = memoryview(data)[PREFIX.size : end]
+    encoded = header_of(data)
     try:
-        return _decoder.decode(header)
+        return _decoder.decode(encoded)
     except msgspec.ValidationError as error:
-        raise _problem(header, error) from error
+        raise _problem(encoded, error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"The header cannot be read: {error}") from error
 

@@ -160,7 +160,7 @@ def _check_run_start(gate: _Gate, message: wire.RunStart, blocks: Blocks) -> Non
     gate.tree("The environment", message.environment)
 
 
-def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> Layout:
+def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> None:
     gate.begun(message)
     rows = message.rows
     _few("rows", rows, gate.settings.rows)
@@ -192,7 +192,6 @@ def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> Layout:
         "A fact of the training",
         (training.backend, training.keras, training.optimizer, training.loss),
     )
-    return Layout.of(message)
 
 
 def _check_frame(gate: _Gate, message: wire.Frame, blocks: Blocks) -> Layout:
@@ -331,6 +330,8 @@ def admit(data: bytes, settings: Settings, known: Known) -> Admitted | wire.Refu
     try:
         _check_identity(message)
         layout = _CHECKS[type(message)](_Gate(settings, known), message, blocks)
+        if isinstance(message, wire.Schema):
+            layout = Layout.read(data)
     except (_AdmissionError, wire.WireError) as error:
         return _refuse(str(error), data, "rule")
     return Admitted(message, blocks, layout, data)

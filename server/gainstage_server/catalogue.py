@@ -1,9 +1,6 @@
 """What the streams have told so far: which attempts have begun, and what their schemas hold."""
 
-import hashlib
 from collections.abc import Container, Iterable, Mapping
-
-import msgspec
 
 from gainstage_server.layout import Layout
 from gainstage_server.recent import Recent
@@ -14,7 +11,6 @@ from gainstage_server.store.records import AttemptRecord, Key, Stream
 # of 1,000 rows takes 1 MB, or a tenth of that where another run has the same layers.
 _LAYOUTS = 2_000
 _ATTEMPTS = 10_000
-_MODELS = 64
 
 
 class Catalogue:
@@ -28,7 +24,6 @@ class Catalogue:
         self._store = store
         self._attempts: Recent[Stream, AttemptRecord] = Recent(_ATTEMPTS)
         self._layouts: Recent[Key, Layout] = Recent(_LAYOUTS)
-        self._models: Recent[bytes, Layout] = Recent(_MODELS)
         self._newest: Recent[Stream, int] = Recent(_ATTEMPTS)  # seq
         self._staged_attempts: dict[Stream, AttemptRecord] = {}
         self._staged_layouts: dict[Key, Layout] = {}
@@ -45,7 +40,6 @@ class Catalogue:
         """The schema sent as `key`; None: there is none."""
         known = self._staged_layouts.get(key) or self._layouts.get(key)
         if known is None and (known := Layout.read(self._store.message(key))):
-            known = self._shared(known)
             self._layouts.put(key, known)
         return known
 
@@ -65,16 +59,7 @@ class Catalogue:
         """Take note of a schema that this batch brings, if nothing else is stored as `key`."""
         frames = self._store.frames_after(key.stream, key.seq - 1, key.seq)
         if self._store.message(key) is None and next(iter(frames), None) is None:
-            self._staged_layouts[key] = self._shared(layout)
-
-    def _shared(self, layout: Layout) -> Layout:
-        """`layout`, with the rows of a known one that has the same: the runs of a sweep do."""
-        rows = hashlib.blake2b(msgspec.msgpack.encode(layout.schema.rows)).digest()
-        model = self._models.get(rows)
-        if model is None:
-            self._models.put(rows, layout)
-            return layout
-        return layout.sharing(model)
+            self._staged_layouts[key] = layout
 
     @property
     def staged_attempts(self) -> list[AttemptRecord]:

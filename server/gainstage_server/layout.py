@@ -1,5 +1,6 @@
 """A schema made ready for looking things up: which column of which block, which rows exist."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from gainstage import wire
 from gainstage.activations import headroom_db
 from gainstage.units import UNIT_MAPS, UNITS
+from gainstage_server.recent import Recent
+
+_MODELS = 64
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
@@ -49,14 +53,34 @@ class Layout:
 
     @classmethod
     def read(cls, raw: bytes | None) -> "Layout | None":
-        """That of a schema as it came; None: there is none."""
-        schema = wire.decode(raw)[0] if raw else None
-        return cls.of(schema) if isinstance(schema, wire.Schema) else None
+        """That of a schema as it came; None: there is none.
 
-    def sharing(self, other: "Layout") -> "Layout":
-        """The same layout; its rows, which are equal to those of `other`, are held once."""
-        schema = msgspec.structs.replace(self.schema, rows=other.schema.rows)
-        return replace(self, schema=schema, rows=other.rows)
+        What is made of rows and blocks is shared by all schemas that tell the same: those of a
+        sweep do, and the one of a run is read time and again.
+
+        Raises:
+            wire.WireError: `raw` cannot be read, or a mask does not fit its block.
+        """
+        if raw is None:
+            return None
+        try:
+            told = _told.decode(wire.header_of(raw))
+        except msgspec.MsgspecError:  # no schema, or none that can be read: which, is told there
+            schema, _ = wire.decode(raw)
+            return cls.of(schema) if isinstance(schema, wire.Schema) else None
+        model = hashlib.blake2b(told.rows)
+        model.update(told.blocks)
+        known = _models.get(model.digest())
+        if known is None:
+            schema, _ = wire.decode(raw)
+            if not isinstance(schema, wire.Schema):
+                return None
+            known = cls.of(schema)
+            _models.put(model.digest(), known)
+            return known
+        own = msgspec.structs.asdict(told)
+        own |= {"rows": known.schema.rows, "blocks": known.schema.blocks}
+        return replace(known, schema=wire.Schema(**own))
 
     def column(
         self, blocks: Mapping[str, wire.FloatBlock], statistic: str
@@ -110,3 +134,16 @@ class Layout:
         return next(
             (index for index, row in enumerate(self.schema.rows) if row.path == layer), None
         )
+
+
+class _Told(wire.Message, tag="schema", frozen=True, kw_only=True):
+    """A `wire.Schema` whose bulk is left as it came."""
+
+    rows: msgspec.Raw
+    blocks: msgspec.Raw
+    training: wire.Training
+
+
+_told = msgspec.msgpack.Decoder(_Told)
+# One of each model, by a digest of its rows and blocks.
+_models: Recent[bytes, Layout] = Recent(_MODELS)

@@ -32,7 +32,9 @@ def schema_of(run: str, path: str = "dense") -> wire.Schema:
 
 def staged(catalogue: Catalogue, schema: wire.Schema) -> Layout:
     key = Key(schema.run, schema.attempt, schema.worker, schema.seq)
-    catalogue.stage_layout(key, Layout.of(schema))
+    told = Layout.read(wire.encode(schema))
+    assert told is not None
+    catalogue.stage_layout(key, told)
     layout = catalogue.layout(key)
     assert layout is not None
     return layout
