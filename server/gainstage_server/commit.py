@@ -173,7 +173,7 @@ class Committer:
                 attempts = [one for one in map(self._catalogue.attempt, streams) if one]
                 transaction.put_attempts([replace(one, last_seen=now) for one in attempts])
                 transaction.put_runs(list(heard.values()))
-                transaction.tell([Change(run) for run in heard])
+                transaction.tell([Change(run, findings=False) for run in heard])
             return Committed((), (), heard, {})
         except BaseException:
             self._doubt(runs)
@@ -299,9 +299,13 @@ def _changes(committed: Committed) -> list[Change]:
     streams: dict[Stream, list[int]] = {}
     for item in committed.fresh:
         streams.setdefault(item.key.stream, []).append(item.key.seq)
-    changes = [Change(*stream, min(seqs), max(seqs)) for stream, seqs in streams.items()]
+    changed = {run for run, findings in committed.findings.items() if findings}
+    changes = [
+        Change(*stream, min(seqs), max(seqs), stream.run in changed)
+        for stream, seqs in streams.items()
+    ]
     told = {change.run for change in changes}
-    return [*changes, *(Change(run) for run in committed.runs if run not in told)]
+    return [*changes, *(Change(run, findings=False) for run in committed.runs.keys() - told)]
 
 
 def _records(

@@ -91,13 +91,15 @@ class Others:
         """What the store holds of what has changed, while commits go on."""
         unheard = self._changed() if missed else set[str]()
         runs = dict.fromkeys([*unheard, *(change.run for change in heard)])
+        found = {change.run for change in heard if change.findings} | unheard
         raw = [data for run in unheard for data in self._newest(run)]
         raw += [data for change in heard for data in self._came(change)]
-        return _Read(self._seen(runs), raw)
+        return _Read(self._seen(found) | self._seen(runs.keys() - found, findings=False), raw)
 
-    def _seen(self, runs: Collection[str]) -> dict[str, _Seen]:
+    def _seen(self, runs: Collection[str], *, findings: bool = True) -> dict[str, _Seen]:
         before = {run: self._here(run) for run in runs}
-        return {run: _Seen(before[run], state) for run, state in self._runs.read(runs).items()}
+        read = self._runs.read if findings else self._runs.read_records
+        return {run: _Seen(before[run], state) for run, state in read(runs).items()}
 
     def _here(self, run: str) -> tuple[RunRecord | None, Mapping[str, Mark]]:
         return self._runs.get(run), self._runs.marks(run)

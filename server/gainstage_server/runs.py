@@ -102,6 +102,13 @@ class Runs:
             marks[mark.run][mark.finding] = mark
         return {run: State(records.get(run), findings.get(run, []), marks[run]) for run in runs}
 
+    def read_records(self, runs: Collection[str]) -> dict[str, State]:
+        """The same, of runs whose findings and marks are known."""
+        known = {record.run: record for record in self._store.runs(runs)}
+        return {
+            run: State(known.get(run), self.open_findings(run), self.marks(run)) for run in runs
+        }
+
     def take(self, run: str, state: State) -> None:
         """Hold what was read of a run."""
         record = state.record

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import UnionType
@@ -24,6 +24,7 @@ from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store import store_at
 from gainstage_server.store.interface import Store
+from gainstage_server.store.postgresql import PostgreSQLTransaction
 from gainstage_server.store.records import Change, Stream
 from gainstage_server.tokens import make
 from gainstage_server.writer import Writer
@@ -302,6 +303,34 @@ def test_a_server_that_did_not_hear_of_a_deletion_stores_nothing_of_the_run(
     assert (one.store.runs(), other.runs.all()) == ([], [])
 
 
+def following(server: Deaf, publish: Callable[..., object]) -> Others:
+    writer = Writer(server.committer, Counters(), lambda _: None)
+    return Others(server.store, server.runs, Hub(), server.committer, writer, publish)
+
+
+def test_findings_are_read_where_they_may_have_changed(
+    deaf: tuple[Deaf, Deaf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = deaf
+    trainer, told = Trainer(), list[Change]()
+    others = following(other, lambda *_: None)
+    monkeypatch.setattr(PostgreSQLTransaction, "tell", lambda _, changes: told.extend(changes))
+    asked = list[Collection[str]]()
+    findings_among = other.store.findings_among
+    monkeypatch.setattr(
+        other.store, "findings_among", lambda runs: asked.append([*runs]) or findings_among(runs)
+    )
+
+    for frame in (trainer.opening(), *([trainer.loud(10 * index)] for index in range(5))):
+        one.commit(*frame)
+        asyncio.run(others._take_over(others._read(told, missed=False)))
+        told.clear()
+
+    assert [*filter(None, asked)] == [["canonical"]]
+    assert other.runs.get("canonical") == one.runs.get("canonical")
+    assert other.runs.open_findings("canonical") == one.runs.open_findings("canonical") != []
+
+
 def test_what_this_server_has_changed_since_it_read_is_read_again(
     deaf: tuple[Deaf, Deaf],
 ) -> None:
@@ -309,15 +338,7 @@ def test_what_this_server_has_changed_since_it_read_is_read_again(
     trainer = Trainer()
     one.commit(*trainer.opening(), trainer.frame(0))
     published: list[tuple[list[Any], list[Any]]] = []
-    writer = Writer(other.committer, Counters(), lambda _: None)
-    others = Others(
-        other.store,
-        other.runs,
-        Hub(),
-        other.committer,
-        writer,
-        lambda *told: published.append(tuple(map(list, told))),
-    )
+    others = following(other, lambda *told: published.append(tuple(map(list, told))))
     read = others._read([Change("canonical")], missed=False)
     other.commit(trainer.frame(10))
 

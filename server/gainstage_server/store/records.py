@@ -210,13 +210,20 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(NamedTuple):
-    """That a run changed, and of one of its streams which messages came, if any did."""
+    """That a run changed.
+
+    Attributes:
+        attempt: With `worker` the stream of which messages came: those from `first` to `last`.
+        last: -1: none came.
+        findings: Whether its findings, or what people say of them, may have changed.
+    """
 
     run: str
     attempt: str = ""
     worker: int = 0
     first: int = 0
     last: int = -1
+    findings: bool = True
 
     @property
     def stream(self) -> Stream:
