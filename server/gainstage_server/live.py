@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, WebSocket
@@ -21,7 +20,6 @@ from gainstage_server.duplex import (
 from gainstage_server.excerpt import Statistics, excerpt
 from gainstage_server.grants import Grant, Visible
 from gainstage_server.hub import Viewer
-from gainstage_server.layout import Layout
 from gainstage_server.runs import Newest, Runs
 from gainstage_server.service import Service, service_of
 from gainstage_server.store.interface import StoreError
@@ -49,34 +47,21 @@ class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
     id: int = 0
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """What a run shows, and how its newest frame is laid out."""
+def _shown(runs: Runs, run: str) -> tuple[Newest, bytes | None]:
+    """What a run shows, and its schema; may have to ask the store."""
+    newest = runs.newest(run)
+    return newest, newest.schema
 
-    newest: Newest
-    layout: Layout | None
 
-    @classmethod
-    def of(cls, runs: Runs, run: str) -> Self:
-        """May have to ask the store."""
-        newest = runs.newest(run)
-        return cls(newest, Layout.read(newest.schema))
-
-    def now(self, runs: Runs, run: str) -> "_Shown":
-        """The same after what has come since."""
-        newest = runs.newest_in_memory(run) or self.newest
-        same = newest.schema == self.newest.schema
-        return _Shown(newest, self.layout if same else Layout.read(newest.schema))
-
-    def frame(self, statistics: Statistics | None) -> bytes | None:
-        """The newest frame, or of it these statistics."""
-        raw = self.newest.frame
-        if raw is None or statistics is None or self.layout is None:
-            return raw
-        frame, blocks = wire.decode(raw)
-        if not isinstance(frame, wire.Frame):
-            return None
-        return excerpt(frame, blocks, self.layout, statistics)
+def _frame(newest: Newest, statistics: Statistics | None) -> bytes | None:
+    """The newest frame, or of it these statistics."""
+    raw = newest.frame
+    if raw is None or statistics is None or newest.layout is None:
+        return raw
+    frame, blocks = wire.decode(raw)
+    if not isinstance(frame, wire.Frame):
+        return None
+    return excerpt(frame, blocks, newest.layout, statistics)
 
 
 class Spectator:
@@ -140,7 +125,7 @@ class Spectator:
 
     async def _subscribe(self, wanted: Subscribe, visible: Visible) -> None:
         runs, hub, viewer, run = self._service.runs, self._service.hub, self._viewer, wanted.run
-        stored = await run_in_threadpool(_Shown.of, runs, run) if run and run in visible else None
+        stored = await run_in_threadpool(_shown, runs, run) if run and run in visible else None
         # From here on nothing waits, so that no news comes between what is shown and what follows.
         most = self._service.settings.viewers
         if viewer not in hub and len(hub) >= most:
@@ -152,10 +137,13 @@ class Spectator:
         hub.add(viewer)
         viewer.queue.put("subscribed", wire.encode(wire.Subscribed(id=wanted.id)))
         if run and stored:
-            shown = stored.now(runs, run)
-            if begins and shown.newest.schema:
-                viewer.queue.put("schema", shown.newest.schema)
-            if frame := shown.frame(wanted.statistics):
+            before, schema = stored
+            newest = runs.newest_in_memory(run) or before
+            if newest.layout is not before.layout:
+                schema = newest.schema
+            if begins and schema:
+                viewer.queue.put("schema", schema)
+            if frame := _frame(newest, wanted.statistics):
                 viewer.queue.put_frame("newest", frame)
             for finding in runs.open_findings(run) if begins else ():
                 news = wire.FindingChanged(run=run, finding=finding)

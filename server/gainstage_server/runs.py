@@ -10,6 +10,7 @@ from gainstage.finding import Finding
 from gainstage.workers import CHIEF
 from gainstage_server.admission import Admitted
 from gainstage_server.commit import Committed
+from gainstage_server.layout import Layout
 from gainstage_server.progress import is_newest
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
@@ -20,8 +21,8 @@ Status = Literal["live", "ended", "lost"]
 # A lost run is shown for as long as someone may want to be told about it.
 LOST_SHOWN_SECONDS = 24 * 3600.0
 
-# Each holds a schema and a frame: 0.5 MB at 1,000 layers.
-_NEWEST = 1_000
+# Each holds a frame: 0.2 MB at 1,000 layers.
+_NEWEST = 2_000
 # Streams of trainers that went: when each did is in the store, but for the last seconds of it.
 _LEFT = 10_000
 
@@ -37,10 +38,15 @@ class State:
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest schema of a run, and the newest frame if that has come with it."""
+    """How the newest schema of a run lays out values, and the newest frame if one has come."""
 
-    schema: bytes | None
+    layout: Layout | None
     frame: bytes | None
+
+    @property
+    def schema(self) -> bytes | None:
+        """The schema as it is sent."""
+        return self.layout and wire.encode(self.layout.schema)
 
 
 class Heard(NamedTuple):
@@ -211,7 +217,7 @@ class Runs:
     def stored_newest(self, record: RunRecord) -> Newest:
         """The same, as the store has it."""
         key = Key(record.run, record.attempt, CHIEF, record.schema)
-        return Newest(self._store.message(key), self._store.newest_frame(key))
+        return Newest(Layout.read(self._store.message(key)), self._store.newest_frame(key))
 
     def newest_in_memory(self, run: str) -> Newest | None:
         """The same, if a message has come since the server started."""
@@ -268,12 +274,10 @@ class Runs:
                 continue
             # What belongs to an older schema is not what the run shows.
             if isinstance(message, wire.Schema) and message.seq == run.schema:
-                self._newest.put(run.run, Newest(item.raw, None))
+                self._newest.put(run.run, Newest(item.layout, None))
             elif (
                 isinstance(message, wire.Frame)
                 and message.schema == run.schema
                 and message.source == "probe"
             ):
-                known = self._newest.get(run.run)
-                schema = known.schema if known else wire.encode(item.layout.schema)
-                self._newest.put(run.run, Newest(schema, item.raw))
+                self._newest.put(run.run, Newest(item.layout, item.raw))

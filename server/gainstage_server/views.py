@@ -180,7 +180,7 @@ def worker(shown: Worker) -> Plain:
 def layers(record: RunRecord, newest: Newest) -> Plain:
     """`models.Layers`."""
     shown: Plain = {"run": record.run, "step": None, "time": None, "training": None, "rows": []}
-    layout = Layout.read(newest.schema)
+    layout = newest.layout
     if layout is None:
         return shown
     schema = layout.schema
