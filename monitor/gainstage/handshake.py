@@ -9,8 +9,10 @@ STREAM = "Gainstage-Stream"
 DATE = "Date"
 # How long a trainer waits for it to be over.
 TIMEOUT = 10.0
-# Below this, the way to a busy server and the whole seconds explain a difference between clocks.
-SAME_SECONDS = TIMEOUT + 1.0
+# What explains a difference between two clocks that are right: the date's whole seconds and, where
+# the trainer's seems to be behind, a busy server as well.
+BEHIND_SECONDS = TIMEOUT + 1.0
+AHEAD_SECONDS = 5.0
 
 Stream = tuple[str, str, int]  # run, attempt and worker
 
@@ -52,4 +54,4 @@ def behind(received: Mapping[str, str], now: float) -> float:
     except (KeyError, ValueError, OverflowError):
         return 0.0
     seconds = now - date
-    return seconds if abs(seconds) > SAME_SECONDS else 0.0
+    return 0.0 if -AHEAD_SECONDS <= seconds <= BEHIND_SECONDS else seconds

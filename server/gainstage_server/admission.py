@@ -87,6 +87,7 @@ class _Gate:
 
     settings: Settings
     known: Known
+    data: bytes  # all of it
 
     def names(self, what: str, names: Iterable[str | None]) -> None:
         limit = self.settings.name_length
@@ -160,7 +161,7 @@ def _check_run_start(gate: _Gate, message: wire.RunStart, blocks: Blocks) -> Non
     gate.tree("The environment", message.environment)
 
 
-def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> None:
+def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> Layout | None:
     gate.begun(message)
     rows = message.rows
     _few("rows", rows, gate.settings.rows)
@@ -192,6 +193,7 @@ def _check_schema(gate: _Gate, message: wire.Schema, blocks: Blocks) -> None:
         "A fact of the training",
         (training.backend, training.keras, training.optimizer, training.loss),
     )
+    return Layout.read(gate.data)
 
 
 def _check_frame(gate: _Gate, message: wire.Frame, blocks: Blocks) -> Layout:
@@ -329,9 +331,7 @@ def admit(data: bytes, settings: Settings, known: Known) -> Admitted | wire.Refu
         )
     try:
         _check_identity(message)
-        layout = _CHECKS[type(message)](_Gate(settings, known), message, blocks)
-        if isinstance(message, wire.Schema):
-            layout = Layout.read(data)
+        layout = _CHECKS[type(message)](_Gate(settings, known, data), message, blocks)
     except (_AdmissionError, wire.WireError) as error:
         return _refuse(str(error), data, "rule")
     return Admitted(message, blocks, layout, data)

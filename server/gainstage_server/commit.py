@@ -1,6 +1,5 @@
 """Stores a batch of messages in one transaction, with all that follows from them."""
 
-import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -59,7 +58,6 @@ class Committer:
         self._known = known
         self._entrance = Entrance(settings, self._catalogue, known, clock)
         self._clock = clock
-        self._doubted: set[str] = set()  # runs of which more may be stored than is known
         self._beside = ThreadPoolExecutor(1, "gainstage-rows")
 
     def commit(self, batch: Sequence[Sent]) -> Committed:
@@ -87,7 +85,6 @@ class Committer:
                 committed = self._store_all(transaction, outcomes, admitted)
                 transaction.tell(_changes(committed))
         except BaseException:
-            self._doubt({stream.run for stream in touched})
             self._catalogue.doubt(touched)
             self._diagnosis.forget(list(touched))
             raise
@@ -114,7 +111,6 @@ class Committer:
         """Go on from what is known of these runs, which other servers have changed."""
         self._catalogue.follow(runs)
         self._diagnosis.forget_runs(runs)
-        self._doubted.difference_update(runs)
         if gone := {run for run in runs if self._known.get(run) is None}:
             self._catalogue.forget_runs(gone)
         self._entrance.forget()
@@ -173,28 +169,19 @@ class Committer:
                 attempts = [one for one in map(self._catalogue.attempt, streams) if one]
                 transaction.put_attempts([replace(one, last_seen=now) for one in attempts])
                 transaction.put_runs(list(heard.values()))
-                transaction.tell([Change(run, findings=False) for run in heard])
+                transaction.tell([Change(run, alike=now) for run in heard])
             return Committed((), (), heard, {})
-        except BaseException:
-            self._doubt(runs)
-            raise
         finally:
             self._entrance.forget()
 
     def _hold(self, transaction: Transaction, runs: Collection[str]) -> bool:
         """Keep other servers from these runs; whether they had changed one, which is taken over."""
-        if stale := transaction.hold({run: self._last_seen(run) for run in runs}):
+        # Where more was stored than this server was told, as the connection broke, it differs too.
+        known = {run: self._known.get(run) for run in runs}
+        seen = {run: record and record.last_seen for run, record in known.items()}
+        if stale := transaction.hold(seen):
             self.refresh(stale)
         return bool(stale)
-
-    def _last_seen(self, run: str) -> float | None:
-        """When it was last changed, as far as is known; NaN, which nothing equals, if in doubt."""
-        known = self._known.get(run)
-        return math.nan if run in self._doubted else known and known.last_seen
-
-    def _doubt(self, runs: Iterable[str]) -> None:
-        """Where the connection broke, the transaction may have been committed all the same."""
-        self._doubted.update(runs)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -299,13 +286,14 @@ def _changes(committed: Committed) -> list[Change]:
     streams: dict[Stream, list[int]] = {}
     for item in committed.fresh:
         streams.setdefault(item.key.stream, []).append(item.key.seq)
-    changed = {run for run, findings in committed.findings.items() if findings}
+    runs = committed.runs
+    alike = {run: one.last_seen for run, one in runs.items() if not committed.findings.get(run)}
     changes = [
-        Change(*stream, min(seqs), max(seqs), stream.run in changed)
+        Change(*stream, min(seqs), max(seqs), alike.get(stream.run))
         for stream, seqs in streams.items()
     ]
     told = {change.run for change in changes}
-    return [*changes, *(Change(run, findings=False) for run in committed.runs.keys() - told)]
+    return [*changes, *(Change(run, alike=alike.get(run)) for run in runs.keys() - told)]
 
 
 def _records(

@@ -50,7 +50,7 @@ class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
 def _shown(runs: Runs, run: str) -> tuple[Newest, bytes | None]:
     """What a run shows, and its schema; may have to ask the store."""
     newest = runs.newest(run)
-    return newest, newest.schema
+    return newest, newest.encoded_schema()
 
 
 def _frame(newest: Newest, statistics: Statistics | None) -> bytes | None:
@@ -140,7 +140,7 @@ class Spectator:
             before, schema = stored
             newest = runs.newest_in_memory(run) or before
             if newest.layout is not before.layout:
-                schema = newest.schema
+                schema = newest.encoded_schema()
             if begins and schema:
                 viewer.queue.put("schema", schema)
             if frame := _frame(newest, wanted.statistics):

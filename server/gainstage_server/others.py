@@ -90,15 +90,19 @@ class Others:
     def _read(self, heard: Sequence[Change], missed: bool) -> _Read:
         """What the store holds of what has changed, while commits go on."""
         unheard = self._changed() if missed else set[str]()
-        runs = dict.fromkeys([*unheard, *(change.run for change in heard)])
-        found = {change.run for change in heard if change.findings} | unheard
         raw = [data for run in unheard for data in self._newest(run)]
         raw += [data for change in heard for data in self._came(change)]
-        return _Read(self._seen(found) | self._seen(runs.keys() - found, findings=False), raw)
+        alike = {change.run: change.alike for change in heard}
+        whole = unheard | {change.run for change in heard if change.alike is None}
+        seen = self._seen(alike.keys() - whole, self._runs.read_records)
+        # What came after the last that was heard may have changed findings.
+        whole |= {it for it, one in seen.items() if one.state.last_seen != alike[it]}
+        return _Read(seen | self._seen(whole, self._runs.read), raw)
 
-    def _seen(self, runs: Collection[str], *, findings: bool = True) -> dict[str, _Seen]:
+    def _seen(
+        self, runs: Collection[str], read: Callable[[Collection[str]], dict[str, State]]
+    ) -> dict[str, _Seen]:
         before = {run: self._here(run) for run in runs}
-        read = self._runs.read if findings else self._runs.read_records
         return {run: _Seen(before[run], state) for run, state in read(runs).items()}
 
     def _here(self, run: str) -> tuple[RunRecord | None, Mapping[str, Mark]]:
@@ -108,7 +112,7 @@ class Others:
         """Hold what was read, and again what this server has changed itself since; publish it."""
         changed = [run for run, seen in read.runs.items() if self._here(run) != seen.before]
         if changed:
-            read.runs.update(await asyncio.to_thread(self._seen, changed))
+            read.runs.update(await asyncio.to_thread(self._seen, changed, self._runs.read))
         # While it is known to which project each belongs, whose viewers may know of it.
         self._publish(
             [], [wire.RunDeleted(run=run) for run in read.runs if self._is_gone(read, run)]
@@ -116,7 +120,7 @@ class Others:
         self._publish(*await asyncio.to_thread(self._take, read))
 
     def _is_gone(self, read: _Read, run: str) -> bool:
-        return read.runs[run].state.record is None and self._runs.get(run) is not None
+        return read.runs[run].state.record is None and self._runs.told(run).record is not None
 
     def _take(self, read: _Read) -> tuple[list[Admitted], list[wire.Told]]:
         news = [told for run, seen in read.runs.items() for told in self._refresh(run, seen.state)]
@@ -132,17 +136,20 @@ class Others:
         marks: dict[str, dict[str, Mark]] = {}
         for mark in self._store.marks():
             marks.setdefault(mark.run, {})[mark.finding] = mark
-        return {
+        differ = {
             run
             for run in runs
             if known.get(run) != stored.get(run) or self._runs.marks(run) != marks.get(run, {})
         }
+        return differ | self._runs.untold
 
     def _refresh(self, run: str, state: State) -> Iterator[wire.Told]:
         """Hold what was read of the run; what is news of it."""
-        before = {finding.id: finding for finding in self._runs.open_findings(run)}
-        marks = self._runs.marks(run)
+        told = self._runs.told(run)
+        before = {finding.id: finding for finding in told.findings}
+        marks = told.marks
         self._runs.take(run, state)
+        self._runs.tell(run)
         marked = {id for id, _ in marks.items() ^ state.marks.items()}
         for finding in state.findings:
             changed = finding != before.get(finding.id) if finding.open else finding.id in before
@@ -154,7 +161,9 @@ class Others:
         record = self._store.run(run) if self._hub.watches(run) else None
         if record is not None:
             newest = self._runs.stored_newest(record)
-            yield from (data for data in (newest.schema, newest.frame) if data is not None)
+            yield from (
+                data for data in (newest.encoded_schema(), newest.frame) if data is not None
+            )
 
     def _came(self, change: Change) -> Iterator[bytes]:
         """The messages that a change brought, as far as viewers want them."""

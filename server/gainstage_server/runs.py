@@ -1,8 +1,8 @@
 """The current state of every run, in memory; all of it can be read from the store again."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from gainstage import wire
@@ -21,8 +21,10 @@ Status = Literal["live", "ended", "lost"]
 # A lost run is shown for as long as someone may want to be told about it.
 LOST_SHOWN_SECONDS = 24 * 3600.0
 
-# Each holds a frame: 0.2 MB at 1,000 layers.
-_NEWEST = 2_000
+# Each holds a frame and a layout: 0.2 MB at 1,000 layers, 1.2 where no other run has the same.
+_NEWEST = 1_000
+# PostgreSQL takes 65,535 parameters.
+_AT_ONCE = 4_096
 # Streams of trainers that went: when each did is in the store, but for the last seconds of it.
 _LEFT = 10_000
 
@@ -35,6 +37,11 @@ class State:
     findings: Sequence[Finding]
     marks: Mapping[str, Mark]
 
+    @property
+    def last_seen(self) -> float | None:
+        """When it was last written."""
+        return self.record and self.record.last_seen
+
 
 @dataclass(frozen=True)
 class Newest:
@@ -43,8 +50,7 @@ class Newest:
     layout: Layout | None
     frame: bytes | None
 
-    @property
-    def schema(self) -> bytes | None:
+    def encoded_schema(self) -> bytes | None:
         """The schema as it is sent."""
         return self.layout and wire.encode(self.layout.schema)
 
@@ -79,6 +85,7 @@ class Runs:
         self._heard: dict[str, Heard] = {}
         self._newest: Recent[str, Newest] = Recent(_NEWEST)
         self._connections: dict[str, Counter[Stream]] = {}
+        self._untold: dict[str, State] = {}
         self._left: Recent[Stream, float] = Recent(_LEFT)
         self._gone: dict[str, float] = {}  # when a trainer of the run was last here
 
@@ -95,12 +102,39 @@ class Runs:
             self.mark(mark)
 
     def refresh(self, runs: Collection[str]) -> None:
-        """Read runs from the store again, which another server has changed."""
+        """Read runs from the store again, which another server has changed.
+
+        Viewers are told when it is heard of, by the difference from what they know.
+        """
         for run, state in self.read(runs).items():
+            self._untold.setdefault(run, self._here(run))
             self.take(run, state)
+
+    def told(self, run: str) -> State:
+        """A run as its viewers know it, of its findings the open ones."""
+        return self._untold.get(run) or self._here(run)
+
+    def tell(self, run: str) -> None:
+        """They are told all that is known."""
+        self._untold.pop(run, None)
+
+    @property
+    def untold(self) -> Set[str]:
+        """The runs of which they know less than is known here."""
+        return self._untold.keys()
+
+    def _here(self, run: str) -> State:
+        return State(self.get(run), self.open_findings(run), self.marks(run))
 
     def read(self, runs: Collection[str]) -> dict[str, State]:
         """What the store says of each of these runs; changes nothing."""
+        chosen, states = [*runs], dict[str, State]()
+        for start in range(0, len(chosen), _AT_ONCE):
+            states |= self._read(chosen[start : start + _AT_ONCE])
+        return states
+
+    def _read(self, runs: Collection[str]) -> dict[str, State]:
+        # Findings are never older than the record, by which it is told whether they are known.
         records = {record.run: record for record in self._store.runs(runs)}
         findings = self._store.findings_among(runs)
         marks: dict[str, dict[str, Mark]] = {run: {} for run in runs}
@@ -109,11 +143,9 @@ class Runs:
         return {run: State(records.get(run), findings.get(run, []), marks[run]) for run in runs}
 
     def read_records(self, runs: Collection[str]) -> dict[str, State]:
-        """The same, of runs whose findings and marks are known."""
-        known = {record.run: record for record in self._store.runs(runs)}
-        return {
-            run: State(known.get(run), self.open_findings(run), self.marks(run)) for run in runs
-        }
+        """The same, with the findings and marks that are known here."""
+        records = {record.run: record for record in self._store.runs(runs)} if runs else {}
+        return {run: replace(self._here(run), record=records.get(run)) for run in runs}
 
     def take(self, run: str, state: State) -> None:
         """Hold what was read of a run."""

@@ -29,7 +29,7 @@ def test_clock_that_is_off_is_put_right(ahead: float, behind: float) -> None:
     assert handshake.behind(handshake.headers(NOW, None, None), NOW + ahead) == behind
 
 
-@pytest.mark.parametrize("ahead", [0.0, 10.0, -10.0])
+@pytest.mark.parametrize("ahead", [0.0, 10.0, -4.0])
 def test_clock_that_is_about_right_is_believed(ahead: float) -> None:
     assert handshake.behind(handshake.headers(NOW, None, None), NOW + ahead) == 0.0
 

@@ -10,7 +10,7 @@ from gainstage import wire
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.commit import Committer
 from gainstage_server.entrance import Sent
-from gainstage_server.layout import Layout
+from gainstage_server.layout import Layout, _Told
 from gainstage_server.runs import Runs
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
@@ -88,3 +88,15 @@ def test_what_is_read_from_the_store_shares_too(store: Store, commit: Commit) ->
     assert one is not None
     assert other is not None
     assert other.schema.rows is one.schema.rows
+
+
+def test_schema_that_is_read_by_its_bulk_is_the_schema() -> None:
+    raw = Trainer(run="one").opening()[1]
+    told = wire.decode(raw)[0]
+
+    first, again = Layout.read(raw), Layout.read(raw)
+
+    assert first is not None
+    assert again is not None
+    assert first.schema == again.schema == told
+    assert {*_Told.__struct_fields__} == {*wire.Schema.__struct_fields__}

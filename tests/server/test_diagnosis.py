@@ -264,9 +264,9 @@ def test_a_run_shows_the_rows_of_its_newest_schema_only(store: SQLiteStore) -> N
 
         run, newest = process.runs.get("canonical"), process.runs.newest("canonical")
         assert (run.layers, run.verdicts) == (2, ())
-        assert (newest.schema, newest.frame) == (schema, None)
+        assert (newest.encoded_schema(), newest.frame) == (schema, None)
         stored = Process(store).runs.newest("canonical")
-        assert (stored.schema, stored.frame) == (schema, None)
+        assert (stored.encoded_schema(), stored.frame) == (schema, None)
 
     new.seq += 1
     frame = new.quiet(100)

@@ -326,9 +326,48 @@ def test_findings_are_read_where_they_may_have_changed(
         asyncio.run(others._take_over(others._read(told, missed=False)))
         told.clear()
 
-    assert [*filter(None, asked)] == [["canonical"]]
+    assert asked == [["canonical"]]
     assert other.runs.get("canonical") == one.runs.get("canonical")
     assert other.runs.open_findings("canonical") == one.runs.open_findings("canonical") != []
+
+
+def test_finding_whose_change_was_not_heard_is_found_when_the_gap_is_noticed(
+    deaf: tuple[Deaf, Deaf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = deaf
+    trainer, told = Trainer(), list[Change]()
+    others = following(other, lambda *_: None)
+    one.commit(*trainer.opening(), trainer.loud(0))
+    asyncio.run(others._take_over(others._read([], missed=True)))
+    monkeypatch.setattr(PostgreSQLTransaction, "tell", lambda _, changes: told.extend(changes))
+    one.commit(trainer.loud(10))
+    heard = [*told]
+    one.commit(trainer.loud(20))  # opens the finding, and is not heard
+
+    for changes, missed in ((heard, False), ([], True)):
+        asyncio.run(others._take_over(others._read(changes, missed=missed)))
+
+    assert other.runs.open_findings("canonical") == one.runs.open_findings("canonical") != []
+
+
+def test_viewers_are_told_what_this_server_learnt_while_it_stored(
+    deaf: tuple[Deaf, Deaf],
+) -> None:
+    one, other = deaf
+    trainer, told = Trainer(), list[Any]()
+    others = following(other, lambda _, news: told.extend(news))
+    one.commit(*trainer.opening(), *(trainer.loud(10 * index) for index in range(3)))
+    asyncio.run(others._take_over(others._read([], missed=True)))
+    one.commit(*(trainer.quiet(30 + 10 * index) for index in range(12)))
+    assert other.runs.open_findings("canonical") != []
+    told.clear()
+
+    other.commit(trainer.quiet(200))
+    assert other.runs.open_findings("canonical") == []
+    for heard, missed in (([Change("canonical")], False), ([], True)):
+        asyncio.run(others._take_over(others._read(heard, missed=missed)))
+
+    assert [(news.finding.layer, news.finding.open) for news in told] == [("dense_1", False)]
 
 
 def test_what_this_server_has_changed_since_it_read_is_read_again(
@@ -345,5 +384,8 @@ def test_what_this_server_has_changed_since_it_read_is_read_again(
     asyncio.run(others._take_over(read))
 
     assert other.runs.get("canonical").frames == 2
-    assert published == [([], []), ([], [])]
+    # The finding of the first frame, which came with a commit, and nothing of what is held already.
+    news = [news.finding for news in published[1][1]]
+    assert news == other.runs.open_findings("canonical")
+    assert [published[0], published[1][0]] == [([], []), []]
     assert other.commit(trainer.frame(20)).runs["canonical"].frames == 3

@@ -23,12 +23,20 @@ KEEPALIVES: dict[str, Any] = {
 _TURN_SECONDS = 0.25
 _AGAIN_SECONDS = 1.0
 
-_decoder = msgspec.json.Decoder(tuple[str, Change])
+
+class _Notice(msgspec.Struct, frozen=True):
+    """A map, so that a server passes over what only later releases tell."""
+
+    server: str
+    change: Change
+
+
+_decoder = msgspec.json.Decoder(_Notice)
 
 
 def notice(server: str, change: Change) -> str:
     """A change as the other servers are told of it."""
-    return msgspec.json.encode((server, change)).decode()
+    return msgspec.json.encode(_Notice(server, change)).decode()
 
 
 class Listener:
@@ -69,5 +77,5 @@ class Listener:
             while not self._closed.is_set():
                 heard = connection.notifies(timeout=_TURN_SECONDS, stop_after=1)
                 told = [_decoder.decode(one.payload) for one in heard]
-                if changes := [change for server, change in told if server != self._server]:
+                if changes := [one.change for one in told if one.server != self._server]:
                     self._hear(changes)

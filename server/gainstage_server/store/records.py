@@ -209,13 +209,14 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     time: float
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True):
     """That a run changed.
 
     Attributes:
         attempt: With `worker` the stream of which messages came: those from `first` to `last`.
         last: -1: none came.
-        findings: Whether its findings, or what people say of them, may have changed.
+        alike: The run's `last_seen` with this change, where its findings and what people say of
+            them are as before it; None: they may not be.
     """
 
     run: str
@@ -223,7 +224,7 @@ class Change(NamedTuple):
     worker: int = 0
     first: int = 0
     last: int = -1
-    findings: bool = True
+    alike: float | None = None
 
     @property
     def stream(self) -> Stream:
