@@ -19,6 +19,10 @@ log = logging.getLogger("gainstage.server")
 # A commit costs one wait for the disk however much it holds; beyond this, waiting costs more.
 BATCH_MESSAGES = 512
 BATCH_BYTES = 32 * 2**20
+# Behind fewer, it rests for as long as they took, so that more come together: most of what a small
+# commit costs, and has other servers read, is the same for a larger one.
+FEW_MESSAGES = 8
+REST_SECONDS = 0.05
 # Above this, trainers are no longer read from: their own spools hold what comes. All that waits at
 # the end is still committed, so it must not take long.
 WAITING_MESSAGES = 8 * BATCH_MESSAGES
@@ -93,8 +97,11 @@ class Writer:
         """Commit until `stop` was called and nothing waits."""
         while True:
             if batch := self._take():
+                begun = time.monotonic()
                 async with self.pause():
                     await self._commit(batch)
+                if len(batch) < FEW_MESSAGES:
+                    await asyncio.sleep(min(time.monotonic() - begun, REST_SECONDS))
             elif self._stopping:
                 break
             else:
