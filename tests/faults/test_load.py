@@ -84,4 +84,6 @@ def test_load_that_lost_a_frame_or_was_too_much_does_not_hold() -> None:
     assert not Loaded(**fields | {"per_second": 90.0}).holds
     assert not Loaded(**fields | {"delay_p99": 10.0}).holds
     assert not Loaded(**fields | {"burst_per_second": 100 * HEADROOM - 1}).holds
-    assert Loaded(**fields | {"servers": 2, "burst_per_second": 0.0}).holds
+    two = fields | {"servers": 2, "kill_seconds": 60.0, "burst_per_second": 0.0}
+    assert Loaded(**two | {"delay_p99": 59.0}).holds
+    assert not Loaded(**two | {"delay_p99": 60.0}).holds

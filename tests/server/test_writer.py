@@ -98,6 +98,25 @@ def test_what_waits_is_committed_together_and_answered_to_whom_it_belongs() -> N
     assert len(bench.published) == 1
 
 
+def test_what_comes_soon_after_a_few_is_committed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "REST_SECONDS", 1.0)
+    bench, one = Bench(), Sender()
+
+    async def scenario(bench: Bench) -> None:
+        bench.committer.gate.clear()
+        await submit(bench, one, b"1")
+        asyncio.get_running_loop().call_later(0.3, bench.committer.gate.set)
+        while not bench.published:
+            await asyncio.sleep(0.01)
+        for message in (b"2", b"3"):
+            await submit(bench, one, message)
+            await asyncio.sleep(0.01)
+
+    bench.run(scenario)
+
+    assert bench.committer.batches == [[b"1"], [b"2", b"3"]]
+
+
 def test_a_batch_has_an_end() -> None:
     bench, one = Bench(), Sender()
 

@@ -40,7 +40,8 @@ class Loaded:
 
     Attributes:
         ended: Runs that ended; `deleted` are those that retention has taken.
-        kills: Servers killed and started again; trainers lost so many `connections`.
+        kills: Servers killed and started again, one every `kill_seconds`; 0: none is.
+        connections: That trainers lost.
         frames: Acknowledged, which are `bytes` long; `checked` of them were looked up in the store:
             `compacted` in chunks, and `compared` byte by byte.
         lost: Messages that were acknowledged and are missing, there twice, or other than sent.
@@ -59,6 +60,7 @@ class Loaded:
     ended: int
     deleted: int
     kills: int
+    kill_seconds: float
     connections: int
     frames: int
     bytes: int
@@ -84,9 +86,12 @@ class Loaded:
 
     @property
     def kept_up(self) -> bool:
-        """Whether frames were stored as fast as they were made, before the next ones came."""
-        every = self.runs / self.needed
-        return self.per_second >= 0.95 * self.needed and self.delay_p99 < every
+        """Whether frames were stored as fast as they were made.
+
+        That is before the next ones came; where a server is killed, before the next one is.
+        """
+        patience = self.kill_seconds or self.runs / self.needed
+        return self.per_second >= 0.95 * self.needed and self.delay_p99 < patience
 
     @property
     def holds(self) -> bool:
@@ -179,6 +184,7 @@ class Load:
             ended=len(self.ended),
             deleted=sum(ran.run not in there for ran in self.ended),
             kills=self.watch.kills,
+            kill_seconds=options.kill if options.servers > 1 else 0.0,
             connections=self.sent.lost,
             frames=self.sent.frames,
             bytes=frame_bytes(options.layers),
