@@ -9,6 +9,7 @@ scrapes, with one every 15 seconds, and while one follows the other.
 
     series       in a scrape
     ms           processor time of the server for a scrape
+    wall         from the request to the last byte, of the slowest
     library ms   of this process, to write the same runs by prometheus-client alone
     text ms      the same as the server writes them
     alone        median and 99th percentile of what a frame's acknowledgement takes, without scrapes
@@ -63,6 +64,7 @@ class Scrape:
     series: int
     bytes: int
     ms: float
+    wall_ms: float
     library_ms: float
     text_ms: float
     alone_ms: tuple[float, float]
@@ -202,9 +204,11 @@ def measure(runs: int, rounds: int, seconds: float) -> Scrape:
         library, own = written(path, rounds)
         with served(Path(folder), disk_floor="0") as url:
             page = scrape(url)
-            before = children_cpu_seconds()
+            before, times = children_cpu_seconds(), list[float]()
             for _ in range(rounds):
+                begun = time.perf_counter()
                 scrape(url)
+                times.append(time.perf_counter() - begun)
             spent = children_cpu_seconds() - before
             alone = latencies(url, "alone", seconds)
             usual = while_scraped(url, lambda: latencies(url, "usual", seconds), SCRAPE_SECONDS)
@@ -214,6 +218,7 @@ def measure(runs: int, rounds: int, seconds: float) -> Scrape:
         series=sum(not line.startswith(b"#") for line in page.splitlines()),
         bytes=len(page),
         ms=1e3 * spent / rounds,
+        wall_ms=1e3 * max(times),
         library_ms=library,
         text_ms=own,
         alone_ms=alone,
@@ -238,6 +243,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{machine['cpu']}, {machine['cores']} cores\n")
     print(f"{found.runs:,} runs, {found.series:,} series, {found.bytes / 1e6:.1f} MB before gzip")
     print(f"server       {found.ms:6.0f} ms of processor time a scrape")
+    print(f"wall         {found.wall_ms:6.0f} ms, the slowest")
     print(f"library      {found.library_ms:6.0f} ms, for the runs' series alone")
     print(f"text         {found.text_ms:6.0f} ms")
     for name, (median, high) in (

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from gainstage.figures import RunFigures
-from gainstage.finding import Severity
+from gainstage.finding import Severity, severest_first
 
 # Layers of a run that may have a series; the others are counted.
 LAYERS_SHOWN = 50
@@ -73,8 +73,11 @@ def counted(values: Iterable[str], *, always: Sequence[str] = ()) -> Samples:
 
 
 def _layers_with_findings(run: RunFigures) -> list[tuple[str, str, str]]:
-    """Layer, verdict and severity, each once: several calls of a layer share its path."""
-    found = [(finding.layer, finding.verdict, finding.severity) for finding in run.findings]
+    """Layer, verdict and severity, each once: several calls of a layer share its path.
+
+    The severest first: beyond a number they have no series.
+    """
+    found = [(one.layer, one.verdict, one.severity) for one in severest_first(run.findings)]
     return list(dict.fromkeys(found))
 
 
@@ -92,7 +95,8 @@ RUN_METRICS: tuple[Metric[RunFigures], ...] = (
     ),
     Metric(
         name="gainstage_run_last_frame_timestamp_seconds",
-        help="When the newest frame came, by the clock of the process that is scraped.",
+        help="When the newest frame came, by the clock of the process that is scraped; before the "
+        "first one, when the attempt began.",
         unit="seconds",
         read=lambda run: one(run.last_frame),
     ),

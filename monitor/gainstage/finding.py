@@ -1,8 +1,8 @@
 """What the diagnosis says: a finding, and the table of verdicts it is taken from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -139,3 +139,8 @@ def prospect(effects: Sequence[Effect], alternatives: Sequence[Alternative]) -> 
     names = ", ".join(one.name for one in alternatives)
     parts = {"Expected": changes, "Ranked lower": names}
     return " ".join(f"{head}: {text}." for head, text in parts.items() if text)
+
+
+def severest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings by severity, and of the same in the order they came in."""
+    return sorted(findings, key=lambda one: -get_args(Severity).index(one.severity))

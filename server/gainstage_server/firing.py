@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gainstage.exposition import LAYERS_SHOWN
-from gainstage.finding import Finding
+from gainstage.finding import Finding, severest_first
 from gainstage_server.ops.alerts import FINDING_ALERTS, RUN_ALERTS, Alert
 from gainstage_server.runs import LOST_SHOWN_SECONDS, Status
 from gainstage_server.store.records import RunRecord
@@ -82,7 +82,7 @@ class State(NamedTuple):
         if status == "lost":
             if now - record.last_seen > LOST_SHOWN_SECONDS:
                 return cls()
-            return cls(*run, status, findings, record.last_frame or record.last_seen)
+            return cls(*run, status, findings, record.newest or record.last_seen)
         return cls(*run, status, findings)
 
 
@@ -92,15 +92,16 @@ def fired(state: State, now: float) -> list[Fired]:
     if state.status == "ended":
         return [_fired(ENDED, run, now, str(len(state.findings)))]
     wrong: dict[Labels, Fired] = {}
-    for finding in state.findings:
+    # The receiver is told but so many: what matters most comes first.
+    if state.status == "lost":
+        one = _fired(STALLED, run, now, f"{now - state.last_frame:.0f} s")
+        wrong[one.labels] = one
+    for finding in severest_first(state.findings):
         if finding.verdict not in FINDING_ALERTS:  # of a rule that there is no more
             continue
         labels = {**run, "layer": finding.layer, "verdict": finding.verdict}
         one = _fired(FINDING_ALERTS[finding.verdict], labels, now, finding=finding.summary)
         wrong.setdefault(one.labels, one)
-    if state.status == "lost":
-        one = _fired(STALLED, run, now, f"{now - state.last_frame:.0f} s")
-        wrong[one.labels] = one
     return list(wrong.values())
 
 

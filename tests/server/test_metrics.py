@@ -246,6 +246,31 @@ def test_layers_beyond_the_cap_are_counted_instead_of_shown(store: SQLiteStore) 
     ]
 
 
+def test_the_severest_are_shown_however_late_they_come(store: SQLiteStore) -> None:
+    worst = msgspec.structs.replace(finding(99), verdict="nonfinite", severity="critical")
+    runs = live_run(store, [*(finding(index) for index in range(LAYERS_SHOWN)), worst])
+    (shown,) = shown_runs(runs, 1_000.0)
+
+    (first, _), *_ = of_metric("gainstage_layer_finding", shown)
+
+    assert first == (worst.layer, "nonfinite", "critical")
+
+
+@pytest.mark.parametrize(("last_frame", "shown"), [(None, 500.0), (400.0, 500.0), (600.0, 600.0)])
+def test_an_attempt_without_a_frame_is_as_old_as_its_beginning(
+    store: SQLiteStore, last_frame: float | None, shown: float
+) -> None:
+    runs = live_run(store, [])
+    record = runs.get("r")
+    assert record is not None
+    began = msgspec.structs.replace(record, attempt_started=500.0, last_frame=last_frame)
+    runs.apply(Committed((), (), {"r": began}, {}))
+
+    (found,) = shown_runs(runs, 1_000.0)
+
+    assert of_metric("gainstage_run_last_frame_timestamp_seconds", found) == [((), shown)]
+
+
 def test_a_thousand_runs_with_everything_wrong_have_fewer_than_80_000_series(
     store: SQLiteStore,
 ) -> None:

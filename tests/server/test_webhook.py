@@ -235,3 +235,13 @@ def test_run_that_was_lost_before_the_server_stopped_is_not_told_again(
     hook.look(started + 100)
 
     assert messages(receiver) == [{"GainstageRunStalled": "resolved"}]
+
+
+def test_what_matters_most_is_told_first() -> None:
+    quiet = tuple(finding(f"layer{index}") for index in range(60))
+    worst = finding("last", "nonfinite", severity="critical")
+
+    first, second, *_ = fired(State("p", "r", "lost", (*quiet, worst), NOW - 90), NOW)
+
+    assert dict(first.labels)["alertname"] == "GainstageRunStalled"
+    assert dict(second.labels)["layer"] == "last"

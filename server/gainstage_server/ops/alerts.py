@@ -187,15 +187,16 @@ SERVER_ALERTS = (
     ),
     Alert(
         name="GainstageWebhookFailing",
+        # A receiver that is away is tried again within minutes; what it rejects, never, and there
+        # may be but a few messages in an hour.
         expr="sum by (instance) "
-        '(increase(gainstage_webhook_messages_total{result!="sent"}[15m])) > 0',
-        # A receiver that restarts is tried again within minutes.
+        '(increase(gainstage_webhook_messages_total{result="failed"}[15m]) > 0 or '
+        'increase(gainstage_webhook_messages_total{result="rejected"}[45m]) > 0)',
         hold="15m",
         severity="warning",
         summary="Whoever the server's webhook is to tell is not told.",
         description=(
-            "{{ $labels.instance }} could not deliver {{ $value | humanize }} messages in a "
-            "quarter of an hour."
+            "{{ $labels.instance }} could not deliver {{ $value | humanize }} messages of late."
         ),
     ),
     Alert(

@@ -15,8 +15,10 @@ PAGE = """\
 
 `GET /metrics` on the server shows Prometheus every run that has not ended, and the server itself;
 where tokens are set it takes the read token. `LayerMonitor(prometheus_port=9100)` serves the same
-table of its one run from the training process, on that machine only. Both answer in Prometheus's
-text format, or in OpenMetrics 1.0 to a scraper that asks for it, compressed where it takes gzip.
+table of its one run from the training process, on that machine only: scrape it from there, under a
+job of another name than `gainstage`, whose end is no alert. Of the alerts about runs, those about
+stalled ones and ones that ended with findings need the server. Both answer in Prometheus's text
+format, or in OpenMetrics 1.0 to a scraper that asks for it, compressed where it takes gzip.
 
 Values are read at the moment of the scrape. The series of a run that has ended are gone at the next
 one; those of a run that is lost stay for {hours:.0f} hours, so that an alert about it can be seen.

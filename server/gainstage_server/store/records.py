@@ -137,6 +137,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     # `Cadence.costs`; of the spool, frames that it has "thinned", and bytes "spooled".
     costs: dict[str, float] = {}
 
+    @property
+    def newest(self) -> float | None:
+        """When its newest frame came, or its newest attempt began if none has since."""
+        return max(self.last_frame or 0.0, self.attempt_started) or None
+
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One worker of one attempt at a run; its steps are those of its probe frames.
