@@ -63,20 +63,14 @@ class Layout:
         """
         if raw is None:
             return None
-        try:
-            told = _told.decode(wire.header_of(raw))
-        except msgspec.MsgspecError:  # no schema, or none that can be read: which, is told there
-            schema, _ = wire.decode(raw)
-            return cls.of(schema) if isinstance(schema, wire.Schema) else None
-        model = hashlib.blake2b(told.rows)
-        model.update(told.blocks)
-        known = _models.get(model.digest())
-        if known is None:
+        told, model = _bulk(raw)
+        known = _models.get(model)
+        if told is None or known is None:
             schema, _ = wire.decode(raw)
             if not isinstance(schema, wire.Schema):
                 return None
             known = cls.of(schema)
-            _models.put(model.digest(), known)
+            _models.put(model, known)
             return known
         own = msgspec.structs.asdict(told)
         own |= {"rows": known.schema.rows, "blocks": known.schema.blocks}
@@ -147,3 +141,14 @@ class _Told(wire.Message, tag="schema", frozen=True, kw_only=True):
 _told = msgspec.msgpack.Decoder(_Told)
 # One of each model, by a digest of its rows and blocks.
 _models: Recent[bytes, Layout] = Recent(_MODELS)
+
+
+def _bulk(raw: bytes) -> tuple[_Told | None, bytes]:
+    """A schema whose bulk is left as it came, and a digest of that; None: it is none."""
+    try:
+        told = _told.decode(wire.header_of(raw))
+    except msgspec.MsgspecError:
+        return None, b""
+    digest = hashlib.blake2b(told.rows)
+    digest.update(told.blocks)
+    return told, digest.digest()
