@@ -200,8 +200,24 @@ def test_profile_that_docker_compose_is_told_exists(example: Example) -> None:
     assert set(re.findall(r"--profile (\w+)", example.text)) <= known
 
 
+def test_secrets_are_written_where_compose_reads_them_and_nobody_else(tmp_path: Path) -> None:
+    written = "\n".join(one.text for one in [*commands("umask"), *commands("echo")])
+    # Python is this one: the reader's own `python3` may be missing where tests run.
+    written = written.replace("python3", shlex.quote(sys.executable))
+
+    subprocess.run(["sh", "-ec", written], cwd=tmp_path, check=True)
+
+    file = tmp_path / ".env"
+    secrets = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    compose = (ROOT / "docker-compose.yml").read_text()
+    assert len(secrets) == len(commands("echo")) == len({*secrets.values()})
+    assert all(f"${{{name}:" in compose for name in secrets)
+    assert min(len(secret) for secret in secrets.values()) >= 32
+    assert file.stat().st_mode & 0o077 == 0
+
+
 def test_every_command_in_the_documents_is_checked_by_some_test() -> None:
-    checked = {"gainstage", "make", "python", "docker", "pip", "export"}
+    checked = {"gainstage", "make", "python", "docker", "pip", "export", "umask", "echo"}
 
     assert {program(line) for line in lines()} <= checked
 
