@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,17 @@ def numbers(found: Any) -> list[float]:
     if isinstance(found, list):
         return [number for one in found for number in numbers(one)]
     return [found] if isinstance(found, int | float) else []
+
+
+def test_dashboard_that_was_not_built_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "STATIC", tmp_path)
+
+    with pytest.raises(SystemExit):
+        dashboard.main(["--short"])
+
+    assert "make dashboard" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("chromium")

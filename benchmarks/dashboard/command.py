@@ -15,6 +15,7 @@ from benchmarks.dashboard.feed import PER_SECOND, Live, Trainer
 from benchmarks.network import EVERY, Network
 from gainstage.served import served
 from gainstage.statistics import STATISTICS
+from gainstage_server.dashboard import STATIC
 
 RUN = "watched"
 SIZES = {
@@ -28,7 +29,10 @@ SIZES = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if not (STATIC / "index.html").is_file():
+        parser.error("the dashboard has not been built. Build it first: make dashboard")
     for name, (whole, short) in SIZES.items():
         if getattr(given, name) is None:
             setattr(given, name, short if given.short else whole)
