@@ -11,7 +11,7 @@ import msgspec
 from gainstage import wire
 from gainstage.outcome import LOSS
 from gainstage_server.layout import Layout
-from gainstage_server.refused import ID, MAX_WHOLE, MAX_WORKER, origin_of
+from gainstage_server.origin import ID, MAX_WHOLE, MAX_WORKER, origin_of
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import AttemptRecord, Key, Stream
 

@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Mapping
 
 from gainstage_server.layout import Layout
+from gainstage_server.origin import Origin
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import AttemptRecord, Key, Stream
@@ -29,12 +30,31 @@ class Catalogue:
         self._staged_layouts: dict[Key, Layout] = {}
         self._staged_newest: Mapping[Stream, int] = {}
 
+    def look_up(self, origins: Iterable[Origin]) -> None:
+        """Have at hand what is stored of the streams and schemas of these messages.
+
+        It is asked for in one go: of the trainers of a server that was lost, all are unknown.
+        """
+        streams, keys = set[Stream](), set[Key]()
+        for origin in origins:
+            if stream := origin.stream:
+                streams.add(stream)
+            if key := origin.layout:
+                keys.add(key)
+        unheard = [stream for stream in streams if self._newest.get(stream) is None]
+        for stream, seq in self._store.newest(unheard).items():
+            self._newest.put(stream, seq)
+        unknown = [stream for stream in streams if self._attempts.get(stream) is None]
+        for record in self._store.attempts_among(unknown):
+            self._attempts.put(Stream(record.run, record.attempt, record.worker), record)
+        unread = [key for key in keys if self._layouts.get(key) is None]
+        for key, raw in self._store.messages_at(unread):
+            if layout := Layout.read(raw):
+                self._layouts.put(key, layout)
+
     def attempt(self, stream: Stream) -> AttemptRecord | None:
-        """What is known of the attempt; None: it has not begun."""
-        known = self._staged_attempts.get(stream) or self._attempts.get(stream)
-        if known is None and (known := self._store.attempt(stream)):
-            self._attempts.put(stream, known)
-        return known
+        """What is known of an attempt that was looked up; None: it has not begun."""
+        return self._staged_attempts.get(stream) or self._attempts.get(stream)
 
     def layout(self, key: Key) -> Layout | None:
         """The schema sent as `key`; None: there is none."""
@@ -43,9 +63,10 @@ class Catalogue:
             self._layouts.put(key, known)
         return known
 
-    def newest(self, stream: Stream) -> int | None:
-        """The newest seq that is stored; None: it is not known."""
-        return self._newest.get(stream)
+    def newest(self, stream: Stream) -> int:
+        """The newest seq that is stored of a stream that was looked up; -1: there is none."""
+        newest = self._newest.get(stream)
+        return -1 if newest is None else newest
 
     def stage_newest(self, newest: Mapping[Stream, int]) -> None:
         """Take note of the newest seq of each stream of this batch."""
@@ -57,9 +78,14 @@ class Catalogue:
 
     def stage_layout(self, key: Key, layout: Layout) -> None:
         """Take note of a schema that this batch brings, if nothing else is stored as `key`."""
-        frames = self._store.frames_after(key.stream, key.seq - 1, key.seq)
-        if self._store.message(key) is None and next(iter(frames), None) is None:
+        if self._layouts.get(key) is None and not self._is_stored(key):
             self._staged_layouts[key] = layout
+
+    def _is_stored(self, key: Key) -> bool:
+        if key.seq > self.newest(key.stream):
+            return False
+        frames = self._store.frames_after(key.stream, key.seq - 1, key.seq)
+        return self._store.message(key) is not None or next(iter(frames), None) is not None
 
     @property
     def staged_attempts(self) -> list[AttemptRecord]:

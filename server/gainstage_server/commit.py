@@ -16,6 +16,7 @@ from gainstage_server.catalogue import Catalogue
 from gainstage_server.diagnosis import Diagnosis, Fold, Judgement, Sample
 from gainstage_server.entrance import Entrance, Outcome, Sent
 from gainstage_server.layout import Layout
+from gainstage_server.origin import Origin, origin_of
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store, StoreError, Transaction
 from gainstage_server.store.records import (
@@ -115,10 +116,11 @@ class Committer:
             self._catalogue.forget_runs(gone)
         self._entrance.forget()
 
-    def read(self, raw: bytes) -> Admitted | None:
-        """A message that another server has stored; None: this one would refuse it."""
-        result = admit(raw, self._settings, self._catalogue)
-        return None if isinstance(result, wire.Refuse) else result
+    def read(self, stored: Sequence[bytes]) -> list[Admitted]:
+        """Messages that other servers have stored, but for those that this one would refuse."""
+        self._catalogue.look_up(map(origin_of, stored))
+        read = (admit(raw, self._settings, self._catalogue) for raw in stored)
+        return [it for it in read if isinstance(it, Admitted)]
 
     def mark(self, mark: Mark) -> None:
         """Store what a person says of a finding.
@@ -166,6 +168,7 @@ class Committer:
                 self._hold(transaction, runs)
                 known = [record for run in runs if (record := self._known.get(run))]
                 heard = {record.run: replace(record, last_seen=now) for record in known}
+                self._catalogue.look_up(Origin(*stream) for stream in streams)
                 attempts = [one for one in map(self._catalogue.attempt, streams) if one]
                 transaction.put_attempts([replace(one, last_seen=now) for one in attempts])
                 transaction.put_runs(list(heard.values()))
@@ -220,10 +223,7 @@ class Committer:
 
     def _new(self, transaction: Transaction, keys: Set[Key]) -> set[Key]:
         """Those that are not stored yet; the store is asked only where a stream goes back."""
-        newest: dict[Stream, int] = {}
-        for stream in {key.stream for key in keys}:
-            known = self._catalogue.newest(stream)
-            newest[stream] = transaction.newest(stream) if known is None else known
+        newest = {stream: self._catalogue.newest(stream) for stream in {key.stream for key in keys}}
         new = {key for key in keys if key.seq > newest[key.stream]}
         new |= transaction.new(keys - new)
         for key in keys:
@@ -266,18 +266,14 @@ class Committer:
             frame = item.message
             if isinstance(frame, wire.Frame) and progress.is_newest(runs[frame.run], frame):
                 samples.setdefault(item.key.stream, []).append((frame, item.blocks))
-        judgements: list[Judgement] = []
-        for stream, of_stream in samples.items():
+        for of_stream in samples.values():
             of_stream.sort(key=lambda sample: sample[0].seq)
-            known = self._known.open_findings(stream.run)
-            judgement = self._diagnosis.judge(stream, of_stream, known)
-            if judgement is None:
-                continue
-            judgements.append(judgement)
-            run = runs[stream.run]
+        judgements = self._diagnosis.judge(samples, self._known.open_findings)
+        for judgement in judgements:
+            run = runs[judgement.stream.run]
             # A newer schema may have come, whose rows are others.
             if judgement.schema == run.schema:
-                runs[stream.run] = replace(run, verdicts=judgement.verdicts)
+                runs[run.run] = replace(run, verdicts=judgement.verdicts)
         return judgements
 
 

@@ -2,8 +2,9 @@
 
 import heapq
 import logging
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -14,7 +15,13 @@ from gainstage_server.admission import Blocks
 from gainstage_server.catalogue import Catalogue
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store, Transaction
-from gainstage_server.store.records import Checkpoint, Key, MessageRecord, Stream
+from gainstage_server.store.records import (
+    Checkpoint,
+    FrameRecord,
+    Key,
+    MessageRecord,
+    Stream,
+)
 
 log = logging.getLogger("gainstage.server")
 
@@ -133,6 +140,17 @@ def _by_seq(sample: Sample) -> int:
     return sample[0].seq
 
 
+def _stream(record: FrameRecord) -> Stream:
+    return Stream(record.run, record.attempt, record.worker)
+
+
+def _sample(record: FrameRecord) -> Sample:
+    frame, blocks = wire.decode(record.raw)
+    if not isinstance(frame, wire.Frame):
+        raise LookupError(f"{record[:4]} is stored among the frames, and is none.")
+    return frame, blocks
+
+
 class Diagnosis:
     """Folds each stream's frames in order of `seq`, whatever order they were stored in.
 
@@ -149,22 +167,25 @@ class Diagnosis:
         self._models: Recent[int, Any] = Recent(_MODELS)
 
     def judge(
-        self, stream: Stream, fresh: Sequence[Sample], open_findings: Sequence[Finding]
-    ) -> Judgement | None:
-        """What the `fresh` frames, in order of `seq`, change.
+        self,
+        fresh: Mapping[Stream, Sequence[Sample]],
+        open_findings: Callable[[str], Sequence[Finding]],
+    ) -> list[Judgement]:
+        """What the `fresh` frames of each stream, in order of `seq`, change.
 
-        `open_findings` are those of the run; the ones that an earlier attempt left open close with
-        the first frame of this one. None: the rules have failed on this stream before.
+        `open_findings` tells those of a run; the ones that an earlier attempt left open close with
+        the first frame of this one. Streams on which the rules have failed before are left out.
         """
-        if self._failed.get(stream):
-            return None
-        try:
-            return self._judge(stream, fresh, open_findings)
-        except _RulesError as failure:
-            log.exception("The rules failed on %s; its frames are stored without them.", stream)
-            self._failed.put(stream, True)
-            self._courses.drop(stream)
-            return Judgement(stream, failure=_notice(fresh[0][0], failure))
+        wanted = {stream: it for stream, it in fresh.items() if not self._failed.get(stream)}
+        behind = self._restore({stream: it[0][0].seq for stream, it in wanted.items()})
+        stored = self._store.frames_behind(behind)
+        judgements = [
+            self._judge(stream, wanted.pop(stream), open_findings, map(_sample, records))
+            for stream, records in groupby(stored, _stream)
+        ]
+        for stream, it in wanted.items():
+            judgements.append(self._judge(stream, it, open_findings, ()))
+        return judgements
 
     def forget(self, streams: Sequence[Stream]) -> None:
         """Nothing folded since the last commit holds: go back to what is stored."""
@@ -182,27 +203,33 @@ class Diagnosis:
             known.drop_where(lambda stream: stream.run in runs)
 
     def _judge(
-        self, stream: Stream, fresh: Sequence[Sample], open_findings: Sequence[Finding]
+        self,
+        stream: Stream,
+        fresh: Sequence[Sample],
+        open_findings: Callable[[str], Sequence[Finding]],
+        stored: Iterable[Sample],
     ) -> Judgement:
+        """What `fresh` frames change, and `stored` ones that the stream's fold is behind."""
         judgement = Judgement(stream)
-        first, _ = fresh[0]
-        samples: Iterable[Sample] = fresh
-        course = self._courses.get(stream)
-        if course is None or course.seq > first.seq:
-            course = self._restore(stream, first.seq)
+        course = self._courses.get(stream) or _Course()
+        self._courses.put(stream, course)
+        try:
             if course.seq < 0:
                 judgement.anew = True
-                self._close(judgement, open_findings, first)
-            samples = heapq.merge(self._stored(stream, course.seq), fresh, key=_by_seq)
-            self._courses.put(stream, course)
-        for frame, blocks in samples:
-            self._step(course, stream, frame, blocks, judgement)
-        if judgement.findings or course.since_checkpoint >= FRAMES_BETWEEN_CHECKPOINTS:
-            state = _call(self._fold.dump_state, course.state)
-            judgement.checkpoint = Checkpoint(
-                **stream._asdict(), seq=course.seq, schema=course.schema, state=state
-            )
-            course.since_checkpoint = 0
+                self._close(judgement, open_findings(stream.run), fresh[0][0])
+            for frame, blocks in heapq.merge(stored, fresh, key=_by_seq):
+                self._step(course, stream, frame, blocks, judgement)
+            if judgement.findings or course.since_checkpoint >= FRAMES_BETWEEN_CHECKPOINTS:
+                state = _call(self._fold.dump_state, course.state)
+                judgement.checkpoint = Checkpoint(
+                    **stream._asdict(), seq=course.seq, schema=course.schema, state=state
+                )
+                course.since_checkpoint = 0
+        except _RulesError as failure:
+            log.exception("The rules failed on %s; its frames are stored without them.", stream)
+            self._failed.put(stream, True)
+            self._courses.drop(stream)
+            return Judgement(stream, failure=_notice(fresh[0][0], failure))
         judgement.verdicts, judgement.schema = course.state.verdicts, course.schema
         return judgement
 
@@ -218,17 +245,27 @@ class Diagnosis:
         self._models.put(id(schema.rows), state)
         return state
 
-    def _stored(self, stream: Stream, after: int) -> Iterator[Sample]:
-        for record in self._store.frames_after(stream, after):
-            message, blocks = wire.decode(record.raw)
-            if isinstance(message, wire.Frame):
-                yield message, blocks
+    def _restore(self, first: Mapping[Stream, int]) -> dict[Stream, int]:
+        """Go on from the checkpoints of streams that are not at hand, or have passed `first`.
 
-    def _restore(self, stream: Stream, before: int) -> _Course:
-        """The stream's stored fold, unless it has passed `before` or is of other rules."""
-        checkpoint = self._store.checkpoint(stream)
-        if checkpoint is None or checkpoint.seq > before:
-            return _Course()
+        Returns:
+            Of each of these, the newest frame that its fold has taken in; -1: none.
+        """
+        behind: dict[Stream, int] = {}
+        for stream, seq in first.items():
+            course = self._courses.get(stream)
+            if course is None or course.seq > seq:
+                self._courses.drop(stream)
+                behind[stream] = -1
+        for checkpoint in self._store.checkpoints(behind):
+            stream = Stream(checkpoint.run, checkpoint.attempt, checkpoint.worker)
+            if checkpoint.seq <= first[stream] and (course := self._continued(checkpoint, stream)):
+                self._courses.put(stream, course)
+                behind[stream] = course.seq
+        return behind
+
+    def _continued(self, checkpoint: Checkpoint, stream: Stream) -> _Course | None:
+        """The fold that was stored; None: it is of other rules."""
         schema = self._schema(stream, checkpoint.schema)
         try:
             state = self._made(
@@ -236,7 +273,7 @@ class Diagnosis:
             )
         except ValueError as error:
             log.info("Diagnosing %s anew from its frames: %s", stream, error)
-            return _Course()
+            return None
         return _Course(state, checkpoint.schema, checkpoint.seq)
 
     def _step(

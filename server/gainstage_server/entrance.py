@@ -10,6 +10,7 @@ from gainstage_server import progress
 from gainstage_server.admission import Admitted, admit
 from gainstage_server.boundary import Boundary, Inside, KnownRuns
 from gainstage_server.catalogue import Catalogue
+from gainstage_server.origin import origin_of
 from gainstage_server.refused import Apart
 from gainstage_server.settings import Settings
 from gainstage_server.store.records import Key, RefusedRecord
@@ -53,6 +54,7 @@ class Entrance:
 
     def enter(self, batch: Sequence[Sent]) -> tuple[Sequence[Outcome], Mapping[Key, Admitted]]:
         """What becomes of each message, and what may enter."""
+        self._catalogue.look_up(origin_of(sent.data) for sent in batch)
         admitted: dict[Key, Admitted] = {}
         return [self._admit(sent, admitted) for sent in batch], admitted
 
@@ -88,7 +90,7 @@ class Entrance:
         if isinstance(message, wire.RunStart):
             if self._catalogue.attempt(key.stream) is None:
                 self._catalogue.stage_attempt(progress.begin_attempt(message, self._clock()))
-        elif result.layout and isinstance(message, wire.Schema) and not self._catalogue.layout(key):
+        elif result.layout and isinstance(message, wire.Schema):
             self._catalogue.stage_layout(key, result.layout)
         return key
 

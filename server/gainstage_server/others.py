@@ -125,8 +125,7 @@ class Others:
     def _take(self, read: _Read) -> tuple[list[Admitted], list[wire.Told]]:
         news = [told for run, seen in read.runs.items() for told in self._refresh(run, seen.state)]
         self._committer.follow(read.runs.keys())
-        admitted = map(self._committer.read, read.raw)
-        return [item for item in admitted if item is not None], news
+        return self._committer.read(read.raw), news
 
     def _changed(self) -> set[str]:
         """The runs of which the store says something else than this server."""

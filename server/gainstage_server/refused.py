@@ -1,18 +1,10 @@
 """Messages that may not be stored, kept apart: whoever wants to know what came can look."""
 
-import re
-import struct
 from collections.abc import Iterable
 
-import msgspec
-
 from gainstage import wire
+from gainstage_server.origin import origin_of
 from gainstage_server.store.records import RefusedRecord
-
-ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# Whole numbers above 2**53 cannot be told apart in JavaScript.
-MAX_WHOLE = 2**53
-MAX_WORKER = 2**16
 
 # So many are kept of those that come at once, and one more each second: a flood of garbage costs
 # one transaction a second, and takes minutes to push out what was kept before.
@@ -20,35 +12,6 @@ AT_ONCE = 10
 PER_SECOND = 1.0
 # Of each message: its header and a glimpse of its blocks.
 KEPT_BYTES = 64 * 2**10
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """What a message that cannot be read as a whole says of its identity."""
-
-    run: str = ""
-    attempt: str = ""
-    worker: int = 0
-    seq: int | None = None
-
-
-_decoder = msgspec.msgpack.Decoder(Origin)
-
-
-def origin_of(data: bytes) -> Origin:
-    """Whose `data` is, as far as that can be read; what no message may say counts as unread."""
-    try:
-        magic, _, size = wire.PREFIX.unpack_from(data)
-        origin = _decoder.decode(memoryview(data)[wire.PREFIX.size : wire.PREFIX.size + size])
-    except (struct.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Origin()
-    known = (
-        magic == wire.MAGIC
-        and ID.fullmatch(origin.run)
-        and ID.fullmatch(origin.attempt)
-        and 0 <= origin.worker <= MAX_WORKER
-        and (origin.seq is None or 0 <= origin.seq <= MAX_WHOLE)
-    )
-    return origin if known else Origin()
 
 
 class Apart:

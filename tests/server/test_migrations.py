@@ -193,7 +193,9 @@ def check(store: Store, revision: str) -> None:
     )
     assert store.refused() == [refused]
     assert store.tokens() == ([TOKEN] if later else [])
-    assert store.checkpoint(STREAM) == Checkpoint(**IDENTITY, seq=2, schema=1, state=b"state")
+    assert [*store.checkpoints([STREAM])] == [
+        Checkpoint(**IDENTITY, seq=2, schema=1, state=b"state")
+    ]
 
 
 @pytest.fixture(params=BACKENDS)

@@ -283,7 +283,7 @@ def test_a_server_that_heard_nothing_counts_and_judges_what_another_has_stored(
     committed = other.commit(trainer.loud(30))
 
     assert committed.runs["canonical"].frames == 4
-    assert other.store.attempt(STREAM).frames == 4
+    assert [attempt.frames for attempt in other.store.attempts_among([STREAM])] == [4]
     assert [found.verdict for found in other.runs.open_findings("canonical")] == ["activity"]
     assert [found.verdict for found in one.store.findings("canonical")] == ["activity"]
 

@@ -67,16 +67,46 @@ def finding(id: str = "f", **changes: object) -> Finding:
 
 
 def test_newest_seq_of_a_stream_is_that_of_a_frame_or_of_another_message(store: Store) -> None:
-    newest = []
-    with store.write() as transaction:
-        transaction.hold({"run": None})
-        newest.append(transaction.newest(STREAM))
-        for messages, frames in (([], [frame(5), frame(3)]), ([message(7)], []), ([], [frame(6)])):
+    newest = [store.newest([STREAM])]
+    for messages, frames in (([], [frame(5), frame(3)]), ([message(7)], []), ([], [frame(6)])):
+        with store.write() as transaction:
+            transaction.hold({"run": None})
             transaction.add(messages, frames)
-            newest.append(transaction.newest(STREAM))
-        newest.append(transaction.newest(STREAM._replace(attempt="other")))
+        newest.append(store.newest([LATER, STREAM]))
 
-    assert newest == [-1, 5, 7, 7, -1]
+    assert newest == [{STREAM: -1}, *({LATER: -1, STREAM: seq} for seq in (5, 7, 7))]
+
+
+def test_what_is_asked_of_no_stream_is_nothing(store: Store) -> None:
+    with store.write() as transaction:
+        transaction.add([message(1)], [frame(2)])
+
+    assert store.newest([]) == {}
+    assert store.attempts_among([]) == []
+    assert [*store.messages_at([])] == [*store.checkpoints([])] == [*store.frames_behind({})] == []
+
+
+def test_messages_are_read_by_their_keys_and_no_others(store: Store) -> None:
+    with store.write() as transaction:
+        transaction.add([message(1), message(2), message(1)._replace(attempt="a2")], [frame(3)])
+    asked = [Key(*STREAM, 1), Key(*LATER, 1), Key(*LATER, 2), Key(*STREAM, 3)]
+
+    found = dict(store.messages_at(asked))
+
+    assert found == {Key(*STREAM, 1): message(1).raw, Key(*LATER, 1): message(1).raw}
+
+
+def test_frames_behind_a_seq_come_stream_by_stream_and_in_order(store: Store) -> None:
+    frames = [frame(seq, attempt=attempt) for seq in (4, 2, 3, 1) for attempt in ("a2", "a1", "a3")]
+    with store.write() as transaction:
+        transaction.add([], frames)
+
+    found = store.frames_behind({STREAM: 2, LATER: -1})
+
+    assert [(it.attempt, it.seq) for it in found] == [
+        *(("a1", seq) for seq in (3, 4)),
+        *(("a2", seq) for seq in (1, 2, 3, 4)),
+    ]
 
 
 def test_only_what_was_not_stored_counts_as_new(store: Store) -> None:
@@ -157,8 +187,7 @@ def test_attempts_come_in_the_order_in_which_they_began(store: Store) -> None:
         transaction.put_attempts([late, early])
 
     assert store.attempts("run") == [early, late]
-    assert store.attempt(STREAM) == early
-    assert store.attempt(Stream("run", "a3", 0)) is None
+    assert store.attempts_among([STREAM, Stream("run", "a3", 0)]) == [early]
 
 
 def test_a_finding_takes_the_place_of_the_one_with_its_id(store: Store) -> None:
@@ -188,7 +217,7 @@ def test_a_checkpoint_takes_the_place_of_the_last_one(store: Store) -> None:
         transaction.put_checkpoint(old)
         transaction.put_checkpoint(new)
 
-    assert store.checkpoint(STREAM) == new
+    assert [*store.checkpoints([LATER, STREAM])] == [new]
 
 
 def mark(**changes: object) -> Mark:

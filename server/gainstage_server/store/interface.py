@@ -51,10 +51,6 @@ class Transaction(Protocol):
         """Let the other servers know, once this is committed."""
         ...
 
-    def newest(self, stream: Stream) -> int:
-        """The newest seq of a stream under which something is stored; -1: there is none."""
-        ...
-
     def new(self, keys: Iterable[Key]) -> set[Key]:
         """Those of `keys` under which nothing is stored."""
         ...
@@ -232,8 +228,12 @@ class Store(Protocol):
         """The attempts at a run, oldest first."""
         ...
 
-    def attempt(self, stream: Stream) -> AttemptRecord | None:
-        """One attempt, if it has begun."""
+    def attempts_among(self, streams: Collection[Stream]) -> list[AttemptRecord]:
+        """Those of these attempts that have begun."""
+        ...
+
+    def newest(self, streams: Collection[Stream]) -> dict[Stream, int]:
+        """The newest seq of each stream under which something is stored; -1: there is none."""
         ...
 
     def messages(self, run: str, type: str, *, newest: int) -> list[bytes]:
@@ -248,6 +248,10 @@ class Store(Protocol):
 
     def message(self, key: Key) -> bytes | None:
         """One message other than a frame, as it came."""
+        ...
+
+    def messages_at(self, keys: Collection[Key]) -> Iterator[tuple[Key, bytes]]:
+        """Those of them that are stored, in any order."""
         ...
 
     def findings(self, run: str) -> list[Finding]:
@@ -278,8 +282,8 @@ class Store(Protocol):
         """What was refused and is kept apart, newest first."""
         ...
 
-    def checkpoint(self, stream: Stream) -> Checkpoint | None:
-        """The last checkpoint of the diagnosis."""
+    def checkpoints(self, streams: Collection[Stream]) -> Iterator[Checkpoint]:
+        """The last checkpoint of the diagnosis of each of these streams that has one."""
         ...
 
     def newest_frame(self, schema: Key) -> bytes | None:
@@ -290,6 +294,10 @@ class Store(Protocol):
         self, stream: Stream, seq: int, last: int | None = None
     ) -> Iterator[FrameRecord]:
         """The frames of a stream that come after `seq`, up to `last`, in order."""
+        ...
+
+    def frames_behind(self, newest: Mapping[Stream, int]) -> Iterator[FrameRecord]:
+        """Of each stream the frames that come after a seq, in order, one stream after the other."""
         ...
 
     def past(self) -> AbstractContextManager[Past]:

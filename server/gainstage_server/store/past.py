@@ -17,7 +17,6 @@ from gainstage_server.store.records import (
     FrameRecord,
     Key,
     Span,
-    Stream,
 )
 from gainstage_server.store.transaction import within
 
@@ -133,20 +132,21 @@ class SQLPast(Past):
         Those of which only rollups are kept are left out.
         """
         of_chunk: dict[int, bytes] = {}
-        known: int | None = None
+        known: Key | None = None
         for *place, chunk, raw in self._rows(statement):
             if chunk is None or is_whole(raw):
                 yield FrameRecord(*place, raw=raw)
                 continue
             record = FrameRecord(*place, raw=raw)
-            if chunk != known:
-                stream = Stream(record.run, record.attempt, record.worker)
-                of_chunk, known = self._unpacked(stream, chunk), chunk
+            key = Key(record.run, record.attempt, record.worker, chunk)
+            if key != known:
+                of_chunk, known = self._unpacked(key), key
             if record.seq in of_chunk:
                 yield record._replace(raw=of_chunk[record.seq])
 
-    def _unpacked(self, stream: Stream, chunk: int) -> dict[int, bytes]:
+    def _unpacked(self, key: Key) -> dict[int, bytes]:
         """Seq -> all bytes of a frame, of the frames of one chunk; nothing of mere rollups."""
+        stream, chunk = key.stream, key.seq
         chunks, parts = tables.chunks, tables.parts
         found = self._connection.execute(
             select(*CHUNK).where(*within(chunks, stream), chunks.c.seq == chunk)

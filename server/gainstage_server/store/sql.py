@@ -1,11 +1,12 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Engine,
@@ -13,11 +14,13 @@ from sqlalchemy import (
     Table,
     and_,
     case,
+    column,
     exists,
     func,
     literal,
     select,
     tuple_,
+    values,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
@@ -26,7 +29,7 @@ from gainstage.finding import Finding
 from gainstage_server.compaction.axis import Axis
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store, StoreError
-from gainstage_server.store.past import CHUNK, WITH_CHUNK, SQLPast, attempts_of
+from gainstage_server.store.past import CHUNK, FETCH, WITH_CHUNK, SQLPast, attempts_of
 from gainstage_server.store.records import (
     AttemptRecord,
     Backlog,
@@ -63,6 +66,19 @@ def _among(table: Table, runs: Collection[str] | None) -> tuple[ColumnElement[bo
     return () if runs is None else (table.c.run.in_(runs),)
 
 
+def _asked(what: Collection[Stream] | Collection[Key]) -> CTE:
+    """Streams or keys as a table, to be joined with others."""
+    names = max((it._fields for it in what), key=len)
+    columns = (column(name, tables.frames.c[name].type) for name in names)
+    # As of SQLite, only such a table has names for its columns.
+    return values(*columns, name="asked_for").data([*what]).cte("asked")
+
+
+def _same(table: Table, asked: CTE, names: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
+    """That columns of a row are those that were asked for."""
+    return tuple(table.c[name] == asked.c[name] for name in names)
+
+
 class SQLStore(Store):
     """Reads by one engine, and writes by another."""
 
@@ -93,6 +109,15 @@ class SQLStore(Store):
         with self._reading() as connection:
             return list(connection.execute(statement))
 
+    def _joined(self, table: Table, what: Collection[Stream] | Collection[Key]) -> Iterator[Any]:
+        """The rows of `table` that are of these streams or keys, some at a time."""
+        if not what:
+            return
+        asked = _asked(what)
+        rows = select(table).join(asked, and_(*_same(table, asked, asked.c.keys())))
+        with self._reading() as connection:
+            yield from connection.execute(rows, execution_options={"yield_per": FETCH})
+
     def _first(self, statement: Executable) -> Any:
         return next(iter(self._rows(statement)), None)
 
@@ -115,9 +140,24 @@ class SQLStore(Store):
             return attempts_of(connection, run)
 
     @override
-    def attempt(self, stream: Stream) -> AttemptRecord | None:
-        row = self._first(select(tables.attempts).where(*within(tables.attempts, stream)))
-        return row and AttemptRecord(**row._mapping)
+    def attempts_among(self, streams: Collection[Stream]) -> list[AttemptRecord]:
+        rows = self._joined(tables.attempts, streams)
+        return [AttemptRecord(**row._mapping) for row in rows]
+
+    @override
+    def newest(self, streams: Collection[Stream]) -> dict[Stream, int]:
+        if not streams:
+            return {}
+        asked = _asked(streams)
+        # Each by the end of an index, however many there are.
+        newest = (
+            select(func.coalesce(func.max(table.c.seq), -1))
+            .where(*_same(table, asked, Stream._fields))
+            .scalar_subquery()
+            for table in (tables.messages, tables.frames)
+        )
+        rows = self._rows(select(*asked.c, *newest))
+        return {Stream(*row[:-2]): max(row[-2:]) for row in rows}
 
     @override
     def messages(self, run: str, type: str, *, newest: int) -> list[bytes]:
@@ -146,6 +186,11 @@ class SQLStore(Store):
             select(table.c.raw).where(*within(table, key.stream), table.c.seq == key.seq)
         )
         return row and row.raw
+
+    @override
+    def messages_at(self, keys: Collection[Key]) -> Iterator[tuple[Key, bytes]]:
+        for row in self._joined(tables.messages, keys):
+            yield Key(row.run, row.attempt, row.worker, row.seq), row.raw
 
     @override
     def findings(self, run: str) -> list[Finding]:
@@ -188,9 +233,9 @@ class SQLStore(Store):
         return [RefusedRecord(**row._mapping) for row in self._rows(newest_first)]
 
     @override
-    def checkpoint(self, stream: Stream) -> Checkpoint | None:
-        row = self._first(select(tables.checkpoints).where(*within(tables.checkpoints, stream)))
-        return row and Checkpoint(**row._mapping)
+    def checkpoints(self, streams: Collection[Stream]) -> Iterator[Checkpoint]:
+        rows = self._joined(tables.checkpoints, streams)
+        return (Checkpoint(**row._mapping) for row in rows)
 
     @override
     @contextmanager
@@ -232,6 +277,16 @@ class SQLStore(Store):
             .where(*within(frames, stream), frames.c.seq > seq, *_through(frames.c.seq, last))
             .order_by(frames.c.seq)
         )
+
+    @override
+    def frames_behind(self, newest: Mapping[Stream, int]) -> Iterator[FrameRecord]:
+        if not newest:
+            return iter(())
+        frames = tables.frames
+        asked = _asked([Key(*stream, seq) for stream, seq in newest.items()])
+        behind = and_(*_same(frames, asked, Stream._fields), frames.c.seq > asked.c.seq)
+        order = (frames.c[name] for name in Key._fields)
+        return self._whole(select(*WITH_CHUNK).join(asked, behind).order_by(*order))
 
     @override
     @contextmanager

@@ -110,15 +110,6 @@ class SQLTransaction(Transaction):
         pass
 
     @override
-    def newest(self, stream: Stream) -> int:
-        questions = (
-            select(func.max(table.c.seq)).where(*within(table, stream))
-            for table in (tables.messages, tables.frames)
-        )
-        found = (self._connection.execute(question).scalar_one() for question in questions)
-        return max((seq for seq in found if seq is not None), default=-1)
-
-    @override
     def new(self, keys: Iterable[Key]) -> set[Key]:
         by_stream: dict[Stream, set[int]] = {}
         for key in keys:
