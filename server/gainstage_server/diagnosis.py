@@ -27,7 +27,7 @@ log = logging.getLogger("gainstage.server")
 
 # Restoring replays at most this many frames; a checkpoint holds windows over every unit, and
 # writing it with each frame would multiply what is written.
-FRAMES_BETWEEN_CHECKPOINTS = 16
+FRAMES_BETWEEN_CHECKPOINTS = 8
 _COURSES = 2_000  # runs diagnosed at a time; the others are restored when they go on
 _MODELS = 64
 
