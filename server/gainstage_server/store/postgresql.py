@@ -55,6 +55,10 @@ _PIECES = text(
     "WITH ORDINALITY AS asked(seq, first, size, place) JOIN frames USING (seq) "
     "WHERE run = :run AND attempt = :attempt AND worker = :worker ORDER BY place"
 )
+_LISTED = (
+    "SELECT it ->> 0 AS run, it ->> 1 AS attempt, CAST(it ->> 2 AS int) AS worker, "
+    "CAST(it ->> 3 AS bigint) AS seq FROM json_array_elements(CAST(:listed AS json)) AS it"
+)
 _TELL = text("SELECT pg_notify(:channel, told) FROM unnest(CAST(:told AS text[])) AS told")
 
 
@@ -204,7 +208,7 @@ class PostgreSQLStore(SQLStore):
         writer = _engine(parsed)
         event.listen(reader, "connect", _on_connect_reader)
         event.listen(writer, "connect", _on_connect)
-        super().__init__(str(name), reader, writer)
+        super().__init__(str(name), reader, writer, _LISTED)
         self._url = url
         self._server = uuid.uuid4().hex
         self._listener: Listener | None = None

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Connection,
     Engine,
     Executable,
+    FromClause,
     Table,
     and_,
     case,
@@ -19,8 +19,8 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     tuple_,
-    values,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
@@ -66,26 +66,22 @@ def _among(table: Table, runs: Collection[str] | None) -> tuple[ColumnElement[bo
     return () if runs is None else (table.c.run.in_(runs),)
 
 
-def _asked(what: Collection[Stream] | Collection[Key]) -> CTE:
-    """Streams or keys as a table, to be joined with others."""
-    names = max((it._fields for it in what), key=len)
-    columns = (column(name, tables.frames.c[name].type) for name in names)
-    # As of SQLite, only such a table has names for its columns.
-    return values(*columns, name="asked_for").data([*what]).cte("asked")
-
-
-def _same(table: Table, asked: CTE, names: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
+def _same(table: Table, asked: FromClause, names: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
     """That columns of a row are those that were asked for."""
     return tuple(table.c[name] == asked.c[name] for name in names)
 
 
 class SQLStore(Store):
-    """Reads by one engine, and writes by another."""
+    """Reads by one engine, and writes by another.
 
-    def __init__(self, name: str, reader: Engine, writer: Engine) -> None:
+    `listed` makes rows of a JSON list `:listed` of lists: `run`, `attempt`, `worker`, `seq`.
+    """
+
+    def __init__(self, name: str, reader: Engine, writer: Engine, listed: str) -> None:
         self._name = name  # in messages
         self._reader = reader
         self._writer = writer
+        self._listed = text(listed)
 
     @override
     def close(self) -> None:
@@ -109,12 +105,18 @@ class SQLStore(Store):
         with self._reading() as connection:
             return list(connection.execute(statement))
 
+    def _asked(self, what: Collection[Stream] | Collection[Key]) -> FromClause:
+        """Streams or keys as a table: the same statement for any number of them."""
+        listed = self._listed.bindparams(listed=msgspec.json.encode([*what]).decode())
+        columns = (column(name, tables.frames.c[name].type) for name in Key._fields)
+        return listed.columns(*columns).subquery("asked")
+
     def _joined(self, table: Table, what: Collection[Stream] | Collection[Key]) -> Iterator[Any]:
         """The rows of `table` that are of these streams or keys, some at a time."""
         if not what:
             return
-        asked = _asked(what)
-        rows = select(table).join(asked, and_(*_same(table, asked, asked.c.keys())))
+        asked, names = self._asked(what), next(iter(what))._fields
+        rows = select(table).join(asked, and_(*_same(table, asked, names)))
         with self._reading() as connection:
             yield from connection.execute(rows, execution_options={"yield_per": FETCH})
 
@@ -148,7 +150,7 @@ class SQLStore(Store):
     def newest(self, streams: Collection[Stream]) -> dict[Stream, int]:
         if not streams:
             return {}
-        asked = _asked(streams)
+        asked = self._asked(streams)
         # Each by the end of an index, however many there are.
         newest = (
             select(func.coalesce(func.max(table.c.seq), -1))
@@ -156,7 +158,8 @@ class SQLStore(Store):
             .scalar_subquery()
             for table in (tables.messages, tables.frames)
         )
-        rows = self._rows(select(*asked.c, *newest))
+        stream = (asked.c[name] for name in Stream._fields)
+        rows = self._rows(select(*stream, *newest))
         return {Stream(*row[:-2]): max(row[-2:]) for row in rows}
 
     @override
@@ -283,7 +286,7 @@ class SQLStore(Store):
         if not newest:
             return iter(())
         frames = tables.frames
-        asked = _asked([Key(*stream, seq) for stream, seq in newest.items()])
+        asked = self._asked([Key(*stream, seq) for stream, seq in newest.items()])
         behind = and_(*_same(frames, asked, Stream._fields), frames.c.seq > asked.c.seq)
         order = (frames.c[name] for name in Key._fields)
         return self._whole(select(*WITH_CHUNK).join(asked, behind).order_by(*order))

@@ -28,6 +28,13 @@ _UNREVISED = 1
 _ROWID: ColumnElement[int] = literal_column("frames.rowid")
 
 
+_LISTED = (
+    "SELECT json_extract(value, '$[0]') AS run, json_extract(value, '$[1]') AS attempt, "
+    "json_extract(value, '$[2]') AS worker, json_extract(value, '$[3]') AS seq "
+    "FROM json_each(:listed)"
+)
+
+
 class _SQLitePast(SQLPast):
     @override
     def cut(
@@ -54,7 +61,7 @@ class SQLiteStore(SQLStore):
         # A statement that sqlite3 caches holds on to what it was last given: one for each number of
         # frames in a batch would come to gigabytes.
         writer = engine(path, "BEGIN IMMEDIATE", cached_statements=0)
-        super().__init__(str(path), engine(path, "BEGIN"), writer)
+        super().__init__(str(path), engine(path, "BEGIN"), writer, _LISTED)
         self._path = path
         self._writing = threading.Lock()
         self._log = Log(path)
