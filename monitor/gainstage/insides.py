@@ -18,7 +18,7 @@ def with_insides(recording: Recording) -> list[Call]:
         calls += [call, *_gates(call, recording.loops.get(id(call.leaf.layer), []))]
     for layer, found in recording.attentions:
         for index, attended in enumerate(found):
-            _place(calls, Leaf(layer, _position(calls, layer)), index, attended)
+            _place(calls, Leaf(layer, _place_of(calls, layer)), index, attended)
     return calls
 
 
@@ -57,7 +57,7 @@ def _place(calls: list[Call], leaf: Leaf, index: int, attended: Any) -> None:
         calls.insert(place + 1, Call(leaf, index, [], feeds=feeds, attended=attended))
 
 
-def _position(calls: list[Call], layer: Any) -> int:
+def _place_of(calls: list[Call], layer: Any) -> str:
     """The place of an attention layer is that of the first of its projections."""
     inner = {id(child) for child in layer._flatten_layers()}
-    return min((call.leaf.position for call in calls if id(call.leaf.layer) in inner), default=0)
+    return next((call.leaf.place for call in calls if id(call.leaf.layer) in inner), "")

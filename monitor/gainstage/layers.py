@@ -7,6 +7,7 @@ Layers are told apart by their class's name, so that no backend is imported.
 import hashlib
 import inspect
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -29,12 +30,14 @@ class Leaf:
 
     Attributes:
         layer: The layer.
-        position: Its place.
+        place: Names its place in a way that stays the same where a remedy puts other layers before
+            it: a layer that sums its inputs is counted among those of its kind, and any other, a
+            normalisation too, behind the last that does.
         wrapper: What calls it in a loop over time steps; None where nothing does.
     """
 
     layer: Any
-    position: int
+    place: str
     wrapper: Any = None
 
     @property
@@ -60,7 +63,7 @@ class Leaf:
     def identity(self, call: int, part: str = "") -> str:
         """16 hexadecimal digits that name this row in every run of the same architecture."""
         shapes = [tuple(weight.shape) for weight in self.layer.weights]
-        text = "/".join([f"{self.position}/{self.kind}/{shapes}/{call}", *filter(None, [part])])
+        text = "/".join([f"{self.place}/{self.kind}/{shapes}/{call}", *filter(None, [part])])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -69,18 +72,33 @@ def leaves(model: Any, include: tuple[str, ...] | None, exclude: tuple[str, ...]
 
     `include` and `exclude` are glob patterns over paths; `include=None` takes all.
     """
-    found: dict[int, Leaf] = {}
-    for position, (layer, wrapper) in enumerate(_walk(model)):
-        leaf = Leaf(layer, position, wrapper)
+    found: list[Leaf] = []
+    for leaf in _placed(model):
         wanted = include is None or any(fnmatchcase(leaf.path, pattern) for pattern in include)
         if wanted and not any(fnmatchcase(leaf.path, pattern) for pattern in exclude):
-            found.setdefault(id(layer), leaf)
-    return list(found.values())
+            found.append(leaf)
+    return found
 
 
 def runs_a_loop(layer: Any) -> bool:
     """Whether what is inside `layer` runs once a time step."""
     return any(base.__name__ in LOOPS for base in type(layer).__mro__)
+
+
+def _placed(model: Any) -> Iterator[Leaf]:
+    """Each layer once, with its place."""
+    layers = {id(layer): (layer, wrapper) for layer, wrapper in reversed([*_walk(model)])}
+    counted: Counter[str] = Counter()
+    last = ""
+    for layer, wrapper in reversed(layers.values()):
+        kind = type(layer).__name__
+        contraction = contraction_of(layer)
+        sums = contraction is not None and not contraction.normalised
+        among = kind if sums else f"{last}/{kind}"
+        place = f"{among}:{counted[among]}"
+        counted[among] += 1
+        last = place if sums else last
+        yield Leaf(layer, place, wrapper)
 
 
 def _walk(layer: Any, wrapper: Any = None) -> Iterator[tuple[Any, Any]]:

@@ -126,3 +126,18 @@ def test_identity_of_a_row_outlives_renaming_and_tells_calls_and_shapes_apart() 
     assert len({leaf.identity(call) for leaf in first for call in (0, 1)}) == 2 * len(first)
     assert first[0].identity(0) != narrow[0].identity(0)
     assert len(first[0].identity(0)) == 16
+
+
+def test_identity_of_a_row_outlives_layers_that_a_remedy_puts_before_it() -> None:
+    def stack(*more: Any) -> list[str]:
+        dense = [layers.Dense(4, name=f"dense_{place}") for place in range(3)]
+        steps = [dense[0], *more, layers.Dropout(0.5), dense[1], layers.Dropout(0.5), dense[2]]
+        found = leaves(keras.Sequential([layers.Input((4,)), *steps]), None, ())
+        return [leaf.identity(0) for leaf in found]
+
+    plain = stack()
+
+    for more in ([layers.Activation("sigmoid")], [layers.LayerNormalization()]):
+        first, _, *others = stack(*more)
+        assert [first, *others] == plain
+    assert len(set(plain)) == len(plain)
