@@ -1,6 +1,8 @@
 """A real server, a real browser and real trainings, each a process of its own."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from gainstage.served import served
+from gainstage.served import DATABASE, served
 from gainstage.sync import send_all
 from gainstage_server.dashboard import STATIC
 
@@ -45,6 +47,13 @@ class Server:
 
     def stop(self) -> None:
         self._running.close()
+
+    def token(self, scope: str, project: str) -> str:
+        """One that `gainstage token create` makes for the runs of a project."""
+        told = ["--scope", scope, "--project", project, "--database", self._folder / DATABASE]
+        command = [sys.executable, "-m", "gainstage.cli", "token", "create", *told]
+        made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        return made.stdout.strip()
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from .trainers import hand_made, training
 
 expect.set_options(timeout=30_000)
 
-HOSTILE = "<img src=x onerror=\"alert('owned')\">"
 PHONE = {"width": 375, "height": 667}
 
 
@@ -145,22 +144,6 @@ def test_the_legend_of_the_heatmap_is_one_line_on_a_phone(
     assert legend.evaluate("(it) => it.offsetHeight < 2 * it.firstChild.offsetHeight")
 
 
-def test_a_layer_named_like_markup_is_text(server: Server, page: Page) -> None:
-    with hand_made(server.url, "hostile", HOSTILE) as run:
-        run.sample(10, nonfinite=0.0)
-        open_run(page, server, "hostile")
-        for step in range(20, 100, 10):
-            run.sample(step, nonfinite=1.0)
-        finding = page.get_by_test_id("finding")
-        expect(finding).to_have_attribute("data-layer", HOSTILE)
-        expect(finding).to_contain_text(HOSTILE)
-        expect(page.get_by_test_id("series")).to_contain_text(HOSTILE)
-        expect(page.get_by_test_id("strip")).to_contain_text(HOSTILE)
-    page.get_by_text("Show as a table").click()
-    expect(page.get_by_role("rowheader", name=HOSTILE)).to_be_visible()
-    assert page.locator("img").count() == 0
-
-
 def test_the_page_says_that_its_server_is_gone_and_comes_back_with_it(
     mortal_server: Server, context: BrowserContext
 ) -> None:
@@ -179,6 +162,15 @@ def test_the_page_says_that_its_server_is_gone_and_comes_back_with_it(
         for step in range(20, 100, 10):
             run.sample(step, nonfinite=1.0)
         expect(page.get_by_test_id("finding")).to_have_attribute("data-verdict", "nonfinite")
+
+
+def test_a_training_that_was_interrupted_says_so(server: Server, page: Page) -> None:
+    with hand_made(server.url, "stopped") as run:
+        run.sample(10)
+        run.end("interrupted")
+    open_run(page, server, "stopped")
+    status = page.get_by_role("definition").filter(has=page.get_by_test_id("status"))
+    expect(status).to_have_text("ended, interrupted")
 
 
 def test_the_watch_sees_what_the_policy_refuses(

@@ -253,3 +253,22 @@ def show(page: Page, server: Server, state: str) -> None:
     if state == "delete-dialog":
         page.get_by_role("button", name="Delete…").click()
     expect(page.get_by_test_id(state)).to_be_visible()
+
+
+def test_who_signs_in_with_a_token_of_one_project_sees_its_runs_and_no_others(
+    guarded: Server, context: BrowserContext
+) -> None:
+    ended(guarded, "ours", token="hands", project="speech")
+    ended(guarded, "theirs", token="hands", project="vision")
+    page = context.new_page()  # what a browser says of a refusal is no error of ours
+    page.goto(guarded.url)
+    page.get_by_label("Read token").fill(guarded.token("read", "speech"))
+    page.keyboard.press("Enter")
+    expect(names(page)).to_have_text(["ours"])
+    expect(page.get_by_test_id("connection")).to_have_text("receiving")
+    ended(guarded, "also-theirs", token="hands", project="vision")
+    ended(guarded, "also-ours", token="hands", project="speech")
+    expect(names(page)).to_have_text(["also-ours", "ours"])
+    page.goto(f"{guarded.url}/runs/theirs")
+    expect(page.get_by_role("alert")).to_contain_text("There is no run 'theirs'.")
+    expect(page.get_by_role("alert")).not_to_contain_text("also-theirs")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from websockets.sync.client import ClientConnection, connect
@@ -106,8 +107,8 @@ class HandMade:
         )
         self._send(result, blocks={wire.OUTCOMES: trial.outcomes})
 
-    def end(self) -> None:
-        self._send(wire.RunEnd(**self._next(), status="completed", frames=self._seq))
+    def end(self, status: Literal["completed", "interrupted"] = "completed") -> None:
+        self._send(wire.RunEnd(**self._next(), status=status, frames=self._seq))
 
     def _next(self) -> dict[str, object]:
         self._seq += 1

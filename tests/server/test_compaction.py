@@ -47,6 +47,21 @@ def test_every_frame_is_read_bit_for_bit_as_it_came(store: Store, commit: Commit
     assert newest == sent[-1]
 
 
+def test_frames_of_several_runs_that_are_read_together_are_those_of_each(
+    store: Store, commit: Commit
+) -> None:
+    sent: list[bytes] = []
+    for run in (Run(run=name) for name in RUNS):
+        opening, frames = run.opening(), frames_between(run, 0, FRAMES + NEWEST)
+        commit(*opening, *frames)
+        sent += frames[8:]
+    assert compact(store) == len(RUNS)
+
+    found = store.frames_behind({STREAM._replace(run=name): 9 for name in RUNS})
+
+    assert [frame.raw for frame in found] == sent
+
+
 def test_the_newest_frames_of_a_training_that_goes_on_stay_as_they_came(
     store: Store, commit: Commit
 ) -> None:
