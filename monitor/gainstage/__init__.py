@@ -25,4 +25,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'gainstage' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "keras":
+            raise
+        raise ModuleNotFoundError(
+            "Gainstage watches models of Keras 3, which is not installed. Install it with a "
+            "backend: pip install keras tensorflow (or jax, or torch).",
+            name=error.name,
+        ) from error

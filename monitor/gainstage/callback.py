@@ -381,7 +381,7 @@ class LayerMonitor(keras.callbacks.Callback):
         refused = isinstance(error, UnwatchedError)
         self._failures = MOST_FAILURES if refused else self._failures + 1
         text = str(error) if refused else f"{type(error).__name__}: {error}"
-        what = "The monitor failed, training goes on without this sample."
+        what = "The monitor failed, and training goes on."
         if refused:
             what = "This training is not watched, and goes on."
         if self._warn_once(f"{what} {text}", error) and (recorder := self._settled()) is not None:

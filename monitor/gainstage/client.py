@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -67,6 +68,8 @@ class Client:
                 detail = json.load(error)["detail"]
             except (ValueError, KeyError, TypeError):
                 detail = error.reason
+            if error.code == HTTPStatus.UNAUTHORIZED:
+                detail += " Give it as --token, or in GAINSTAGE_TOKEN."
             raise ServerError(f"{self._url} answered {error.code}: {detail}") from error
         except (OSError, HTTPException) as error:
             command = serve_command(self._url)

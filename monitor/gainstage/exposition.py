@@ -318,10 +318,16 @@ def exposed(port: int, run: Exposed) -> Exposition:
     """Serves the figures of `run` until nothing refers to it any more, or it is closed.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port is taken, or may not be opened.
     """
     figures = weakref.WeakMethod(run.figures)
-    exposition = Exposition(port, lambda: (read := figures()) and read())
+    try:
+        exposition = Exposition(port, lambda: (read := figures()) and read())
+    except OSError as error:
+        raise OSError(
+            f"Port {port} cannot be opened for Prometheus ({error}): the run's figures are not "
+            "served. Expected a free port. Give LayerMonitor another `prometheus_port`."
+        ) from error
     weakref.finalize(run, exposition.close)
     return exposition
 

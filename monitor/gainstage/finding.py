@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 import msgspec
 
+from gainstage.printable import printable
+
 Severity = Literal["info", "warning", "critical"]
 
 
@@ -120,6 +122,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     effects: tuple[Effect, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 
+    def __str__(self) -> str:
+        """Its sentence, and since when: what `on_finding=print` shows."""
+        over = "" if self.closed_step is None else f", over at step {self.closed_step}"
+        return f"{self.verdict}, since step {self.since_step}{over}: {printable(self.summary)}"
+
     @property
     def overload(self) -> float | None:
         """How far the level stands over the activation's headroom, in dB; None without either."""
@@ -137,7 +144,7 @@ def prospect(effects: Sequence[Effect], alternatives: Sequence[Alternative]) -> 
     """A line: what a remedy is expected to do, and what ranks below it; empty without either."""
     changes = ", ".join(f"{one.term} {one.change:+.0f} dB" for one in effects)
     names = ", ".join(one.name for one in alternatives)
-    parts = {"Expected": changes, "Ranked lower": names}
+    parts = {"Expected change": changes, "Ranked lower": names}
     return " ".join(f"{head}: {text}." for head, text in parts.items() if text)
 
 

@@ -1,5 +1,6 @@
 """A run and what was found in it as Markdown: for a pull request, or the summary of a CI job."""
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -59,17 +60,18 @@ def _finding(found: Answer) -> str:
         _table(("evidence", "value", "limit"), evidence) if evidence else "",
         _text(found["remedy"]),
         _code(found["before"], found["code"]) if found["code"] else "",
-        f"Expected: {_text(effects)}." if effects else "",
+        f"Expected change: {_text(effects)}." if effects else "",
         "Ranked lower:\n\n" + "\n".join(lower) if lower else "",
     ]
     return "\n\n".join(filter(None, parts))
 
 
 def _code(before: str, after: str) -> str:
-    """The patch, as the lines that go and those that come in their place."""
-    lines = [f"-{line}" for line in printable(before, lines=True).splitlines()]
-    lines += [f"+{line}" for line in printable(after, lines=True).splitlines()]
-    body = "\n".join(lines)
+    """The patch: what goes, what comes in its place, and what stays."""
+    old, new = (printable(side, lines=True).splitlines() for side in (before, after))
+    # What begins with "?" points at letters of the line above.
+    kept = (line for line in difflib.ndiff(old, new) if not line.startswith("?"))
+    body = "\n".join(line[0] + line[2:] for line in kept)
     # A fence that the code cannot end.
     fence = "`" * max([3, *(len(run) + 1 for run in _BACKTICKS.findall(body))])
     return f"{fence}diff\n{body}\n{fence}"

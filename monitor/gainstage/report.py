@@ -52,7 +52,8 @@ def print_findings(
     head = f"gainstage: {_judged(state)}, up to step {table.step}{cost}"
     findings = state.findings
     if not findings:
-        console.print(f"{head}: {_nothing(state)}.")
+        where = f" {page}" if page else ""
+        console.print(f"{head}: {_nothing(state)}.{where}", soft_wrap=True)
         return
     console.print(f"{head}. Levels in dB, the last one beyond the headroom:")
     grid = Grid("verdict", "layer", "steps", box=None, padding=(0, 1, 0, 0))

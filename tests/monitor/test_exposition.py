@@ -79,6 +79,7 @@ def test_port_that_is_taken_stops_no_training_and_no_finding(
     assert [found.verdict for found in monitor.findings()] == ["kernel"]
     (said,) = logged(caplog)
     assert "Address already in use" in said
+    assert "Give LayerMonitor another `prometheus_port`" in said
 
 
 def test_port_is_free_again_for_the_next_fit_after_one_that_was_broken_off() -> None:

@@ -48,6 +48,14 @@ def modules_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
+def test_without_keras_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras", None)
+    monkeypatch.delitem(sys.modules, "gainstage.callback", raising=False)
+
+    with pytest.raises(ModuleNotFoundError, match="pip install keras"):
+        _ = gainstage.LayerMonitor
+
+
 def test_public_names_are_these_and_no_others() -> None:
     public = {name for name in gainstage.__all__ if not name.startswith("_")}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from gainstage import wire
@@ -119,7 +120,25 @@ def test_finding_is_printed_with_what_is_expected_and_what_ranks_lower() -> None
     print_finding(finding, Console(file=file, width=100))
 
     text = " ".join(file.getvalue().split())
-    assert "Expected: pre -20 dB. Ranked lower: normalisation, centred input, kernel" in text
+    assert "Expected change: pre -20 dB. Ranked lower: normalisation, centred input, kernel" in text
+
+
+def test_finding_reads_as_a_sentence() -> None:
+    (finding,) = after([row("a\x1b")], *[[GUILTY["activity"]]] * 4).findings
+
+    assert str(finding).startswith("activity, since step 0: model/a\\x1b runs ")
+    over = str(replace(finding, closed_step=9))
+    assert over.startswith("activity, since step 0, over at step 9: ")
+
+
+def test_where_nothing_was_found_the_run_is_still_named() -> None:
+    file = io.StringIO()
+    state = after([row()], *[[CALM]] * WINDOW)
+    table = Table(70, ("a",), np.zeros((1, len(IDS)), np.float32), np.ones((1, len(IDS)), bool))
+
+    print_findings(state, table, {}, "http://here/runs/mine", Console(file=file))
+
+    assert file.getvalue().endswith("nothing to report. http://here/runs/mine\n")
 
 
 def test_line_of_what_is_expected_holds_only_what_is_known() -> None:
@@ -129,6 +148,6 @@ def test_line_of_what_is_expected_holds_only_what_is_known() -> None:
         Alternative("scaled input", "Why."),
     )
 
-    assert prospect(effects, ()) == "Expected: gain -12 dB, input +3 dB."
+    assert prospect(effects, ()) == "Expected change: gain -12 dB, input +3 dB."
     assert prospect((), others) == "Ranked lower: kernel penalty, scaled input."
     assert prospect((), ()) == ""

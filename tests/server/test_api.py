@@ -114,7 +114,7 @@ def test_show_prints_a_finding_with_what_is_expected_and_what_ranks_lower(
     text = " ".join(shown.stdout.split())
     change = found["effects"][0]["change"]
     first = found["alternatives"][0]["name"]
-    assert f"Expected: pre {change:+.0f} dB. Ranked lower: {first}" in text
+    assert f"Expected change: pre {change:+.0f} dB. Ranked lower: {first}" in text
 
 
 def test_the_tables_are_those_of_the_library(canonical: Running) -> None:

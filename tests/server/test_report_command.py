@@ -47,6 +47,14 @@ def parsed(text: str) -> list[Any]:
     return MarkdownIt("commonmark").enable("table").parse(text)
 
 
+def test_patch_shows_what_goes_what_comes_and_what_stays() -> None:
+    code = {"before": "Dense(\n    4,\n    'tanh',\n)", "code": "Dense(\n    4,\n)"}
+
+    text = report(RUN, [FINDING | code], "http://page")
+
+    assert "```diff\n Dense(\n     4,\n-    'tanh',\n )\n```" in text
+
+
 def test_report_says_what_was_found_and_what_to_change(server: Running, tmp_path: Path) -> None:
     trainer, path = Trainer(), tmp_path / "report.md"
     send(server.ws, [*trainer.opening(), *(trainer.loud(10 * index) for index in range(5))])

@@ -221,6 +221,25 @@ def test_a_token_is_made_used_listed_and_revoked(guarded: Running, database: str
         send(guarded.ws, [Trainer().run_start()], additional_headers=bearer(token))
 
 
+def test_ids_are_whole_where_the_terminal_is_narrow(database: str) -> None:
+    name = ("--name", "the cluster of the lab")
+    made = ("create", "--scope", "read", "--project", "digits", "--database", database)
+    id = gainstage(*made, *name)[1].split("_")[1]
+
+    listed = CliRunner().invoke(
+        app, ["token", "list", "--database", database], env={"COLUMNS": "60"}
+    )
+
+    assert id in listed.stdout
+
+
+def test_command_whose_token_is_wrong_says_where_it_takes_another(guarded: Running) -> None:
+    refused = CliRunner().invoke(app, ["runs", "--url", guarded.url, "--token", "guess"])
+
+    assert refused.exit_code == 2
+    assert "Give it as --token, or in GAINSTAGE_TOKEN." in refused.stderr
+
+
 def test_who_makes_a_token_for_a_server_that_asks_for_none_is_told(tmp_path: Path) -> None:
     made = ("create", "--scope", "read", "--all-projects", "--database", str(tmp_path / "t.db"))
 

@@ -239,6 +239,15 @@ it("a layer is over its headroom whether or not there is a finding", () => {
   expect([state.isOver(0), state.isOver(1), state.isOver(2)]).toEqual([false, true, false]);
 });
 
+it("counts the layers that are loud without a finding: one that is muted is known", () => {
+  const state = following();
+  state.setLayers(layers("healthy"));
+  state.receive(aFrame(30, { pre_db: [15.6, 15.6] }));
+  expect(state.counts.over).toBe(2);
+  state.setFindings([aFinding({ row: "r0", mark: { state: "muted", time: 0 } })]);
+  expect(state.counts.over).toBe(1);
+});
+
 it("a layer whose newest values are NaN is not called healthy, and its finding still counts", () => {
   const state = following();
   state.setLayers(layers("healthy"));

@@ -219,14 +219,14 @@ export class RunState {
     return verdict === "healthy" && isBroken() ? "" : verdict;
   }
 
-  /** How many layers are judged, how many may be yet, and how many stand over their headroom. */
+  /** How many layers are judged, how many may be yet, and how many are loud without a finding. */
   get counts(): { judged: number; pending: number; over: number } {
     const counts = { judged: 0, pending: 0, over: 0 };
     const [isBroken, isOver] = [this.desk.breaks(), this.overs()];
     this.desk.channels.forEach(({ id, unjudged }, channel) => {
       if (this.verdictAt(id, () => isBroken(channel)) !== "") counts.judged += 1;
       else if (unjudged === "") counts.pending += 1;
-      if (isOver(channel)) counts.over += 1;
+      if (isOver(channel) && this.openFinding(id) === undefined) counts.over += 1;
     });
     return counts;
   }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from gainstage.cli.settings import Database, read
 from gainstage.cli.terminal import console, plain, stop
@@ -71,7 +71,9 @@ def create(
 def list_tokens(database: Database = None) -> None:
     """List the tokens that were made, with those that open nothing any more."""
     records = _with_store(lambda store, _: store.tokens(), database)
-    grid = Table("id", "name", "scope", "project", "made", "expires", "state")
+    # It is to be copied: however narrow the terminal is, it is whole.
+    id = Column("id", no_wrap=True)
+    grid = Table(id, "name", "scope", "project", "made", "expires", "state")
     now = time.time()
     for record in records:
         state = "revoked" if record.revoked else "open" if record.holds(now) else "expired"
