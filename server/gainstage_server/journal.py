@@ -25,6 +25,8 @@ from gainstage_server.settings import LogFormat, LogLevel
 log = logging.getLogger("gainstage.server")
 # uvicorn's own words on each WebSocket; ours say which run it was.
 sockets = logging.getLogger("gainstage.sockets")
+# Alembic's on each revision; ours say which database it was.
+revisions = logging.getLogger("alembic")
 
 REQUEST = "x-request-id"
 # What a balancer may call a request; anything else gets a name of ours.
@@ -48,7 +50,7 @@ def configure(format: LogFormat, level: LogLevel) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendered: list[Any] = (
-        [structlog.dev.ConsoleRenderer(repr_native_str=True)]
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), repr_native_str=True)]
         if text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -62,7 +64,8 @@ def configure(format: LogFormat, level: LogLevel) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    sockets.setLevel(logging.WARNING)
+    for chatty in (sockets, revisions):
+        chatty.setLevel(logging.WARNING)
 
 
 def _without_colours(_logger: Any, _name: str, event: EventDict) -> EventDict:

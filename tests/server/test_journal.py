@@ -14,6 +14,7 @@ import pytest
 
 from gainstage.served import served
 from gainstage_server.journal import REQUEST
+from gainstage_server.store.migrations import revisions
 
 from .trainer import Trainer, send, wait_until
 
@@ -26,8 +27,11 @@ class Logged:
     def __init__(self, url: str, file: Path) -> None:
         self.url, self._file = url, file
 
+    def lines(self) -> list[str]:
+        return self._file.read_text().splitlines()
+
     def events(self, name: str) -> list[dict[str, Any]]:
-        read = map(json.loads, self._file.read_text().splitlines())
+        read = map(json.loads, self.lines())
         return [event for event in read if event["event"] == name]
 
 
@@ -67,6 +71,24 @@ def test_runs_tell_when_they_begin_and_how_they_end(logged: Logged) -> None:
         "thinned": 2,
     }
     assert started["timestamp"].endswith("Z")
+
+
+def test_revisions_of_the_store_are_one_event(logged: Logged) -> None:
+    (made,) = logged.events("store migrated")
+    loggers = {json.loads(line)["logger"] for line in logged.lines()}
+
+    assert (made["before"], made["revision"]) == (None, revisions()[-1])
+    assert made["database"].endswith("gainstage.db")
+    assert not [name for name in loggers if name.startswith("alembic")]
+
+
+def test_text_in_a_file_has_no_colours(tmp_path: Path) -> None:
+    with served(tmp_path, disk_floor="0", log_format="text"):
+        pass
+
+    text = (tmp_path / "server.log").read_text()
+    assert "store migrated" in text
+    assert "\x1b" not in text
 
 
 def test_findings_tell_when_they_open_and_close(logged: Logged) -> None:

@@ -13,6 +13,7 @@ table:
    SQLite and PostgreSQL, reads everything back, and compares the tables with `tables.py`.
 """
 
+import logging
 import threading
 
 from alembic import command
@@ -22,6 +23,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from gainstage_server.store.interface import StoreError
+
+log = logging.getLogger("gainstage.server")
 
 # Alembic's operations go by a name of its module: two stores in one process take turns.
 _alone = threading.Lock()
@@ -68,3 +71,5 @@ def migrate(connection: Connection, name: str, *, to: str = "head", adopt: bool 
         )
     with _alone:
         command.upgrade(_config(connection=connection), to)
+    if (now := known[-1] if to == "head" else to) != held:
+        log.info("store migrated", extra={"database": name, "before": held, "revision": now})
