@@ -5,8 +5,8 @@ BIN := .venv/bin
 STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
-# The longest first, and before them the two that wait for most of their time.
-TESTS := test-soak test-faults test-monitor-a-to-g test-monitor test-rest test-e2e test-server test-jax \
+# The longest first, and before them the one that is idle.
+TESTS := test-soak test-monitor-a-to-g test-rest test-monitor test-jax test-server test-e2e test-faults \
 	test-torch test-dashboard
 CHECKS := check-types check-style check-dashboard check-ops
 
@@ -28,7 +28,7 @@ demo: .venv/.demo-stamp $(STATIC)/index.html
 	$(BIN)/gainstage demo
 
 # Several at a time, what each says in one piece, and all of them where one fails.
-TOGETHER := --jobs=4 --keep-going --output-sync=target
+TOGETHER := --jobs=3 --keep-going --output-sync=target
 # They train small models side by side on few cores: more threads in each only wait for one another.
 THREADS := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 PYTEST = $(THREADS) $(BIN)/pytest --durations=20

@@ -69,7 +69,7 @@ class Client:
             except (ValueError, KeyError, TypeError):
                 detail = error.reason
             if error.code == HTTPStatus.UNAUTHORIZED:
-                detail += " Give it as --token, or in GAINSTAGE_TOKEN."
+                detail = f"{detail} Give it as --token, or in GAINSTAGE_TOKEN."
             raise ServerError(f"{self._url} answered {error.code}: {detail}") from error
         except (OSError, HTTPException) as error:
             command = serve_command(self._url)

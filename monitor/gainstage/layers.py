@@ -32,7 +32,8 @@ class Leaf:
         layer: The layer.
         place: Names its place in a way that stays the same where a remedy puts other layers before
             it: a layer that sums its inputs is counted among those of its kind, and any other, a
-            normalisation too, behind the last that does.
+            normalisation too, behind the last that does. In branches of the same layers it may
+            move all the same: Keras has them by their depth.
         wrapper: What calls it in a loop over time steps; None where nothing does.
     """
 
@@ -87,10 +88,12 @@ def runs_a_loop(layer: Any) -> bool:
 
 def _placed(model: Any) -> Iterator[Leaf]:
     """Each layer once, with its place."""
-    layers = {id(layer): (layer, wrapper) for layer, wrapper in reversed([*_walk(model)])}
+    layers: dict[int, tuple[Any, Any]] = {}
+    for layer, wrapper in _walk(model):
+        layers.setdefault(id(layer), (layer, wrapper))
     counted: Counter[str] = Counter()
     last = ""
-    for layer, wrapper in reversed(layers.values()):
+    for layer, wrapper in layers.values():
         kind = type(layer).__name__
         contraction = contraction_of(layer)
         sums = contraction is not None and not contraction.normalised

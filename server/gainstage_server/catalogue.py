@@ -1,15 +1,18 @@
 """What the streams have told so far: which attempts have begun, and what their schemas hold."""
 
+import contextlib
 from collections.abc import Container, Iterable, Mapping
 
+from gainstage import wire
 from gainstage_server.layout import Layout
 from gainstage_server.origin import Origin
 from gainstage_server.recent import Recent
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import AttemptRecord, Key, Stream
 
-# What falls out is read from the store again, so that runs which go on must all find room. A layout
-# of 1,000 rows takes 1 MB, or a tenth of that where another run has the same layers.
+# What falls out is read from the store again, so that runs which go on must all find room, and
+# those of a batch by far: what was looked up for it is there to its end. A layout of 1,000 rows
+# takes 1 MB, or a tenth of that where another run has the same layers.
 _LAYOUTS = 2_000
 _ATTEMPTS = 10_000
 
@@ -49,8 +52,10 @@ class Catalogue:
             self._attempts.put(Stream(record.run, record.attempt, record.worker), record)
         unread = [key for key in keys if self._layouts.get(key) is None]
         for key, raw in self._store.messages_at(unread):
-            if layout := Layout.read(raw):
-                self._layouts.put(key, layout)
+            # A later release may have written it: to a frame that refers to it, this is told.
+            with contextlib.suppress(wire.WireError):
+                if layout := Layout.read(raw):
+                    self._layouts.put(key, layout)
 
     def attempt(self, stream: Stream) -> AttemptRecord | None:
         """What is known of an attempt that was looked up; None: it has not begun."""

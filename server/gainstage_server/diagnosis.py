@@ -177,14 +177,17 @@ class Diagnosis:
         the first frame of this one. Streams on which the rules have failed before are left out.
         """
         wanted = {stream: it for stream, it in fresh.items() if not self._failed.get(stream)}
-        behind = self._restore({stream: it[0][0].seq for stream, it in wanted.items()})
-        stored = self._store.frames_behind(behind)
-        judgements = [
-            self._judge(stream, wanted.pop(stream), open_findings, map(_sample, records))
-            for stream, records in groupby(stored, _stream)
-        ]
-        for stream, it in wanted.items():
-            judgements.append(self._judge(stream, it, open_findings, ()))
+        firsts = {stream: it[0][0].seq for stream, it in wanted.items()}
+        known = {stream: course for stream in firsts if (course := self._courses.get(stream))}
+        going_on = {it: course for it, course in known.items() if course.seq <= firsts[it]}
+        behind = self._restored({it: firsts[it] for it in firsts.keys() - going_on})
+        stored = self._store.frames_behind({it: course.seq for it, course in behind.items()})
+        judgements: list[Judgement] = []
+        for stream, records in groupby(stored, _stream):
+            course, samples = behind.pop(stream), map(_sample, records)
+            judgements.append(self._judge(stream, course, samples, wanted[stream], open_findings))
+        for stream, course in (going_on | behind).items():
+            judgements.append(self._judge(stream, course, (), wanted[stream], open_findings))
         return judgements
 
     def forget(self, streams: Sequence[Stream]) -> None:
@@ -205,13 +208,13 @@ class Diagnosis:
     def _judge(
         self,
         stream: Stream,
+        course: _Course,
+        stored: Iterable[Sample],
         fresh: Sequence[Sample],
         open_findings: Callable[[str], Sequence[Finding]],
-        stored: Iterable[Sample],
     ) -> Judgement:
-        """What `fresh` frames change, and `stored` ones that the stream's fold is behind."""
+        """What `fresh` frames change, and `stored` ones that come after the fold so far."""
         judgement = Judgement(stream)
-        course = self._courses.get(stream) or _Course()
         self._courses.put(stream, course)
         try:
             if course.seq < 0:
@@ -245,24 +248,14 @@ class Diagnosis:
         self._models.put(id(schema.rows), state)
         return state
 
-    def _restore(self, first: Mapping[Stream, int]) -> dict[Stream, int]:
-        """Go on from the checkpoints of streams that are not at hand, or have passed `first`.
-
-        Returns:
-            Of each of these, the newest frame that its fold has taken in; -1: none.
-        """
-        behind: dict[Stream, int] = {}
-        for stream, seq in first.items():
-            course = self._courses.get(stream)
-            if course is None or course.seq > seq:
-                self._courses.drop(stream)
-                behind[stream] = -1
-        for checkpoint in self._store.checkpoints(behind):
+    def _restored(self, before: Mapping[Stream, int]) -> dict[Stream, _Course]:
+        """Each stream's fold by its checkpoint; its begin, where that has passed `before`."""
+        restored = {stream: _Course() for stream in before}
+        for checkpoint in self._store.checkpoints(before):
             stream = Stream(checkpoint.run, checkpoint.attempt, checkpoint.worker)
-            if checkpoint.seq <= first[stream] and (course := self._continued(checkpoint, stream)):
-                self._courses.put(stream, course)
-                behind[stream] = course.seq
-        return behind
+            if checkpoint.seq <= before[stream] and (it := self._continued(checkpoint, stream)):
+                restored[stream] = it
+        return restored
 
     def _continued(self, checkpoint: Checkpoint, stream: Stream) -> _Course | None:
         """The fold that was stored; None: it is of other rules."""

@@ -37,7 +37,8 @@ class Origin(msgspec.Struct, frozen=True):
     def layout(self) -> Key | None:
         """The key of that schema; None: it refers to none that there may be."""
         stream, seq = self.stream, self.schema
-        if stream is None or not isinstance(seq, int) or not 0 <= seq <= MAX_WHOLE:
+        # A truth value is an int as well, but no number of a database.
+        if stream is None or type(seq) is not int or not 0 <= seq <= MAX_WHOLE:
             return None
         return Key(*stream, seq)
 

@@ -19,6 +19,7 @@ from gainstage_server.dashboard import STATIC
 from .trainers import training
 
 PATIENCE = 60.0
+TRAINING = 4 * PATIENCE  # all tests are lost where it does not end
 AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 # Root has no sandbox; the rest keeps Chromium from talking to anybody but the page's server.
 ARGUMENTS = [
@@ -159,7 +160,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The spools of one training of the canonical case, which found no server."""
     folder = tmp_path_factory.mktemp("recorded")
     with training("http://127.0.0.1:9", folder, "trained") as fit:
-        fit.communicate(b"go on\n", timeout=PATIENCE)
+        fit.communicate(b"go on\n", timeout=TRAINING)
         assert fit.returncode == 0, (folder / "trained.log").read_text()
     return folder / "spool"
 

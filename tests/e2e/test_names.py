@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from playwright.sync_api import Page, expect
 from tests.names import NAMES
@@ -66,8 +67,22 @@ def test_names_are_text_on_every_page(
 ) -> None:
     harmless.set_viewport_size({"width": width, "height": 900})
     harmless.goto(f"{server.url}{path}")
-    expect(harmless.get_by_text(hostile).locator("visible=true").first).to_be_visible()
-    expect(harmless.get_by_test_id("connection")).to_have_text("receiving")
+    harmless.wait_for_function(
+        "(name) => document.body.textContent.includes(name)", arg=NAMES["a script"]
+    )
+
+
+def test_names_that_come_while_the_page_is_open_are_text(server: Server, harmless: Page) -> None:
+    name = NAMES["an image"]
+    row = msgspec.structs.replace(ROWS[0], path=name)
+    with hand_made(server.url, "coming", rows=[row], columns=tuple(LOUD)) as run:
+        harmless.goto(f"{server.url}/runs/coming")
+        expect(harmless.get_by_test_id("connection")).to_have_text("receiving")
+        for step in range(10, 60, 10):
+            run.frame(step, [*LOUD.values()])
+        expect(harmless.get_by_test_id("finding")).to_contain_text(name)
+        expect(harmless.get_by_test_id("strip")).to_contain_text(name)
+        expect(harmless.get_by_test_id("series")).to_contain_text(name)
 
 
 def test_each_finding_and_row_has_its_name_letter_by_letter(

@@ -128,6 +128,15 @@ def test_identity_of_a_row_outlives_renaming_and_tells_calls_and_shapes_apart() 
     assert len(first[0].identity(0)) == 16
 
 
+def test_layer_that_is_shared_is_where_it_comes_first() -> None:
+    shared = layers.Dense(4, name="shared")
+    blocks = [keras.Sequential([shared, layers.Dense(4, name="own")]), keras.Sequential([shared])]
+
+    found = leaves(keras.Sequential([layers.Input((4,)), *blocks]), None, ())
+
+    assert [leaf.layer.name for leaf in found] == ["shared", "own"]
+
+
 def test_identity_of_a_row_outlives_layers_that_a_remedy_puts_before_it() -> None:
     def stack(*more: Any) -> list[str]:
         dense = [layers.Dense(4, name=f"dense_{place}") for place in range(3)]

@@ -170,6 +170,7 @@ BAD = {
     "a frame before its schema": lambda trainer: [trainer.run_start(), trainer.frame(1, schema=7)],
     "a frame of a schema beyond all databases": bad_frame(schema=2**64 - 1),
     "a frame of a negative schema": bad_frame(schema=-(2**63)),
+    "a frame of a schema that is no number": bad_frame(schema=True),
     "a frame of another shape": wrong_shape,
     "a block that the schema does not name": wrong_block,
     "one block twice": one_block_twice,

@@ -20,9 +20,10 @@ from gainstage_server.settings import Settings
 from gainstage_server.store import store_at
 from gainstage_server.store.interface import Store
 from gainstage_server.store.postgresql import PostgreSQLTransaction
-from gainstage_server.store.records import Change, Stream
+from gainstage_server.store.records import Change, Key, MessageRecord, Stream
 from gainstage_server.writer import Writer
 
+from .test_admission import header
 from .trainer import Trainer
 
 STREAM = Stream("canonical", "a1", 0)
@@ -107,6 +108,40 @@ def test_runs_that_move_together_are_asked_for_together(
     assert moved(trainers[:1]) == moved(trainers[1:])
     assert {len(other.runs.open_findings(trainer.run)) for trainer in trainers} == {1}
     assert {run.frames for run in other.store.runs()} == {4}
+
+
+@pytest.mark.parametrize("schema", [True, 1.0, "1", -1, 2**63])
+def test_frame_of_a_schema_that_cannot_be_fails_no_other(
+    deaf: tuple[Deaf, Deaf], schema: object
+) -> None:
+    one, other = deaf
+    trainer = Trainer()
+    one.commit(*trainer.opening())
+    other.runs.load()
+
+    bad, good = other.commit(trainer.frame(10, schema=schema), trainer.frame(20)).outcomes
+
+    assert isinstance(bad, wire.Refuse)
+    assert good == Key(*STREAM, 3)
+
+
+def test_frame_of_a_schema_that_a_later_release_wrote_fails_no_other(
+    deaf: tuple[Deaf, Deaf],
+) -> None:
+    one, other = deaf
+    trainer = Trainer()
+    later = header(wire.Refuse(reason=""), type="layers")
+    one.commit(*trainer.opening())
+    with one.store.write() as transaction:
+        transaction.hold({"canonical": None})
+        transaction.add([MessageRecord(*STREAM, 2, "schema", 0.0, later)], [])
+    other.runs.load()
+    trainer.seq = 2
+
+    bad, good = other.commit(trainer.frame(10, schema=2), trainer.frame(20)).outcomes
+
+    assert isinstance(bad, wire.Refuse)
+    assert good == Key(*STREAM, 4)
 
 
 def test_a_server_that_did_not_hear_of_a_deletion_stores_nothing_of_the_run(

@@ -15,12 +15,6 @@ it("leaves gaps where no line can go, and none where nothing was sampled", () =>
   expect(nonFiniteOf(rollup)).toBe(2);
 });
 
-it("does not count what cannot be there yet in a run's first sample", () => {
-  const rollup = new Rollup(2);
-  for (const step of [1, 2]) rollup.append(step, () => NaN);
-  expect(nonFiniteOf(rollup, [0, 1], 1)).toBe(3);
-});
-
 it("takes some of the lanes, in their order; one that is not there is empty", () => {
   const rollup = new Rollup(2);
   rollup.append(7, (lane) => lane);

@@ -25,19 +25,11 @@ export function plotData(
   return [columns.map((column) => rollup.steps[column]!), ...lines.flat()];
 }
 
-/**
- * How many points hold a NaN or an infinity, which no line can show.
- *
- * @param unbegun A lane that has no value yet in a run's first sample; -1: none has.
- */
-export function nonFiniteOf(
-  rollup: Rollup,
-  lanes: readonly number[] = allOf(rollup),
-  unbegun = -1,
-): number {
+/** How many points hold a NaN or an infinity, which no line can show. */
+export function nonFiniteOf(rollup: Rollup, lanes: readonly number[] = allOf(rollup)): number {
   let count = 0;
   for (const lane of lanes) {
-    for (let column = lane === unbegun ? 1 : 0; column < rollup.columns; column++) {
+    for (let column = 0; column < rollup.columns; column++) {
       if (rollup.kinds[rollup.cell(lane, column)]! & NON_FINITE) count++;
     }
   }

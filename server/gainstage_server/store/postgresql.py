@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    and_,
     create_engine,
     event,
     func,
@@ -32,9 +33,9 @@ from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
 from gainstage_server.store.listener import CHANNEL, KEEPALIVES, Listener, notice
 from gainstage_server.store.migrations import migrate
-from gainstage_server.store.past import FETCH, PLACE, SQLPast, waiting_in
-from gainstage_server.store.records import Change, ChunkRecord, FrameRecord, Key, Span
-from gainstage_server.store.sql import SQLStore
+from gainstage_server.store.past import FETCH, PLACE, WITH_CHUNK, SQLPast, waiting_in
+from gainstage_server.store.records import Change, ChunkRecord, FrameRecord, Key, Span, Stream
+from gainstage_server.store.sql import SQLStore, same
 from gainstage_server.store.transaction import SQLTransaction, within
 
 # PostgreSQL keeps long values in pieces of 1,996 bytes, and hardly a header is longer than one.
@@ -218,12 +219,13 @@ class PostgreSQLStore(SQLStore):
         try:
             with self._writer.begin() as connection:
                 connection.execute(_LOCK, {"kind": _MIGRATION, "numbers": [0]})
-                migrate(connection, self._name)
+                revision = migrate(connection, self._name)
         except SQLAlchemyError as error:
             raise StoreError(
                 f"{self._name} cannot be opened: {error}. Expected a PostgreSQL that answers, "
                 "and a database in which its user may create tables. See GAINSTAGE_DATABASE."
             ) from error
+        self._tell(revision)
 
     @override
     @contextmanager
@@ -240,6 +242,16 @@ class PostgreSQLStore(SQLStore):
         asked = {"kind": _ORDER, "number": _number(run)}
         with self._reading() as connection:
             yield connection.execute(_TRY_LOCK, asked).scalar_one()
+
+    @override
+    def frames_behind(self, newest: Mapping[Stream, int]) -> Iterator[FrameRecord]:
+        if not newest:
+            return iter(())
+        frames = tables.frames
+        asked = self._asked([Key(*stream, seq) for stream, seq in newest.items()])
+        behind = and_(*same(frames, asked, Stream._fields), frames.c.seq > asked.c.seq)
+        order = (frames.c[name] for name in Key._fields)
+        return self._whole(select(*WITH_CHUNK).join(asked, behind).order_by(*order))
 
     @override
     def backup(self, target: Path) -> None:

@@ -1,5 +1,6 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
+import logging
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -47,6 +48,8 @@ from gainstage_server.store.records import (
 )
 from gainstage_server.store.transaction import within
 
+log = logging.getLogger("gainstage.server")
+
 _finding = msgspec.msgpack.Decoder(Finding)
 
 
@@ -66,9 +69,9 @@ def _among(table: Table, runs: Collection[str] | None) -> tuple[ColumnElement[bo
     return () if runs is None else (table.c.run.in_(runs),)
 
 
-def _same(table: Table, asked: FromClause, names: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
-    """That columns of a row are those that were asked for."""
-    return tuple(table.c[name] == asked.c[name] for name in names)
+def same(table: Table, other: FromClause, names: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
+    """The conditions that rows of two tables have the same in these columns."""
+    return tuple(table.c[name] == other.c[name] for name in names)
 
 
 class SQLStore(Store):
@@ -82,6 +85,11 @@ class SQLStore(Store):
         self._reader = reader
         self._writer = writer
         self._listed = text(listed)
+
+    def _tell(self, revision: str | None) -> None:
+        """Log that the store was brought to a revision, if it was."""
+        if revision is not None:
+            log.info("store migrated", extra={"database": self._name, "revision": revision})
 
     @override
     def close(self) -> None:
@@ -116,7 +124,7 @@ class SQLStore(Store):
         if not what:
             return
         asked, names = self._asked(what), next(iter(what))._fields
-        rows = select(table).join(asked, and_(*_same(table, asked, names)))
+        rows = select(table).join(asked, and_(*same(table, asked, names)))
         with self._reading() as connection:
             yield from connection.execute(rows, execution_options={"yield_per": FETCH})
 
@@ -154,7 +162,7 @@ class SQLStore(Store):
         # Each by the end of an index, however many there are.
         newest = (
             select(func.coalesce(func.max(table.c.seq), -1))
-            .where(*_same(table, asked, Stream._fields))
+            .where(*same(table, asked, Stream._fields))
             .scalar_subquery()
             for table in (tables.messages, tables.frames)
         )
@@ -283,13 +291,7 @@ class SQLStore(Store):
 
     @override
     def frames_behind(self, newest: Mapping[Stream, int]) -> Iterator[FrameRecord]:
-        if not newest:
-            return iter(())
-        frames = tables.frames
-        asked = self._asked([Key(*stream, seq) for stream, seq in newest.items()])
-        behind = and_(*_same(frames, asked, Stream._fields), frames.c.seq > asked.c.seq)
-        order = (frames.c[name] for name in Key._fields)
-        return self._whole(select(*WITH_CHUNK).join(asked, behind).order_by(*order))
+        return (it for stream, seq in newest.items() for it in self.frames_after(stream, seq))
 
     @override
     @contextmanager
@@ -309,7 +311,7 @@ class SQLStore(Store):
         quiet = attempts.c.ended.is_not(None) | (runs.c.last_seen < quiet_since)
         rows = self._rows(
             select(*waiting.c, quiet)
-            .join(attempts, and_(*(waiting.c[name] == attempts.c[name] for name in Stream._fields)))
+            .join(attempts, and_(*same(attempts, waiting, Stream._fields)))
             .join(runs, waiting.c.run == runs.c.run)
         )
         return [Backlog(*row) for row in rows]

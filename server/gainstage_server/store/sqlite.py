@@ -72,12 +72,13 @@ class SQLiteStore(SQLStore):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._writer.begin() as connection:
                 version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-                migrate(connection, self._name, adopt=version == _UNREVISED)
+                revision = migrate(connection, self._name, adopt=version == _UNREVISED)
         except (SQLAlchemyError, OSError) as error:
             raise StoreError(
                 f"{self._path} cannot be opened: {error}. Expected a file that Gainstage has "
                 "written, or none yet in a folder that can be written. See GAINSTAGE_DATABASE."
             ) from error
+        self._tell(revision)
 
     @override
     def close(self) -> None:

@@ -13,7 +13,6 @@ table:
    SQLite and PostgreSQL, reads everything back, and compares the tables with `tables.py`.
 """
 
-import logging
 import threading
 
 from alembic import command
@@ -23,8 +22,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from gainstage_server.store.interface import StoreError
-
-log = logging.getLogger("gainstage.server")
 
 # Alembic's operations go by a name of its module: two stores in one process take turns.
 _alone = threading.Lock()
@@ -42,7 +39,9 @@ def revisions() -> list[str]:
     return [script.revision for script in newest_first][::-1]
 
 
-def migrate(connection: Connection, name: str, *, to: str = "head", adopt: bool = False) -> None:
+def migrate(
+    connection: Connection, name: str, *, to: str = "head", adopt: bool = False
+) -> str | None:
     """Bring the database to revision `to`, within the connection's transaction.
 
     The caller sees to it that no other process does so at the same time.
@@ -52,6 +51,9 @@ def migrate(connection: Connection, name: str, *, to: str = "head", adopt: bool 
         name: What messages call the database.
         to: A revision, by default the newest.
         adopt: Whether tables that are there belong to a store from before there were revisions.
+
+    Returns:
+        The revision that it will have once this is committed; None: it had it before.
 
     Raises:
         StoreError: A later release wrote what is there, or another program.
@@ -71,5 +73,5 @@ def migrate(connection: Connection, name: str, *, to: str = "head", adopt: bool 
         )
     with _alone:
         command.upgrade(_config(connection=connection), to)
-    if (now := known[-1] if to == "head" else to) != held:
-        log.info("store migrated", extra={"database": name, "before": held, "revision": now})
+    now = known[-1] if to == "head" else to
+    return None if now == held else now
