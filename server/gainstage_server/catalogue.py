@@ -49,7 +49,7 @@ class Catalogue:
             self._newest.put(stream, seq)
         unknown = [stream for stream in streams if self._attempts.get(stream) is None]
         for record in self._store.attempts_among(unknown):
-            self._attempts.put(Stream(record.run, record.attempt, record.worker), record)
+            self._attempts.put(record.stream, record)
         unread = [key for key in keys if self._layouts.get(key) is None]
         for key, raw in self._store.messages_at(unread):
             # A later release may have written it: to a frame that refers to it, this is told.
@@ -79,7 +79,7 @@ class Catalogue:
 
     def stage_attempt(self, record: AttemptRecord) -> None:
         """Take note of an attempt that this batch begins or continues."""
-        self._staged_attempts[Stream(record.run, record.attempt, record.worker)] = record
+        self._staged_attempts[record.stream] = record
 
     def stage_layout(self, key: Key, layout: Layout) -> None:
         """Take note of a schema that this batch brings, if nothing else is stored as `key`."""

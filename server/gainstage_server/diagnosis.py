@@ -140,10 +140,6 @@ def _by_seq(sample: Sample) -> int:
     return sample[0].seq
 
 
-def _stream(record: FrameRecord) -> Stream:
-    return Stream(record.run, record.attempt, record.worker)
-
-
 def _sample(record: FrameRecord) -> Sample:
     frame, blocks = wire.decode(record.raw)
     if not isinstance(frame, wire.Frame):
@@ -183,7 +179,7 @@ class Diagnosis:
         behind = self._restored({it: firsts[it] for it in firsts.keys() - going_on})
         stored = self._store.frames_behind({it: course.seq for it, course in behind.items()})
         judgements: list[Judgement] = []
-        for stream, records in groupby(stored, _stream):
+        for stream, records in groupby(stored, lambda record: record.stream):
             course, samples = behind.pop(stream), map(_sample, records)
             judgements.append(self._judge(stream, course, samples, wanted[stream], open_findings))
         for stream, course in (going_on | behind).items():
@@ -252,20 +248,20 @@ class Diagnosis:
         """Each stream's fold by its checkpoint; its begin, where that has passed `before`."""
         restored = {stream: _Course() for stream in before}
         for checkpoint in self._store.checkpoints(before):
-            stream = Stream(checkpoint.run, checkpoint.attempt, checkpoint.worker)
-            if checkpoint.seq <= before[stream] and (it := self._continued(checkpoint, stream)):
-                restored[stream] = it
+            within = checkpoint.seq <= before[checkpoint.stream]
+            if within and (course := self._continued(checkpoint)):
+                restored[checkpoint.stream] = course
         return restored
 
-    def _continued(self, checkpoint: Checkpoint, stream: Stream) -> _Course | None:
+    def _continued(self, checkpoint: Checkpoint) -> _Course | None:
         """The fold that was stored; None: it is of other rules."""
-        schema = self._schema(stream, checkpoint.schema)
+        schema = self._schema(checkpoint.stream, checkpoint.schema)
         try:
             state = self._made(
                 schema, lambda like: self._fold.load_state(checkpoint.state, schema, like)
             )
         except ValueError as error:
-            log.info("Diagnosing %s anew from its frames: %s", stream, error)
+            log.info("Diagnosing %s anew from its frames: %s", checkpoint.stream, error)
             return None
         return _Course(state, checkpoint.schema, checkpoint.seq)
 

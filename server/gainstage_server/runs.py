@@ -229,7 +229,7 @@ class Runs:
         connected = self._connections.get(record.run, _NOBODY)
         if isinstance(record, RunRecord):
             return now if connected else max(record.last_seen, self._gone.get(record.run, 0.0))
-        stream = Stream(record.run, record.attempt, record.worker)
+        stream = record.stream
         return now if connected[stream] else max(record.last_seen, self._left.get(stream) or 0.0)
 
     def status(self, record: RunRecord | AttemptRecord, now: float) -> Status:

@@ -46,6 +46,11 @@ class FrameRecord(NamedTuple):
     time: float
     raw: bytes
 
+    @property
+    def stream(self) -> Stream:
+        """The stream that it belongs to."""
+        return Stream(self.run, self.attempt, self.worker)
+
 
 class ChunkRecord(NamedTuple):
     """A chunk but for its parts and logs; `seq` is that of its first frame."""
@@ -161,6 +166,11 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     last_step: int | None = None
     last_seen: float = 0.0  # when it was last stored
 
+    @property
+    def stream(self) -> Stream:
+        """The stream that its messages belong to."""
+        return Stream(self.run, self.attempt, self.worker)
+
 
 class RefusedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A message that was refused; run and attempt are empty where they could not be read."""
@@ -203,6 +213,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     schema: int
     state: bytes
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that it belongs to."""
+        return Stream(self.run, self.attempt, self.worker)
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
