@@ -192,7 +192,7 @@ class Stretch:
         cuts: dict[int, dict[int, Places]] = {}
         for depth in {source.depth for source in sources.values()}:
             groups = cells // group_cells(depth)
-            cuts[depth] = {int(one): np.flatnonzero(groups == one) for one in np.unique(groups)}
+            cuts[depth] = {one: np.flatnonzero(groups == one) for one in set(groups.tolist())}
         wanted = sorted({group for cut in cuts.values() for group in cut})
         records = [source.held.record for source in sources.values()]
         unpacker = Unpacker()

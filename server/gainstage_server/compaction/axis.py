@@ -117,8 +117,10 @@ class Axis:
         flags = self.sampled.get(block)
         if flags is None:
             return np.zeros(0, np.intp), np.zeros(0, np.intp)
-        found = np.unique(np.flatnonzero(flags) // factor, return_counts=True)
-        return found[0].astype(np.intp), found[1].astype(np.intp)
+        # `np.unique` loads `numpy.ma`, for 20 ms of somebody's first answer.
+        frames = np.bincount(np.flatnonzero(flags) // factor)
+        found = np.flatnonzero(frames)
+        return found, frames[found]
 
     def depth(self, block: int, factor: int) -> int:
         """How many values each cell of `block` has at this resolution."""
