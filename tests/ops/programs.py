@@ -1,6 +1,7 @@
-"""A real Prometheus and a real Alertmanager for as long as a test lasts, and how they are asked."""
+"""Real programs beside a server, for as long as a test lasts, and how they are asked."""
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -49,11 +50,15 @@ def ask_json(address: str, body: object = None) -> Any:
 
 
 @contextmanager
-def process(command: list[str], folder: Path, name: str) -> Iterator[Callable[[], None]]:
+def process(
+    command: list[str], folder: Path, name: str, **environment: str
+) -> Iterator[Callable[[], None]]:
     """A program for as long as the block lasts; what is yielded fails where it has ended."""
     log = folder / f"{name}.log"
     with log.open("wb") as written:
-        started = subprocess.Popen(command, cwd=folder, stdout=written, stderr=written)
+        started = subprocess.Popen(
+            command, cwd=folder, stdout=written, stderr=written, env=os.environ | environment
+        )
 
     def check() -> None:
         assert started.poll() is None, log.read_text()
@@ -129,3 +134,12 @@ def alertmanager(program: str, configuration: str, folder: Path) -> Iterator[str
 
         eventually(answers)
         yield url
+
+
+@contextmanager
+def caddy(program: str, configuration: str, folder: Path, **environment: str) -> Iterator[None]:
+    """Caddy with `configuration`; what it keeps, it keeps in `folder`."""
+    (folder / "Caddyfile").write_text(configuration)
+    command = [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    with process(command, folder, "caddy", **environment, HOME=str(folder)):
+        yield

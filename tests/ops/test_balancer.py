@@ -2,13 +2,13 @@
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+from tests.ops.programs import caddy, free_port
 from tests.postgresql import cluster
 from tests.server.trainer import Trainer, wait_until
 
@@ -23,35 +23,15 @@ FRAMES = 40
 Program = Callable[..., str]
 
 
-def free_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
-
-
 @contextmanager
 def balancer(program: str, folder: Path, servers: list[str]) -> Iterator[str]:
     """Its address; the checked-in configuration, on another port."""
-    port = free_port()
-    file = folder / "Caddyfile"
-    file.write_text(CADDYFILE.read_text().replace(":8421", f"127.0.0.1:{port}"))
-    process = subprocess.Popen(
-        [program, "run", "--config", file, "--adapter", "caddyfile"],
-        env=os.environ
-        | {
-            "SERVERS": " ".join(url.removeprefix("http://") for url in servers),
-            "HOME": str(folder),
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: _answers(url))
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
+    address = f"127.0.0.1:{free_port()}"
+    text = CADDYFILE.read_text().replace(":8421", address)
+    behind = " ".join(url.removeprefix("http://") for url in servers)
+    with caddy(program, text, folder, SERVERS=behind):
+        wait_until(lambda: _answers(f"http://{address}"))
+        yield f"http://{address}"
 
 
 def _answers(url: str) -> bool:
