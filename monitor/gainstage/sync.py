@@ -52,7 +52,10 @@ class Outcome:
         if self.refused:
             text += f" The server refused {self.refused} of them, and they are gone."
         if self.waited and not self.ended:
-            text += " Its training did not say that it ended: the run shows as lost."
+            text += (
+                " Its training did not say that it ended: "
+                "unless another attempt went on, the run shows as lost."
+            )
         return text
 
 

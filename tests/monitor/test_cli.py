@@ -168,4 +168,4 @@ def test_sync_before_any_training_has_nothing_to_do(
     result = run("sync", str(never))
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("0 spools sent, 0 left, 0 in use")
+    assert result.stdout == f"Spools in {never}: 0 sent, 0 left, 0 in use.\n"

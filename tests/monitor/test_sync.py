@@ -75,8 +75,9 @@ def test_spools_are_sent_one_after_the_other_and_deleted(server: str, tmp_path: 
 
     assert result.stdout.splitlines() == [
         "v1.2-a: 4 messages sent.",
-        "v1.2-b: 3 messages sent. Its training did not say that it ended: the run shows as lost.",
-        f"2 spools sent, 0 left, 0 in use in {tmp_path}.",
+        "v1.2-b: 3 messages sent. Its training did not say that it ended: "
+        "unless another attempt went on, the run shows as lost.",
+        f"Spools in {tmp_path}: 2 sent, 0 left, 0 in use.",
     ]
     assert result.exit_code == 0
     assert list(tmp_path.iterdir()) == []
@@ -93,7 +94,7 @@ def test_spool_of_a_training_that_goes_on_is_left_to_it(server: str, tmp_path: P
     spool.close()
     assert result.stdout.splitlines() == [
         "goes-on: in use by a training, which sends it itself.",
-        f"0 spools sent, 0 left, 1 in use in {tmp_path}.",
+        f"Spools in {tmp_path}: 0 sent, 0 left, 1 in use.",
     ]
     assert result.exit_code == 0
     assert path.exists()
@@ -108,7 +109,7 @@ def test_without_a_server_all_is_left_after_the_patience_for_one(tmp_path: Path)
         result = sync(tmp_path, "--url", url, "--patience", "1")
 
     assert result.stdout.splitlines()[0] == "run-00: 4 of 4 messages left."
-    assert result.stdout.splitlines()[-1] == f"0 spools sent, 20 left, 0 in use in {tmp_path}."
+    assert result.stdout.splitlines()[-1] == f"Spools in {tmp_path}: 0 sent, 20 left, 0 in use."
     assert result.exit_code == 1
     assert len(list(tmp_path.iterdir())) == 20
     assert time.monotonic() - began < 15
@@ -175,9 +176,9 @@ def test_files_that_are_no_spools_stop_none_and_are_left_as_they_are(
 
     result = sync(tmp_path, "--url", server, "--token", TOKEN)
 
-    assert [line.partition(" ")[0] for line in result.stdout.splitlines()] == ["a:", "c:", "1"]
+    assert [line.partition(" ")[0] for line in result.stdout.splitlines()] == ["a:", "c:", "Spools"]
     assert "cannot be used as a spool" in result.stdout
-    assert f"1 spools sent, 1 left, 0 in use in {tmp_path}." in result.stdout
+    assert f"Spools in {tmp_path}: 1 sent, 1 left, 0 in use." in result.stdout
     assert result.exit_code == 1
     assert (tmp_path / "a.spool").read_bytes().startswith(b"something else")
     assert (tmp_path / "b.spool").exists()

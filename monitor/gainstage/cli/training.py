@@ -65,7 +65,7 @@ def sync(
             console.print(plain(outcome), soft_wrap=True)
     sent, used = states.count("sent"), states.count("in use")
     left = len(states) - sent - used
-    counts = f"{sent} spools sent, {left} left, {used} in use in {folder}."
+    counts = f"Spools in {folder}: {sent} sent, {left} left, {used} in use."
     console.print(plain(counts), soft_wrap=True)
     if left:
         raise typer.Exit(1)
