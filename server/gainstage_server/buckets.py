@@ -1,18 +1,20 @@
 """Downsampling that loses no spike: entries of a line of steps, put into a few buckets."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gainstage_server.compaction.axis import Entries
-from gainstage_server.compaction.rollups import Bands, Flags, Floats, Places, side_by_side
-
-# Columns from which on numpy goes through them faster start by start than by `reduceat`: at 1,000,
-# in a fifth of the time.
-_WIDE = 64
+from gainstage_server.compaction.rollups import (
+    Bands,
+    Flags,
+    Floats,
+    Places,
+    reduced,
+    side_by_side,
+)
 
 
 @dataclass(frozen=True)
@@ -109,25 +111,13 @@ class Buckets:
         bands, newest, values = _settled(ranks, starts, bands, weights)
         with np.errstate(invalid="ignore"):
             weighted = bands.mean if (weights == 1).all() else bands.mean * weights
-            self._sum[at] += _reduced(np.add, weighted, starts, np.float64)
-            self.min[at] = np.minimum(self.min[at], _reduced(np.minimum, bands.min, starts))
-            self.max[at] = np.maximum(self.max[at], _reduced(np.maximum, bands.max, starts))
-        self._weight[at] += np.add.reduceat(weights, starts)
+            self._sum[at] += reduced(np.add, weighted, starts, np.float64)
+            self.min[at] = np.minimum(self.min[at], reduced(np.minimum, bands.min, starts))
+            self.max[at] = np.maximum(self.max[at], reduced(np.maximum, bands.max, starts))
+        self._weight[at] += reduced(np.add, weights, starts, np.int64)
         known = self._newest[at]
         self.last[at] = np.where(newest > known, values, self.last[at])
         self._newest[at] = np.maximum(newest, known)
-
-
-def _reduced(
-    function: np.ufunc, values: Floats, starts: Places, dtype: type[np.floating] = np.float32
-) -> npt.NDArray[np.floating]:
-    """[starts, columns], `function` over what stands between a start and the next one."""
-    if values.shape[1] < _WIDE:
-        return function.reduceat(values, starts, axis=0, dtype=dtype)
-    reduced = np.empty((len(starts), values.shape[1]), dtype)
-    for place, (start, end) in enumerate(pairwise([*starts.tolist(), len(values)])):
-        function.reduce(values[start:end], axis=0, dtype=dtype, out=reduced[place])
-    return reduced
 
 
 def _at(rows: Places, columns: Places) -> tuple[Any, ...]:
@@ -145,7 +135,7 @@ def _settled(
     if present.all():
         ends = np.append(starts[1:], len(ranks)) - 1
         return bands, ranks[ends][:, None], bands.last[ends]
-    newest = np.maximum.reduceat(np.where(present, ranks[:, None], -1), starts)
+    newest = reduced(np.maximum, np.where(present, ranks[:, None], -1), starts)
     values = np.take_along_axis(bands.last, np.searchsorted(ranks, newest), axis=0)
     neutral = Bands(
         np.where(present, bands.min, np.float32(np.inf)),
