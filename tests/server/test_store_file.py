@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from gainstage_server.store import file
 from gainstage_server.store.interface import StoreError
-from gainstage_server.store.records import FrameRecord, Span, Stream
+from gainstage_server.store.records import Backlog, FrameRecord, Span, Stream
 from gainstage_server.store.sqlite import SQLiteStore
 
 from .stored import add, frame
@@ -170,6 +170,7 @@ def test_probing_writes_and_says_when_it_cannot(store: SQLiteStore, tmp_path: Pa
 
 
 def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteStore) -> None:
+    add(store, frame(1), frame(2))
     asked: list[tuple[str, object]] = []
 
     def on_execute(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
@@ -181,6 +182,7 @@ def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteSt
     store.detailed({"p": 1.0}, 2.0)
     store.detailed({}, 2.0)
     list(store.frames_behind({Stream("run", "a1", 0): 3}))
+    store.oldest(Backlog("run", "a1", 0, 1, "probe", 2, quiet=False), leave=1, most=9)
 
     with store._reader.begin() as connection:
         plans = [
@@ -192,9 +194,11 @@ def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteSt
     # Of frames not even the row, in which a column behind 160 kB of others is slow to reach.
     assert used[0] == ["SEARCH frames USING COVERING INDEX frames_waiting"]
     # Nor are they sorted, which would have all of them read before the first one is there.
-    (behind,) = used.pop()
-    assert behind.startswith("SEARCH frames USING")
-    for plan in used[1:]:
+    *_, behind, _, oldest = used
+    assert [len(behind), len(oldest)] == [1, 1]
+    assert behind[0].startswith("SEARCH frames USING")
+    assert oldest[0] == "SEARCH frames USING INDEX frames_waiting"
+    for plan in used[1:3]:
         assert plan[0].startswith("SCAN runs")
         assert plan[-1] == "SEARCH chunks USING INDEX chunks_detailed"
-    assert len(used) == 3
+    assert len(used) == 6
