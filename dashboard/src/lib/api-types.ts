@@ -469,6 +469,7 @@ export interface components {
             ended: number | null;
             /**
              * Status
+             * @description What its trainer said of it; "running": not that it ended.
              * @enum {string}
              */
             status: "running" | "completed" | "interrupted";

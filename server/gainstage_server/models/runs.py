@@ -61,7 +61,9 @@ class AttemptModel(Answer):
     worker: int
     started: float
     ended: float | None
-    status: Literal["running", "completed", "interrupted"]
+    status: Literal["running", "completed", "interrupted"] = Field(
+        description='What its trainer said of it; "running": not that it ended.'
+    )
     frames: int
     thinned: int = Field(
         description="Frames that are missing, because the trainer's spool was full: of those "
