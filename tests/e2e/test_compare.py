@@ -175,6 +175,36 @@ def test_a_phone_scrolls_only_up_and_down(server: Server, compared: str, page: P
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+@pytest.mark.parametrize("width", [360, 390])
+def test_two_runs_are_read_on_a_phone_without_scrolling_sideways(
+    server: Server, compared: str, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    open_comparison(page, server, compared)
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("section, .scroller, td")]
+            .filter((box) => box.scrollWidth > box.clientWidth)
+            .map((box) => box.outerHTML.slice(0, 200))"""
+    )
+    assert cut == []
+
+
+def test_on_a_phone_more_runs_scroll_within_their_tables(
+    server: Server, compared: str, page: Page
+) -> None:
+    with hand_made(server.url, "third", "sequential/hidden") as made:
+        made.sample(10, nonfinite=0.0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_comparison(page, server, f"{compared}&run=third", runs=2)
+    for table in page.get_by_role("region", name="The runs"), page.get_by_role("grid"):
+        last = table.locator("thead th").last
+        last.evaluate("(cell) => cell.scrollIntoView({ block: 'nearest', inline: 'end' })")
+        box = last.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_everyone_can_use_the_page(
     server: Server, compared: str, page: Page, scheme: Literal["dark", "light"]

@@ -77,19 +77,15 @@ def test_the_heatmap_shows_the_loud_layer_unlike_the_quiet_one(
     assert sum(loud[:3]) > sum(quiet[:3]) + 50
 
 
-def test_the_series_of_the_chosen_layer_are_drawn(server: Server, trained: str, page: Page) -> None:
-    open_run(page, server, trained)
-    series = page.get_by_test_id("series")
-    expect(series).to_have_attribute("data-layer", "sequential/hidden")
-    page.locator("[data-testid=strip][data-layer='sequential/classes']").click()
-    expect(series).to_have_attribute("data-layer", "sequential/classes")
-    series.scroll_into_view_if_needed()
+def wait_for_line(page: Page, colour: str) -> None:
+    """Until the chosen layer's series have a line in one of the page's colours."""
+    page.get_by_test_id("series").scroll_into_view_if_needed()
     page.wait_for_function(
-        """() => {
+        """(colour) => {
             const canvas = document.querySelector("[data-testid=series] canvas");
             if (!canvas?.width) return false;
             const style = getComputedStyle(document.documentElement);
-            const hex = style.getPropertyValue("--line-3").trim();
+            const hex = style.getPropertyValue(colour).trim();
             const line = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
             const { width, height } = canvas;
             const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
@@ -97,8 +93,26 @@ def test_the_series_of_the_chosen_layer_are_drawn(server: Server, trained: str, 
             for (let at = 0; at < data.length; at += 4)
                 found += line.every((value, channel) => data[at + channel] === value);
             return found > width / 2;
-        }"""
+        }""",
+        arg=colour,
     )
+
+
+def test_the_series_of_the_chosen_layer_are_drawn(server: Server, trained: str, page: Page) -> None:
+    open_run(page, server, trained)
+    series = page.get_by_test_id("series")
+    expect(series).to_have_attribute("data-layer", "sequential/hidden")
+    page.locator("[data-testid=strip][data-layer='sequential/classes']").click()
+    expect(series).to_have_attribute("data-layer", "sequential/classes")
+    wait_for_line(page, "--line-3")
+
+
+def test_a_ratio_of_any_magnitude_is_drawn(server: Server, page: Page) -> None:
+    with hand_made(server.url, "vanishing", columns=("update_ratio",)) as run:
+        for step in range(10):
+            run.frame(step, [10.0 ** -(3 * step)])
+    page.goto(f"{server.url}/runs/vanishing?lines=update_ratio")
+    wait_for_line(page, "--line-1")
 
 
 def test_the_patch_is_copied_to_the_letter(server: Server, trained: str, page: Page) -> None:
@@ -171,6 +185,16 @@ def test_a_training_that_was_interrupted_says_so(server: Server, page: Page) -> 
     open_run(page, server, "stopped")
     status = page.get_by_role("definition").filter(has=page.get_by_test_id("status"))
     expect(status).to_have_text("ended, interrupted")
+
+
+def test_the_step_in_the_header_is_said_to_be_the_last_sample_s(server: Server, page: Page) -> None:
+    """The training may have gone on behind it."""
+    with hand_made(server.url, "sampled") as run:
+        run.sample(10)
+        run.end()
+    open_run(page, server, "sampled")
+    sampled = page.locator("dl > div").filter(has_text="Last sample")
+    expect(sampled.get_by_role("definition")).to_have_text("step 10")
 
 
 def test_the_watch_sees_what_the_policy_refuses(

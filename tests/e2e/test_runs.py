@@ -87,7 +87,7 @@ def test_where_no_run_fits_the_page_says_what_was_asked_and_leads_back(
 def test_headings_sort_by_keyboard_and_say_so(listed: Server, page: Page) -> None:
     open_list(page, listed, "?project=speech")
     expect(names(page)).to_have_text(["narrow", "wide", "deep"])
-    heading = page.get_by_role("columnheader", name="Step")
+    heading = page.get_by_role("columnheader", name="Last sample")
     heading.get_by_role("button").focus()
     page.keyboard.press("Enter")
     expect(heading).to_have_attribute("aria-sort", "descending")

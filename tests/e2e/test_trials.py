@@ -37,6 +37,13 @@ def a_trial(*, interrupted: bool = False) -> Trial:
     return Trial("dense", arms, (0,), (0, 10), ("loss",), outcomes, interrupted)
 
 
+def a_trial_of(losses: dict[str, tuple[float, ...]]) -> Trial:
+    """Arms by their final losses, one for each seed."""
+    outcomes = np.array([[[[4.0], [loss]] for loss in arm] for arm in losses.values()], np.float32)
+    arms = tuple(Contestant(arm, None if arm == "nothing" else 1.7e-6) for arm in losses)
+    return Trial("dense", arms, (0, 1, 2), (0, 10), ("loss",), outcomes)
+
+
 def test_a_run_without_trials_says_how_one_is_run_and_shows_the_first_at_once(
     server: Server, page: Page
 ) -> None:
@@ -57,7 +64,7 @@ def test_a_run_without_trials_says_how_one_is_run_and_shows_the_first_at_once(
         expect(lost).to_contain_text("✕ diverged")
 
 
-def test_contestants_stand_in_their_order_with_the_best_marked(
+def test_contestants_stand_in_their_order_and_two_seeds_make_none_the_best(
     server: Server, tried: str, page: Page
 ) -> None:
     open_trials(page, server, tried)
@@ -69,11 +76,27 @@ def test_contestants_stand_in_their_order_with_the_best_marked(
     expect(courses).to_have_count(2)
     best = answer["contestants"][ranks.index(0)]["arm"]
     expect(courses.first).to_contain_text(best)
-    expect(courses.filter(has_text="★ best")).to_have_count(1)
-    expect(courses.first).to_contain_text("★ best")
+    expect(courses.first).to_contain_text("fewer than 3 seeds do not tell")
+    expect(trial.get_by_text("★ best", exact=True)).to_have_count(0)
 
     trial.get_by_text("1 strength that did worse").click()
     expect(courses).to_have_count(3)
+
+
+def test_only_what_every_seed_says_is_called_the_best(server: Server, page: Page) -> None:
+    with hand_made(server.url, "seeded") as run:
+        run.sample(10, nonfinite=0.0)
+        run.trial(a_trial_of({"nothing": (3.0, 3.0, 3.0), "kernel": (1.0, 1.0, 2.0)}))
+        run.trial(a_trial_of({"nothing": (3.0, 3.0, 3.0), "kernel": (1.0, 1.0, 3.1)}))
+    open_trials(page, server, "seeded")
+    page.get_by_role("button", name="Show the courses").click()
+    alike, told = page.get_by_test_id("trial").all()
+    expect(told.get_by_test_id("course").first).to_contain_text("★ best")
+    expect(told.get_by_role("rowheader").first).to_have_text("★ kernel L2(1.7e-06)")
+    expect(alike.get_by_text("★ best", exact=True)).to_have_count(0)
+    courses = alike.get_by_test_id("course")
+    expect(courses.first).to_contain_text("≈ first, but not told apart")
+    expect(courses.last).to_contain_text("≈ not told apart from the first")
 
 
 def test_the_keyboard_reads_every_step(server: Server, tried: str, page: Page) -> None:

@@ -64,7 +64,12 @@ describe("plain numbers", () => {
     [2.5912, "2.591"],
     [-12.345, "−12.35"],
     [123.456, "123.5"],
-    [0.000123, "1.23e−4"],
+    [0.0123, "0.012"],
+    [0.0015, "0.0015"],
+    [0.0003, "0.0003"],
+    [Math.fround(0.0001), "0.0001"],
+    [0.0000123, "1.23e−5"],
+    [0.00001, "1e−5"],
     [-1_234_567, "−1.23e6"],
     [-Infinity, "−∞"],
     [null, "–"],
@@ -94,8 +99,8 @@ describe("in the reader's language", () => {
 
   it("numbers have its separators", () => {
     speak(["de-DE", "en"]);
-    const texts = [formatDb(-13.94), formatShare(0.051), formatNumber(0.000123), formatCount(131_136)];
-    expect(texts.map(plain)).toEqual(["−13,9 dB", "5,1 %", "1,23e−4", "131.136"]);
+    const texts = [formatDb(-13.94), formatShare(0.051), formatNumber(0.0000123), formatCount(131_136)];
+    expect(texts.map(plain)).toEqual(["−13,9 dB", "5,1 %", "1,23e−5", "131.136"]);
   });
 
   it("times are written as it writes them", () => {

@@ -19,6 +19,7 @@ function formatsOf(languages: Languages) {
     fixed,
     level: decimals({ minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero" }),
     least: [0, 1, 2, 3].map((digits) => decimals({ maximumFractionDigits: digits })),
+    small: decimals({ maximumSignificantDigits: 3 }),
     count: decimals({ maximumFractionDigits: 0 }),
     time: new Intl.DateTimeFormat([...[languages].flat()], { dateStyle: "medium", timeStyle: "short" }),
   };
@@ -65,15 +66,18 @@ export function formatShare(value: number | null): string {
   return written(formats.fixed[digits]!, percent) + unit;
 }
 
-/** A plain number in three significant digits. */
+/** A plain number: three significant digits, or three decimals where that is more. */
 export function formatNumber(value: number | null): string {
   if (value === null) return ABSENT;
   if (!Number.isFinite(value)) return nonFinite(value);
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
+  // A float32 of 1e-4 lies a little below it.
+  const size = Math.abs(Number(value.toPrecision(3)));
+  // As in Python code, which stands beside it: 0.0003 has no exponent yet.
+  if (size !== 0 && (size < 1e-4 || size >= 1e5)) {
     const [mantissa, exponent] = value.toExponential(2).split("e");
-    return `${written(formats.fixed[2]!, Number(mantissa))}e${Number(exponent)}`.replace("e-", `e${MINUS}`);
+    return `${written(formats.least[2]!, Number(mantissa))}e${Number(exponent)}`.replace("e-", `e${MINUS}`);
   }
+  if (size < 1e-2) return written(formats.small, value);
   return written(formats.least[size >= 100 ? 1 : size >= 10 ? 2 : 3]!, value);
 }
 

@@ -39,6 +39,14 @@ describe("contestants", () => {
     expect(outdone(trial).map(nameOf)).toEqual(["kernel L2(0.1)"]);
   });
 
+  it("have their strengths written as in the summary", () => {
+    expect([0.0000017, 0.07, 100].map((strength) => nameOf(arm("kernel", 0, [[1]], strength)))).toEqual([
+      "kernel L2(1.7e-06)",
+      "kernel L2(0.07)",
+      "kernel L2(1e+02)",
+    ]);
+  });
+
   it("have their columns with the metric first, without what strengths were chosen by", () => {
     const outcomes = { choice: [[1]], loss: [[1]], accuracy: [[1]], pre_db: [[1]] };
     const one = aTrial({ contestants: [{ arm: "nothing", strength: null, rank: 0, outcomes }] });

@@ -3,10 +3,11 @@
 import type { Contestant, Trial } from "./contract";
 import type { Channel } from "./desk";
 import { numberOf } from "./number";
+import { pythonNumber } from "./python";
 import { linear, type Scale } from "./scale";
 import { isShare } from "./statistic";
 
-const LOSS = "loss";
+export const LOSS = "loss";
 // What strengths were chosen by, on examples that are not reported on.
 const NOT_SHOWN: ReadonlySet<string> = new Set(["choice", "choice_loss"]);
 const STEP_DB = 10;
@@ -46,9 +47,10 @@ export function outdone(trial: Trial): Contestant[] {
   return trial.contestants.filter(({ rank }) => rank === null);
 }
 
+/** As the trial's summary calls it. */
 export function nameOf({ arm, strength }: Contestant): string {
   const value = numberOf(strength);
-  return value === null ? arm : `${arm} L2(${Number(value.toPrecision(2))})`;
+  return value === null ? arm : `${arm} L2(${pythonNumber(value, 2, 2)})`;
 }
 
 export function courseOf(contestant: Contestant, column: string): Course {

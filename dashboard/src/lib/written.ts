@@ -1,5 +1,7 @@
 /** What a trainer says that something is set to, as one line of text. */
 
+import { pythonNumber } from "./python";
+
 /** How Keras's own objects arrive: their class, and what it was called with. */
 interface Made {
   class: string;
@@ -17,7 +19,7 @@ export function isMap(value: unknown): value is Record<string, unknown> {
 export function written(value: unknown): string {
   if (typeof value === "string") return value;
   // What was a float32 has no more digits than these.
-  if (typeof value === "number") return String(Number(value.toPrecision(7)));
+  if (typeof value === "number") return pythonNumber(value, 7);
   if (!isMade(value)) return JSON.stringify(value) ?? "";
   const given = Object.entries(value.arguments ?? {}).map(
     ([name, one]) => `${name}=${written(one)}`,

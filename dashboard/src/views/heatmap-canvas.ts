@@ -3,10 +3,9 @@
 import { type Axis, xOf } from "../lib/axis";
 import { isOpen } from "../lib/finding";
 import type { Lanes } from "../lib/lanes";
-import { formatCount } from "../lib/number";
 import type { Rollup } from "../lib/rollup";
 import type { RunState } from "../lib/run-state";
-import { ticks } from "../lib/ticks";
+import { drawSteps, type Frame, line, sheetOf } from "./step-axis";
 import { colour } from "./theme.svelte";
 
 const ROW_HEIGHT = 24;
@@ -18,12 +17,7 @@ const MARKER = 5;
 const CHARACTER = 7.4;
 const WIDEST_NAMES = 190;
 
-export interface Layout {
-  left: number;
-  top: number;
-  plotWidth: number;
-  plotHeight: number;
-  height: number;
+export interface Layout extends Frame {
   rowHeight: number;
   lanes: Lanes;
   /** Whether rows are high enough for their layers' names. */
@@ -57,12 +51,8 @@ export function drawFrame(
   axis: Axis,
   selected: number,
 ): void {
-  const ratio = window.devicePixelRatio;
-  canvas.width = Math.round(canvas.clientWidth * ratio);
-  canvas.height = Math.round(layout.height * ratio);
-  const context = canvas.getContext("2d");
+  const context = sheetOf(canvas, layout.height);
   if (context === null) return;
-  context.scale(ratio, ratio);
   if (layout.named) {
     drawAbsent(context, layout, heat);
     drawNames(context, layout, run, selected);
@@ -108,23 +98,6 @@ function shortened(context: CanvasRenderingContext2D, text: string, width: numbe
   return `…${text.slice(from)}`;
 }
 
-function drawSteps(context: CanvasRenderingContext2D, layout: Layout, axis: Axis): void {
-  const wanted = Math.max(3, Math.floor(layout.plotWidth / 110));
-  const y = layout.top + layout.plotHeight;
-  context.font = `12px ${colour("mono")}`;
-  context.fillStyle = colour("faint");
-  context.textBaseline = "top";
-  context.textAlign = "center";
-  const right = layout.left + layout.plotWidth;
-  for (const step of ticks(axis.from, axis.to, wanted)) {
-    const x = layout.left + xOf(axis, step, layout.plotWidth);
-    const text = formatCount(step);
-    const half = context.measureText(text).width / 2;
-    context.fillRect(Math.min(x, right - 1), y, 1, 4);
-    context.fillText(text, Math.min(x, right - half), y + 7);
-  }
-}
-
 /** A triangle and a line where a finding began; hollow where it is over. */
 function drawOnsets(context: CanvasRenderingContext2D, layout: Layout, run: RunState, axis: Axis): void {
   for (const finding of run.findings) {
@@ -149,13 +122,6 @@ function drawOnsets(context: CanvasRenderingContext2D, layout: Layout, run: RunS
     context.fill();
     context.stroke();
   }
-}
-
-function line(context: CanvasRenderingContext2D, fromX: number, fromY: number, toX: number, toY: number): void {
-  context.beginPath();
-  context.moveTo(fromX, fromY);
-  context.lineTo(toX, toY);
-  context.stroke();
 }
 
 function outline(context: CanvasRenderingContext2D, layout: Layout, selected: number): void {

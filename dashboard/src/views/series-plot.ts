@@ -1,6 +1,7 @@
 /** How uPlot is to draw the statistics of a layer. */
 
 import type uPlot from "uplot";
+import { decades, isDecade, logTicks } from "../lib/decades";
 import { formatCount } from "../lib/number";
 import { formatStatistic, isMagnitude, isShare, lineColours } from "../lib/statistic";
 import { colour } from "./theme.svelte";
@@ -63,16 +64,6 @@ export function optionsOf(
   };
 }
 
-// Of a magnitude that was never anything but 0.
-const NO_DECADES: uPlot.Range.MinMax = [1e-3, 1];
-
-/** Whole powers of ten. */
-function decades(low: number | null, high: number | null): uPlot.Range.MinMax {
-  if (low === null || high === null || !(low > 0)) return NO_DECADES;
-  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
-  return [10 ** from, 10 ** Math.max(to, from + 1)];
-}
-
 /** Room at both ends, below for the words at an onset, and the headroom in sight. */
 export function levelRange(
   low: number | null,
@@ -109,17 +100,15 @@ function valueAxis(scale: string, lines: readonly Line[], index: number): uPlot.
     size: 74,
     // Two grids over one another could not be read.
     grid: first ? gridOf(scale) : { show: false },
+    ...(scale === "magnitude" ? { splits: (_: uPlot, __: number, low: number, high: number) => logTicks(low, high) } : {}),
     values: (_, ticks) => ticks.map((tick) => written(id, unit, tick)),
   };
 }
 
 function gridOf(scale: string): uPlot.Axis.Grid {
   const grid = { stroke: colour("line"), width: 1 };
-  return scale === "magnitude" ? { ...grid, filter: wholeDecades } : grid;
-}
-
-function wholeDecades(_: uPlot, ticks: number[]): (number | null)[] {
-  return ticks.map((tick) => (Math.abs(Math.log10(tick) % 1) < 1e-6 ? tick : null));
+  if (scale !== "magnitude") return grid;
+  return { ...grid, filter: (_, ticks) => ticks.map((tick) => (isDecade(tick) ? tick : null)) };
 }
 
 /** Of a logarithmic axis most ticks have no words. */

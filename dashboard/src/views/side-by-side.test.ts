@@ -3,10 +3,12 @@
 import { render } from "svelte/server";
 import { expect, it } from "vitest";
 import { aLayerRow, aTrial } from "../../tests/builders";
+import type { Contestant } from "../lib/contract";
 import LayerCells from "./compare/LayerCells.svelte";
 import TrialCourse from "./trials/TrialCourse.svelte";
 import TrialTable from "./trials/TrialTable.svelte";
 import { linear } from "../lib/scale";
+import { standingsOf } from "../lib/standing";
 
 const HOSTILE = `"><img src=x onerror="alert(1)"><script>alert(2)</script>`;
 const outcomes = { [HOSTILE]: [[1], [2]] };
@@ -28,7 +30,7 @@ it.each([
     "a trial's table",
     () =>
       render(TrialTable, {
-        props: { trial, contestants: [contestant], place: 0, statistics: new Map() },
+        props: { trial, contestants: [contestant], standings: new Map(), place: 0, statistics: new Map() },
       }),
   ],
   [
@@ -38,6 +40,7 @@ it.each([
         props: {
           trial,
           contestant,
+          standing: undefined,
           column: HOSTILE,
           axis: linear(0, 1),
           baseline: null,
@@ -54,11 +57,21 @@ it.each([
   expect(body).toContain("&lt;img");
 });
 
-it("the best of a trial is said by a sign and a word", () => {
-  const props = { trial, contestant, column: HOSTILE, axis: linear(0, 1), baseline: null };
+it.each([
+  ["three seeds that all say so", [3, 3, 3], /★ best/, /≈/],
+  ["three that do not", [3, 0, 3], /≈ first, but not told apart/, /★/],
+  ["one", [3], /fewer than 3 seeds do not tell/, /★/],
+])("with %s the first of a trial is called so much", (_, losses, said, unsaid) => {
+  const arm = (rank: number, finals: readonly number[]): Contestant => {
+    return { arm: `${rank}`, strength: null, rank, outcomes: { loss: finals.map((loss) => [loss]) } };
+  };
+  const first = arm(0, losses.map(() => 1));
+  const contestants = [first, arm(1, losses)];
+  const seeded = aTrial({ metric: "loss", seeds: losses.map((_, seed) => seed), steps: [0], contestants });
+  const standing = standingsOf(seeded).get(first);
+  const props = { trial: seeded, contestant: first, standing, column: "loss", axis: linear(0, 4), baseline: null };
   const rest = { headroom: null, place: 0, format: String, point: () => undefined };
   const { body } = render(TrialCourse, { props: { ...props, ...rest } });
-  expect(body).toContain("★ best");
-  const second = { ...props, ...rest, contestant: { ...contestant, rank: 1 } };
-  expect(render(TrialCourse, { props: second }).body).not.toContain("★");
+  expect(body).toMatch(said);
+  expect(body).not.toMatch(unsaid);
 });

@@ -1,11 +1,10 @@
 /** Draws a unit map: cells, units, steps, where findings began, and where the reader points. */
 
 import { type Axis, xOf } from "../../lib/axis";
-import { formatCount } from "../../lib/number";
 import type { Raster } from "../../lib/raster";
 import type { Rollup } from "../../lib/rollup";
 import type { Scale } from "../../lib/scale";
-import { ticks } from "../../lib/ticks";
+import { drawSteps, type Frame, line, sheetOf } from "../step-axis";
 import { colour } from "../theme.svelte";
 
 const ROW_HEIGHT = 12;
@@ -16,14 +15,6 @@ const TOP = 8;
 const LEFT = 74;
 const RIGHT = 12;
 const LEAST_NAMED_ROW = 14;
-
-export interface UnitLayout {
-  left: number;
-  top: number;
-  plotWidth: number;
-  plotHeight: number;
-  height: number;
-}
 
 export interface UnitsDrawn {
   history: Rollup;
@@ -37,7 +28,7 @@ export interface UnitsDrawn {
   step: number | null;
 }
 
-export function unitLayout(width: number, groups: number): UnitLayout {
+export function unitLayout(width: number, groups: number): Frame {
   const plotHeight = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, groups * ROW_HEIGHT));
   return {
     left: LEFT,
@@ -48,18 +39,15 @@ export function unitLayout(width: number, groups: number): UnitLayout {
   };
 }
 
-export function drawUnits(canvas: HTMLCanvasElement, layout: UnitLayout, raster: Raster, drawn: UnitsDrawn): void {
+export function drawUnits(canvas: HTMLCanvasElement, layout: Frame, raster: Raster, drawn: UnitsDrawn): void {
   const { history, scale, axis } = drawn;
-  const ratio = window.devicePixelRatio;
-  canvas.width = Math.round(canvas.clientWidth * ratio);
-  canvas.height = Math.round(layout.height * ratio);
-  const context = canvas.getContext("2d");
+  const context = sheetOf(canvas, layout.height);
   if (context === null) return;
+  const ratio = window.devicePixelRatio;
   const [width, height] = [layout.plotWidth, layout.plotHeight].map((size) => Math.round(size * ratio)) as [number, number];
   raster.paint(history, { field: "last", scale, axis, lanes: [0, history.lanes], width, height, gap: 0 });
   const image = new ImageData(new Uint8ClampedArray(raster.pixels.buffer), width, height);
   context.putImageData(image, Math.round(layout.left * ratio), Math.round(layout.top * ratio));
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
   drawLabels(context, layout, drawn);
   drawSteps(context, layout, axis);
   drawOnsets(context, layout, drawn);
@@ -67,7 +55,7 @@ export function drawUnits(canvas: HTMLCanvasElement, layout: UnitLayout, raster:
 }
 
 /** Every unit where there is room, else a few. */
-function drawLabels(context: CanvasRenderingContext2D, layout: UnitLayout, { history, label }: UnitsDrawn): void {
+function drawLabels(context: CanvasRenderingContext2D, layout: Frame, { history, label }: UnitsDrawn): void {
   const rowHeight = layout.plotHeight / history.lanes;
   const every = Math.ceil(LEAST_NAMED_ROW / rowHeight);
   context.font = `12px ${colour("mono")}`;
@@ -79,21 +67,7 @@ function drawLabels(context: CanvasRenderingContext2D, layout: UnitLayout, { his
   }
 }
 
-function drawSteps(context: CanvasRenderingContext2D, layout: UnitLayout, axis: Axis): void {
-  const y = layout.top + layout.plotHeight;
-  const right = layout.left + layout.plotWidth;
-  context.textBaseline = "top";
-  context.textAlign = "center";
-  const wanted = Math.max(2, Math.floor(layout.plotWidth / 110));
-  for (const step of ticks(axis.from, axis.to, wanted)) {
-    const x = layout.left + xOf(axis, step, layout.plotWidth);
-    const text = formatCount(step);
-    context.fillRect(Math.min(x, right - 1), y, 1, 4);
-    context.fillText(text, Math.min(x, right - context.measureText(text).width / 2), y + 8);
-  }
-}
-
-function drawOnsets(context: CanvasRenderingContext2D, layout: UnitLayout, { axis, onsets }: UnitsDrawn): void {
+function drawOnsets(context: CanvasRenderingContext2D, layout: Frame, { axis, onsets }: UnitsDrawn): void {
   for (const step of onsets) {
     upright(context, layout, axis, step, "#000000b0", 3);
     upright(context, layout, axis, step, "#ffffff", 1.5);
@@ -102,7 +76,7 @@ function drawOnsets(context: CanvasRenderingContext2D, layout: UnitLayout, { axi
 
 function upright(
   context: CanvasRenderingContext2D,
-  layout: UnitLayout,
+  layout: Frame,
   axis: Axis,
   step: number,
   ink: string,
@@ -112,13 +86,10 @@ function upright(
   if (x < layout.left || x > layout.left + layout.plotWidth) return;
   context.lineWidth = width;
   context.strokeStyle = ink;
-  context.beginPath();
-  context.moveTo(x, layout.top);
-  context.lineTo(x, layout.top + layout.plotHeight);
-  context.stroke();
+  line(context, x, layout.top, x, layout.top + layout.plotHeight);
 }
 
-function drawCursor(context: CanvasRenderingContext2D, layout: UnitLayout, { history, axis, lane, step }: UnitsDrawn): void {
+function drawCursor(context: CanvasRenderingContext2D, layout: Frame, { history, axis, lane, step }: UnitsDrawn): void {
   if (step === null) return;
   upright(context, layout, axis, step, "#00000080", 2.5);
   context.setLineDash([4, 4]);
