@@ -71,7 +71,7 @@ def newest_layout(record: Named, service: Served) -> Layout:
     Raises:
         HTTPException: 404, the run has none.
     """
-    layout = service.runs.newest(record.run).layout
+    layout = service.runs.layout(record.run)
     if layout is None:
         raise HTTPException(
             404,

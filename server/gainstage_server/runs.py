@@ -68,6 +68,10 @@ _NO_MARKS: Mapping[str, Mark] = {}
 _NOBODY: Counter[Stream] = Counter()
 
 
+def _schema_of(run: RunRecord) -> Key:
+    return Key(run.run, run.attempt, CHIEF, run.schema)
+
+
 class Runs:
     """Runs, their open findings and their newest frame.
 
@@ -248,8 +252,17 @@ class Runs:
 
     def stored_newest(self, record: RunRecord) -> Newest:
         """The same, as the store has it."""
-        key = Key(record.run, record.attempt, CHIEF, record.schema)
-        return Newest(Layout.read(self._store.message(key)), self._store.newest_frame(key))
+        return Newest(self._stored_layout(record), self._store.newest_frame(_schema_of(record)))
+
+    def layout(self, run: str) -> Layout | None:
+        """The newest schema of the run; None: it has none."""
+        known, record = self._newest.get(run), self._runs.get(run)
+        if known is not None or record is None:
+            return known and known.layout
+        return self._stored_layout(record)
+
+    def _stored_layout(self, record: RunRecord) -> Layout | None:
+        return Layout.read(self._store.message(_schema_of(record)))
 
     def newest_in_memory(self, run: str) -> Newest | None:
         """The same, if a message has come since the server started."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -11,14 +12,15 @@ from gainstage_server.compaction.rollups import Flags, Floats, Places
 from gainstage_server.layout import Layout
 
 
-class Spots(NamedTuple):
+@dataclass(frozen=True)
+class Spots:
     """Values of one block: `columns` of what is asked for stand in these rows and places of it."""
 
     columns: Places
     rows: Places
     places: Places
 
-    @property
+    @cached_property
     def span(self) -> tuple[int, int]:
         """The first of the rows, and the one behind the last."""
         return int(self.rows.min()), int(self.rows.max()) + 1
@@ -92,9 +94,9 @@ def values(
     found = np.full(size, np.nan, np.float32)
     present = np.zeros(size, bool)
     for name, data in blocks.items():
-        columns, rows, places = spots[name]
-        first, end = spots[name].span
+        at = spots[name]
+        first, end = at.span
         block = np.frombuffer(data, "<f4").reshape(end - first, -1)
-        found[columns] = block[rows - first, places]
-        present[columns] = True
+        found[at.columns] = block[at.rows - first, at.places]
+        present[at.columns] = True
     return found, present

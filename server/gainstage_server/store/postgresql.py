@@ -40,6 +40,7 @@ from gainstage_server.store.transaction import SQLTransaction, within
 
 # PostgreSQL keeps long values in pieces of 1,996 bytes, and hardly a header is longer than one.
 _PIECE = 1_996
+_PIECES_AHEAD = 256
 # Advisory locks are two numbers: what is locked, and which of these.
 _MIGRATION, _RUN, _ORDER = 0x67610000, 0x67610001, 0x67610002
 _CONNECT_SECONDS = 10
@@ -175,7 +176,9 @@ class _PostgreSQLPast(SQLPast):
             yield from zip(some, found, strict=True)
 
     def _headers(self, span: Span) -> Iterator[FrameRecord]:
-        for *place, piece in self._rows(waiting_in(span, *PLACE, _beginning(_PIECE))):
+        for *place, piece in self._rows(
+            waiting_in(span, *PLACE, _beginning(_PIECE)), _PIECES_AHEAD
+        ):
             end = wire.header_end(piece)
             key = Key(*place[:4])
             raw = piece if end <= len(piece) else _header(self._connection, key, end)
