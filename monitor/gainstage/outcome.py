@@ -158,20 +158,25 @@ class Trial:
     def summary(self) -> str:
         """Who won, by how much, and whether every seed says so."""
         winner, *others = self.ranking
-        score = Spread.of(self.final(winner, self.metric))
-        text = f"{winner} is the best for {self.layer}: {self.metric} {_between(score)}"
-        nothing = self.best("nothing")
-        if winner == nothing:
-            text = f"Nothing tried is better for {self.layer} than the model as it is: " + (
-                f"{self.metric} {_between(score)}"
-            )
-        elif nothing is not None:
-            text += f", {_signed(self.lead(winner, nothing).mean)} over nothing"
         lost = [str(one) for one in others if not isfinite(self._merit(one))]
         others = [one for one in others if str(one) not in lost]
-        if len(self.seeds) < LEAST_SEEDS:
+        alike = [str(one) for one in others if not self.lead(winner, one).least > 0]
+        few = len(self.seeds) < LEAST_SEEDS
+        score = _between(Spread.of(self.final(winner, self.metric)))
+        nothing = self.best("nothing")
+        if winner == nothing:
+            text = (
+                f"Nothing tried is better for {self.layer} than the model as it is: {self.metric} "
+            )
+            text += score
+        else:
+            merit = "came first" if few or alike else "is the best"
+            text = f"{winner} {merit} for {self.layer}: {self.metric} {score}"
+            if nothing is not None:
+                text += f", {_signed(self.lead(winner, nothing).mean)} over nothing"
+        if few:
             text += f". Fewer than {LEAST_SEEDS} seeds do not tell merit from chance"
-        elif alike := [str(one) for one in others if not self.lead(winner, one).least > 0]:
+        elif alike:
             text += f". Not told apart from it over {len(self.seeds)} seeds: {', '.join(alike)}"
         elif others:
             text += f", {_signed(self.lead(winner, others[0]).mean)} over the next, {others[0]}"

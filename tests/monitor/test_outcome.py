@@ -118,6 +118,7 @@ def test_what_diverged_is_last_even_with_a_finite_metric_and_told_apart() -> Non
 def test_difference_that_not_every_seed_shows_is_none() -> None:
     found = trial({NOTHING: [0.1] * 3, WEAK: [0.8, 0.8, 0.8], KERNEL: [0.9, 0.7, 0.7]})
 
+    assert found.summary.startswith("activity L2(0.01) came first for model/hidden: ")
     assert found.summary.endswith("Not told apart from it over 3 seeds: kernel L2(0.5).")
 
 

@@ -160,7 +160,7 @@ def test_trial_is_shown_with_its_ranking_and_leaves_the_run_as_it_was(canonical:
 
     nothing, activity = trial["contestants"]
     assert (trial["layer"], trial["metric"], trial["steps"]) == ("dense_1", "accuracy", [0, 20, 40])
-    assert trial["summary"].startswith("activity L2(0.01) is the best for dense_1: accuracy 0.750")
+    assert trial["summary"].startswith("activity L2(0.01) came first for dense_1: accuracy 0.750")
     assert [(one["arm"], one["rank"]) for one in trial["contestants"]] == [
         ("nothing", 1),
         ("activity", 0),
