@@ -162,16 +162,13 @@ class Trial:
         others = [one for one in others if str(one) not in lost]
         alike = [str(one) for one in others if not self.lead(winner, one).least > 0]
         few = len(self.seeds) < LEAST_SEEDS
-        score = _between(Spread.of(self.final(winner, self.metric)))
+        reached = f"{self.metric} {_between(Spread.of(self.final(winner, self.metric)))}"
         nothing = self.best("nothing")
         if winner == nothing:
-            text = (
-                f"Nothing tried is better for {self.layer} than the model as it is: {self.metric} "
-            )
-            text += score
+            text = f"Nothing tried is better for {self.layer} than the model as it is: {reached}"
         else:
             merit = "came first" if few or alike else "is the best"
-            text = f"{winner} {merit} for {self.layer}: {self.metric} {score}"
+            text = f"{winner} {merit} for {self.layer}: {reached}"
             if nothing is not None:
                 text += f", {_signed(self.lead(winner, nothing).mean)} over nothing"
         if few:
