@@ -1,6 +1,7 @@
 """Downsampling that loses no spike: entries of a line of steps, put into a few buckets."""
 
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,8 @@ class Line:
         order = np.lexsort((entries.seqs, entries.steps, span.astype(np.intp)))
         ranks = np.empty(len(order), np.intp)
         ranks[order] = np.arange(len(order))
-        ends = np.cumsum([len(one) for _, one in found])
-        return cls(entries.at(order), np.split(ranks, ends[:-1]) if found else [])
+        ends = accumulate((len(one) for _, one in found), initial=0)
+        return cls(entries.at(order), [ranks[first:end] for first, end in pairwise(ends)])
 
 
 class Buckets:

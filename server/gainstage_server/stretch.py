@@ -19,6 +19,7 @@ from gainstage_server.store.interface import Past
 from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span
 
 _TOGETHER = 256  # frames that are in no chunk, and are put into buckets at a time
+_MERGED = 2**20  # values of chunks, the same; 16 MiB of rollups
 
 
 class Found:
@@ -195,17 +196,21 @@ class Stretch:
             cuts[depth] = {one: np.flatnonzero(groups == one) for one in set(groups.tolist())}
         wanted = sorted({group for cut in cuts.values() for group in cut})
         records = [source.held.record for source in sources.values()]
-        unpacker = Unpacker()
+        unpacker, whole, waiting = Unpacker(), list[_Source](), 0
         for seq, part in self._past.parts(records, factor, block, wanted):
             source = sources.get(seq)
             own = cuts[source.depth].get(part.group) if source else None
             if source is None or own is None:
                 continue  # a group that chunks of another depth are asked for
-            bands = bands_of(unpacker.unpack(part.data, source.depth), factor)
-            source.take(bands, cells[own] % group_cells(source.depth), own)
+            of_group = side_by_side(cells[own] % group_cells(source.depth))
+            source.take(bands_of(unpacker.unpack(part.data, source.depth, of_group), factor), own)
             if source.taken == len(cells):
-                buckets.merge(source.ranks, columns, source.bands, source.weights)
-                del sources[seq]
+                whole.append(sources.pop(seq))
+                waiting += len(source.ranks) * len(cells)
+            if waiting >= _MERGED:
+                _merge(buckets, columns, whole)
+                whole, waiting = [], 0
+        _merge(buckets, columns, whole)
 
     def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
         rank_of = dict(zip((frame.seq for frame in self._waiting), ranks.tolist(), strict=True))
@@ -254,11 +259,21 @@ class _Source:
         """[entries that are read, cells], as far as they were taken."""
         return Bands.empty(len(self.ranks), self._cells, exact=self.held.factor == 1)
 
-    def take(self, group: Bands, cells: Places, places: Places) -> None:
-        """Put some cells of a group into these places."""
-        source, target = side_by_side(cells), side_by_side(places)
-        for own, band in zip(self.bands, group, strict=True):
-            own[:, target] = band[self._read][:, source]
-            if group.is_exact:
+    def take(self, cells: Bands, places: Places) -> None:
+        """Put some cells into these places."""
+        target = side_by_side(places)
+        for own, band in zip(self.bands, cells, strict=True):
+            own[:, target] = band[self._read]
+            if cells.is_exact:
                 break  # all four are one
         self.taken += len(places)
+
+
+def _merge(buckets: Buckets, columns: Places, sources: Sequence[_Source]) -> None:
+    """Put all that was read into buckets, in one go: each costs as much as hundreds of values."""
+    if sources:
+        ranks = np.concatenate([one.ranks for one in sources])
+        order = np.argsort(ranks)
+        weights = np.concatenate([one.weights for one in sources])
+        bands = Bands.together([one.bands for one in sources], order)
+        buckets.merge(ranks[order], columns, bands, weights[order])

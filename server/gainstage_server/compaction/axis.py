@@ -103,13 +103,15 @@ class Axis:
 
         Of frames that have a block of `only` where that is given: an entry without one has none.
         """
-        counted = np.ones(len(self), bool)
-        if only is not None:
-            flags = [self.sampled[block] for block in only if block in self.sampled]
-            counted = np.logical_or.reduce(flags) if flags else ~counted
         starts = np.arange(0, len(self), factor)
-        last = np.maximum.reduceat(np.where(counted, np.arange(len(self)), 0), starts)
-        frames = np.add.reduceat(counted, starts, dtype=np.intp)
+        if only is None:
+            ends = np.minimum(starts + factor, len(self))
+            last, frames = ends - 1, ends - starts
+        else:
+            flags = [self.sampled[block] for block in only if block in self.sampled]
+            counted = np.logical_or.reduce([np.zeros(len(self), bool), *flags])
+            last = np.maximum.reduceat(np.where(counted, np.arange(len(self)), 0), starts)
+            frames = np.add.reduceat(counted, starts, dtype=np.intp)
         return Entries(self.seqs[last], self.steps[last], self.times[last], frames)
 
     def entries_with(self, block: int, factor: int) -> tuple[Places, Places]:

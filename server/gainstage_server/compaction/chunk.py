@@ -152,7 +152,10 @@ def _assembled(header: bytes, blocks: Mapping[str, wire.FloatBlock]) -> bytes:
 
 def bands_of(values: Floats, factor: int) -> Bands:
     """[entries, cells] of a part, from its values, [depth, cells]."""
-    return Bands.exact(values) if factor == 1 else Bands(*np.split(values, BANDS))
+    if factor == 1:
+        return Bands.exact(values)
+    depth = len(values) // BANDS
+    return Bands(*(values[band * depth : (band + 1) * depth] for band in range(BANDS)))
 
 
 class Reader:

@@ -1,5 +1,6 @@
 """Several frames as one entry: the smallest, largest, mean and last value of each cell."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -44,6 +45,13 @@ class Bands(NamedTuple):
     def exact(cls, values: Floats) -> "Bands":
         """Entries of one frame each."""
         return cls(values, values, values, values)
+
+    @classmethod
+    def together(cls, parts: Sequence["Bands"], order: Places) -> "Bands":
+        """The entries of all of these, of the same cells, in `order`."""
+        if all(part.is_exact for part in parts):
+            return cls.exact(np.concatenate([part.last for part in parts])[order])
+        return cls(*(np.concatenate(band)[order] for band in zip(*parts, strict=True)))
 
 
 BANDS = len(Bands._fields)
