@@ -1,8 +1,9 @@
 """Downsampling that loses no spike: entries of a line of steps, put into a few buckets."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,36 @@ from gainstage_server.compaction.rollups import (
     reduced,
     side_by_side,
 )
+
+# Values that are put into buckets at a time, at least: 16 MiB of rollups.
+_TOGETHER = 2**20
+
+
+class Piece(NamedTuple):
+    """What some entries have.
+
+    Attributes:
+        ranks: [entries], in the line, ascending.
+        bands: [entries, columns]
+        weights: [entries, columns] or [entries, 1], in how many frames each value is present.
+    """
+
+    ranks: Places
+    bands: Bands
+    weights: npt.NDArray[np.integer]
+
+    @classmethod
+    def of(cls, pieces: Sequence["Piece"]) -> "Piece":
+        """All of these as one."""
+        if len(pieces) == 1:
+            return pieces[0]
+        ranks = np.concatenate([one.ranks for one in pieces])
+        order = np.argsort(ranks)
+        return cls(
+            ranks[order],
+            Bands.together([one.bands for one in pieces], order),
+            np.concatenate([one.weights for one in pieces])[order],
+        )
 
 
 @dataclass(frozen=True)
@@ -93,19 +124,24 @@ class Buckets:
         with np.errstate(invalid="ignore"):
             return (self._sum / self._weight).astype(np.float32)
 
-    def merge(
-        self, ranks: Places, columns: Places, bands: Bands, weights: npt.NDArray[np.integer]
-    ) -> None:
+    def fill(self, columns: Places, pieces: Iterable[Piece]) -> None:
         """Add what some entries have; any part of the line may come before any other.
 
-        Args:
-            ranks: [entries], in the line, ascending.
-            columns: [n], which of the buckets' columns these are.
-            bands: [entries, n]
-            weights: [entries, n] or [entries, 1], in how many frames each value is present.
+        `columns` are those of the buckets that the columns of all pieces are.
         """
-        if not (len(ranks) and len(columns)):
-            return
+        some, size = list[Piece](), 0
+        for piece in pieces:
+            some.append(piece)
+            size += piece.bands.last.size
+            # Each time costs as much as hundreds of values.
+            if size >= _TOGETHER:
+                self._merge(columns, Piece.of(some))
+                some, size = [], 0
+        if size:
+            self._merge(columns, Piece.of(some))
+
+    def _merge(self, columns: Places, piece: Piece) -> None:
+        ranks, bands, weights = piece
         places = self._place[ranks]
         starts = np.flatnonzero(np.diff(places, prepend=-1))
         at = _at(places[starts], columns)

@@ -13,7 +13,7 @@ import numpy as np
 
 from gainstage import wire
 from gainstage.workers import CHIEF
-from gainstage_server.buckets import Buckets, Line
+from gainstage_server.buckets import Buckets, Line, Piece
 from gainstage_server.compaction.axis import Entries
 from gainstage_server.compaction.chunk import FACTORS
 from gainstage_server.compaction.logged import Logs
@@ -67,9 +67,11 @@ class History:
             pieces = [list(_logged(past, span, names)) for span in spans]
         found = Line.of([[entries for entries, _, _ in of_span] for of_span in pieces])
         buckets = Buckets(found.entries, window.points, len(names))
-        columns = np.arange(len(names))
-        for (_, logged, present), ranks in zip(chain(*pieces), found.ranks, strict=True):
-            buckets.merge(ranks, columns, Bands.exact(logged), present.astype(np.intp))
+        logged = (
+            Piece(ranks, Bands.exact(values), present.astype(np.intp))
+            for (_, values, present), ranks in zip(chain(*pieces), found.ranks, strict=True)
+        )
+        buckets.fill(np.arange(len(names)), logged)
         return buckets
 
     def _spans(self, past: Past, window: Window) -> list[Span]:

@@ -1,6 +1,6 @@
 """The frames of one span: chunks at some resolution, and what is in no chunk yet."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, islice
@@ -8,7 +8,7 @@ from itertools import groupby, islice
 import numpy as np
 
 from gainstage import wire
-from gainstage_server.buckets import Buckets
+from gainstage_server.buckets import Buckets, Piece
 from gainstage_server.compaction.axis import Axis, Entries
 from gainstage_server.compaction.chunk import bands_of, cell
 from gainstage_server.compaction.packing import Unpacker, group_cells
@@ -18,8 +18,7 @@ from gainstage_server.selection import Selection, Spots, values
 from gainstage_server.store.interface import Past
 from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span
 
-_TOGETHER = 256  # frames that are in no chunk, and are put into buckets at a time
-_MERGED = 2**20  # values of chunks, the same; 16 MiB of rollups
+_TOGETHER = 256  # frames that are in no chunk, and are read at a time
 
 
 class Found:
@@ -189,6 +188,12 @@ class Stretch:
             for seq, (held, ranks) in pieces.items()
             if block in held.axis.sampled
         }
+        buckets.fill(columns, self._read(sources, block, factor, cells))
+
+    def _read(
+        self, sources: dict[int, "_Source"], block: int, factor: int, cells: Places
+    ) -> Iterator[Piece]:
+        """What each of the sources, which are chunks by their seq, has of these cells."""
         # By the depth of a chunk's cells: group -> which of the cells it has.
         cuts: dict[int, dict[int, Places]] = {}
         for depth in {source.depth for source in sources.values()}:
@@ -196,7 +201,7 @@ class Stretch:
             cuts[depth] = {one: np.flatnonzero(groups == one) for one in set(groups.tolist())}
         wanted = sorted({group for cut in cuts.values() for group in cut})
         records = [source.held.record for source in sources.values()]
-        unpacker, whole, waiting = Unpacker(), list[_Source](), 0
+        unpacker = Unpacker()
         for seq, part in self._past.parts(records, factor, block, wanted):
             source = sources.get(seq)
             own = cuts[source.depth].get(part.group) if source else None
@@ -205,26 +210,28 @@ class Stretch:
             of_group = side_by_side(cells[own] % group_cells(source.depth))
             source.take(bands_of(unpacker.unpack(part.data, source.depth, of_group), factor), own)
             if source.taken == len(cells):
-                whole.append(sources.pop(seq))
-                waiting += len(source.ranks) * len(cells)
-            if waiting >= _MERGED:
-                _merge(buckets, columns, whole)
-                whole, waiting = [], 0
-        _merge(buckets, columns, whole)
+                yield Piece(source.ranks, source.bands, source.weights)
+                del sources[seq]
 
     def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
         rank_of = dict(zip((frame.seq for frame in self._waiting), ranks.tolist(), strict=True))
         cut = self._past.cut(self._span, self._ranges) if rank_of else iter(())
         frames = ((frame, blocks) for frame, blocks in cut if frame.seq in rank_of)
-        while batch := list(islice(frames, _TOGETHER)):
+        buckets.fill(np.arange(self._size), self._cut(frames, rank_of))
+
+    def _cut(
+        self, frames: Iterable[tuple[FrameRecord, Mapping[str, bytes]]], rank_of: Mapping[int, int]
+    ) -> Iterator[Piece]:
+        """What frames that are in no chunk have, some at a time."""
+        of_each = iter(frames)
+        while batch := list(islice(of_each, _TOGETHER)):
             read = [
                 values(self._size, self._schema(frame.schema).spots, blocks)
                 for frame, blocks in batch
             ]
             numbers, present = (np.stack(arrays) for arrays in zip(*read, strict=True))
             at = np.array([rank_of[frame.seq] for frame, _ in batch], np.intp)
-            columns = np.arange(self._size)
-            buckets.merge(at, columns, Bands.exact(numbers), present.astype(np.intp))
+            yield Piece(at, Bands.exact(numbers), present.astype(np.intp))
 
 
 def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:
@@ -267,13 +274,3 @@ class _Source:
             if cells.is_exact:
                 break  # all four are one
         self.taken += len(places)
-
-
-def _merge(buckets: Buckets, columns: Places, sources: Sequence[_Source]) -> None:
-    """Put all that was read into buckets, in one go: each costs as much as hundreds of values."""
-    if sources:
-        ranks = np.concatenate([one.ranks for one in sources])
-        order = np.argsort(ranks)
-        weights = np.concatenate([one.weights for one in sources])
-        bands = Bands.together([one.bands for one in sources], order)
-        buckets.merge(ranks[order], columns, bands, weights[order])

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gainstage_server.buckets import Buckets, Line
+from gainstage_server.buckets import Buckets, Line, Piece
 from gainstage_server.compaction.axis import Entries
 from gainstage_server.compaction.rollups import Bands, roll_up
 
@@ -46,12 +46,14 @@ def test_buckets_agree_with_the_slow_reference(
     own = [np.flatnonzero(piece == one) for one in range(pieces)]
     line = Line.of([[entries(steps) for steps in own]])
     buckets = Buckets(line.entries, points, 3)
-    for index in rng.permutation(pieces):
-        steps, ranks = own[index], line.ranks[index]
-        for columns in ([2, 0], [1]):
-            at = np.ix_(steps, columns)
-            bands = Bands.exact(values[at])
-            buckets.merge(ranks, np.array(columns), bands, present[at].astype(np.intp))
+    for columns, together in (([2, 0], pieces), ([1], 1)):
+        added: list[Piece] = []
+        for index in rng.permutation(pieces):
+            at = np.ix_(own[index], columns)
+            bands, weights = Bands.exact(values[at]), present[at].astype(np.intp)
+            added.append(Piece(line.ranks[index], bands, weights))
+        for first in range(0, pieces, together):
+            buckets.fill(np.array(columns), added[first : first + together])
 
     size = min(frames, points)
     members = [[i for i in range(frames) if i * size // frames == place] for place in range(size)]
@@ -83,7 +85,8 @@ def test_entries_of_several_frames_come_to_the_same_as_their_frames(
     rolled = roll_up(Bands.exact(values), np.ones(frames, np.intp), starts)
     found = Buckets(entries(ends - 1, ends - starts), points, 2)
 
-    found.merge(np.arange(len(starts)), np.arange(2), rolled, (ends - starts)[:, None])
+    piece = Piece(np.arange(len(starts)), rolled, (ends - starts)[:, None])
+    found.fill(np.arange(2), [piece])
 
     until = np.cumsum(found.frames)
     assert until[-1] == frames
@@ -108,7 +111,8 @@ def test_a_single_spike_among_many_frames_survives() -> None:
     values[4_321] = 1e6
     buckets = Buckets(entries(range(10_000)), 100, 1)
 
-    buckets.merge(np.arange(10_000), np.array([0]), Bands.exact(values), np.ones((10_000, 1), int))
+    piece = Piece(np.arange(10_000), Bands.exact(values), np.ones((10_000, 1), int))
+    buckets.fill(np.array([0]), [piece])
 
     assert buckets.downsampled
     assert np.count_nonzero(buckets.max == 1e6) == 1
