@@ -59,7 +59,7 @@ window.page = (() => {
   /** Frames drawn, steps that the counter told, and how many went by, in so many seconds. */
   const rates = (seconds) =>
     new Promise((resolve) => {
-      const counter = [...document.querySelectorAll("dt")].find((it) => it.textContent.trim() === "Step");
+      const counter = [...document.querySelectorAll("dt")].find((it) => it.textContent.trim() === "Last sample");
       const step = () => Number(counter.nextElementSibling.textContent.replace(/\D/g, ""));
       const begun = performance.now();
       const first = step();
