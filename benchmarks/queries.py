@@ -5,7 +5,7 @@
 A run of a 1,000-layer network with 40 statistics over 100,000 steps, put into an empty store of its
 own, compacted as a server does it, and deleted at the end. By default every 50th step is sampled,
 as a training does that may take 1 % longer: 2,000 frames. With --every 1 all 100,000 are, which
-takes half an hour and 12 GB. --database names an empty PostgreSQL in place of a file.
+takes seven minutes and 12 GB. --database names an empty PostgreSQL in place of a file.
 
     first, median   milliseconds to the last byte of an answer over HTTP: of the first one that a
                     server gives after its start, and of the next ten
