@@ -121,7 +121,9 @@ def test_way_to_watch_that_sleeps_is_found_out(
     assert found.samples == 12
     assert found.hooks_us > 1_900
     assert found.ratio.low > 2
-    assert found.share.low > 0.01  # what is claimed; the rest depends on who else uses the cores
+    assert found.share.low > 0.01  # more than is claimed
+    # The bounds of these are wide where others use the same cores.
+    assert found.share.value > 0.1
     assert found.wall.value > 0.5
     accused = replace(costs, arms={"gainstage": found})
     verdicts = claims.judge({"deep": accused}, loop_us=1.0, batch=64)

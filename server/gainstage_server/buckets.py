@@ -36,7 +36,7 @@ class Piece(NamedTuple):
     weights: npt.NDArray[np.integer]
 
     @classmethod
-    def of(cls, pieces: Sequence["Piece"]) -> "Piece":
+    def together(cls, pieces: Sequence["Piece"]) -> "Piece":
         """All of these as one."""
         if len(pieces) == 1:
             return pieces[0]
@@ -135,10 +135,10 @@ class Buckets:
             size += piece.bands.last.size
             # Each time costs as much as hundreds of values.
             if size >= _TOGETHER:
-                self._merge(columns, Piece.of(some))
+                self._merge(columns, Piece.together(some))
                 some, size = [], 0
         if size:
-            self._merge(columns, Piece.of(some))
+            self._merge(columns, Piece.together(some))
 
     def _merge(self, columns: Places, piece: Piece) -> None:
         ranks, bands, weights = piece

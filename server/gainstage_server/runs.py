@@ -256,10 +256,10 @@ class Runs:
 
     def layout(self, run: str) -> Layout | None:
         """The newest schema of the run; None: it has none."""
-        known, record = self._newest.get(run), self._runs.get(run)
-        if known is not None or record is None:
-            return known and known.layout
-        return self._stored_layout(record)
+        if known := self._newest.get(run):
+            return known.layout
+        record = self._runs.get(run)
+        return record and self._stored_layout(record)
 
     def _stored_layout(self, record: RunRecord) -> Layout | None:
         return Layout.read(self._store.message(_schema_of(record)))

@@ -1,6 +1,6 @@
 """The frames of one span: chunks at some resolution, and what is in no chunk yet."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, islice
@@ -220,11 +220,10 @@ class Stretch:
         buckets.fill(np.arange(self._size), self._cut(frames, rank_of))
 
     def _cut(
-        self, frames: Iterable[tuple[FrameRecord, Mapping[str, bytes]]], rank_of: Mapping[int, int]
+        self, frames: Iterator[tuple[FrameRecord, Mapping[str, bytes]]], rank_of: Mapping[int, int]
     ) -> Iterator[Piece]:
         """What frames that are in no chunk have, some at a time."""
-        of_each = iter(frames)
-        while batch := list(islice(of_each, _TOGETHER)):
+        while batch := list(islice(frames, _TOGETHER)):
             read = [
                 values(self._size, self._schema(frame.schema).spots, blocks)
                 for frame, blocks in batch

@@ -97,7 +97,7 @@ def test_each_schema_source_and_worker_has_chunks_of_its_own(store: Store, commi
     assert (raws(store), raws(store, STREAM._replace(worker=1))) == expected
 
 
-# -- Views -----------------------------------------------------------------------------------------
+# -- Meanwhile -------------------------------------------------------------------------------------
 
 
 def test_what_is_stored_or_compacted_meanwhile_changes_nothing_of_what_is_read(

@@ -59,9 +59,9 @@ class SQLPast(Past):
     def _rows(
         self, statement: Executable, ahead: int = FETCH, most: int | None = None
     ) -> Iterator[Any]:
-        """The rows of `statement`, so many read `ahead`; where there are at most as many, all.
+        """The rows of `statement`, read `ahead` by so many; at once where that is the `most`.
 
-        In PostgreSQL the former takes three more trips to the server.
+        The former takes three more trips to a PostgreSQL.
         """
         whole = most is not None and most <= ahead
         options: dict[str, Any] = {} if whole else {"yield_per": ahead}
@@ -128,6 +128,7 @@ class SQLPast(Past):
 
     @override
     def places(self, span: Span) -> Iterator[FrameRecord]:
+        # At once: without their bytes they are small.
         for row in self._connection.execute(waiting_in(span, *PLACE)):
             yield FrameRecord(*row, raw=b"")
 
