@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -27,6 +27,9 @@ MORE_IS_BETTER = re.compile(
 )
 # Trainings from which on a difference that all of them show is no chance.
 LEAST_SEEDS = 3
+# What the seeds tell of a contestant. Best: it leads in every one of them. First: in some another
+# does as well. Few: it is first, of too few seeds to tell. Alike: not told apart from the first.
+Standing = Literal["best", "first", "few", "alike"]
 
 
 def more_is_better(metric: str) -> bool:
@@ -155,23 +158,38 @@ class Trial:
         return Spread.of(sign * (self.final(first, self.metric) - self.final(second, self.metric)))
 
     @property
+    def standings(self) -> dict[Contestant, Standing]:
+        """What is known of the first of the ranking, and of those that are not told apart from it.
+
+        What diverged has none, even where all did.
+        """
+        first, *others = self.ranking
+        if not isfinite(self._merit(first)):
+            return {}
+        if len(self.seeds) < LEAST_SEEDS:
+            return {first: "few"}
+        whole = [one for one in others if isfinite(self._merit(one))]
+        alike = [one for one in whole if not self.lead(first, one).least > 0]
+        return {first: "first" if alike else "best", **dict.fromkeys(alike, "alike")}
+
+    @property
     def summary(self) -> str:
         """Who won, by how much, and whether every seed says so."""
         winner, *others = self.ranking
+        standings = self.standings
         lost = [str(one) for one in others if not isfinite(self._merit(one))]
         others = [one for one in others if str(one) not in lost]
-        alike = [str(one) for one in others if not self.lead(winner, one).least > 0]
-        few = len(self.seeds) < LEAST_SEEDS
+        alike = [str(one) for one in others if standings.get(one) == "alike"]
         reached = f"{self.metric} {_between(Spread.of(self.final(winner, self.metric)))}"
         nothing = self.best("nothing")
         if winner == nothing:
             text = f"Nothing tried is better for {self.layer} than the model as it is: {reached}"
         else:
-            merit = "came first" if few or alike else "is the best"
+            merit = "is the best" if standings.get(winner) == "best" else "came first"
             text = f"{winner} {merit} for {self.layer}: {reached}"
             if nothing is not None:
                 text += f", {_signed(self.lead(winner, nothing).mean)} over nothing"
-        if few:
+        if standings.get(winner) == "few":
             text += f". Fewer than {LEAST_SEEDS} seeds do not tell merit from chance"
         elif alike:
             text += f". Not told apart from it over {len(self.seeds)} seeds: {', '.join(alike)}"

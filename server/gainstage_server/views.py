@@ -128,7 +128,7 @@ def _trial(message: wire.TrialResult, outcomes: wire.FloatBlock) -> Plain:
         outcomes,
         message.interrupted,
     )
-    ranking = trial.ranking
+    ranking, standings = trial.ranking, trial.standings
     return {
         "time": message.time,
         "layer": trial.layer,
@@ -142,6 +142,7 @@ def _trial(message: wire.TrialResult, outcomes: wire.FloatBlock) -> Plain:
                 "arm": one.arm,
                 "strength": one.strength,
                 "rank": ranking.index(one) if one in ranking else None,
+                "standing": standings.get(one),
                 "outcomes": {
                     column: plain(trial.course(one, column).tolist()) for column in trial.columns
                 },

@@ -76,7 +76,7 @@ def test_contestants_stand_in_their_order_and_two_seeds_make_none_the_best(
     expect(courses).to_have_count(2)
     best = answer["contestants"][ranks.index(0)]["arm"]
     expect(courses.first).to_contain_text(best)
-    expect(courses.first).to_contain_text("fewer than 3 seeds do not tell")
+    expect(courses.first).to_contain_text("too few seeds to tell")
     expect(trial.get_by_text("★ best", exact=True)).to_have_count(0)
 
     trial.get_by_text("1 strength that did worse").click()

@@ -122,6 +122,39 @@ def test_difference_that_not_every_seed_shows_is_none() -> None:
     assert found.summary.endswith("Not told apart from it over 3 seeds: kernel L2(0.5).")
 
 
+@pytest.mark.parametrize(
+    ("scores", "standings"),
+    [
+        ({WEAK: [0.9, 0.8, 0.7], KERNEL: [0.8, 0.7, 0.6]}, {WEAK: "best"}),
+        (
+            {WEAK: [0.9, 0.8, 0.7], KERNEL: [0.7, 0.7, 0.71], NOTHING: [0.2] * 3},
+            {WEAK: "first", KERNEL: "alike"},
+        ),
+        ({WEAK: [0.9] * 3, KERNEL: [0.9] * 3}, {WEAK: "first", KERNEL: "alike"}),
+        ({WEAK: [0.9, 0.8], KERNEL: [0.1, 0.2]}, {WEAK: "few"}),
+        ({WEAK: [0.9, 0.8, 0.7], KERNEL: [0.8, float("nan"), 0.9]}, {WEAK: "best"}),
+        ({WEAK: [float("nan"), 0.8, 0.7]}, {}),
+    ],
+    ids=["leads", "overtaken", "level", "few", "diverged", "all diverged"],
+)
+def test_what_the_seeds_tell_of_the_first_and_of_those_beside_it(
+    scores: dict[Contestant, list[float]], standings: dict[Contestant, str]
+) -> None:
+    assert trial(scores).standings == standings
+
+
+def test_of_a_loss_the_one_that_is_less_in_every_seed_is_the_best() -> None:
+    found = trial({KERNEL: [2.0, 3.0, 4.0], WEAK: [1.0, 2.0, 3.0]}, "loss")
+
+    assert found.standings == {WEAK: "best"}
+
+
+def test_where_all_diverged_none_is_called_the_best() -> None:
+    found = trial({NOTHING: [float("nan")] * 3, WEAK: [float("nan")] * 3})
+
+    assert "is the best" not in found.summary
+
+
 def test_few_seeds_tell_nothing_of_chance() -> None:
     found = trial({NOTHING: [0.1, 0.1], WEAK: [0.8, 0.9]})
 

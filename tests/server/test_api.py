@@ -161,9 +161,9 @@ def test_trial_is_shown_with_its_ranking_and_leaves_the_run_as_it_was(canonical:
     nothing, activity = trial["contestants"]
     assert (trial["layer"], trial["metric"], trial["steps"]) == ("dense_1", "accuracy", [0, 20, 40])
     assert trial["summary"].startswith("activity L2(0.01) came first for dense_1: accuracy 0.750")
-    assert [(one["arm"], one["rank"]) for one in trial["contestants"]] == [
-        ("nothing", 1),
-        ("activity", 0),
+    assert [(one["arm"], one["rank"], one["standing"]) for one in trial["contestants"]] == [
+        ("nothing", 1, None),
+        ("activity", 0, "few"),
     ]
     assert activity["outcomes"]["loss"] == [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
     assert nothing["outcomes"]["loss"][0] == ["NaN", "NaN", "NaN"]

@@ -523,6 +523,11 @@ export interface components {
              */
             rank: number | null;
             /**
+             * Standing
+             * @description What the seeds tell: best, it leads in every one of them; first, in some another does as well; few, it is first, of too few seeds to tell; alike, not told apart from the first. Null of what lies behind, and of what diverged.
+             */
+            standing: ("best" | "first" | "few" | "alike") | null;
+            /**
              * Outcomes
              * @description Column -> its course, [seeds][steps]; "NaN" where there is no such value.
              */

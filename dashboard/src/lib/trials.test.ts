@@ -22,7 +22,7 @@ function arm(
   loss: (number | "NaN")[][],
   strength: number | null = null,
 ): Contestant {
-  return { arm: name, strength, rank, outcomes: { loss, accuracy: [[0.1], [0.3]] } };
+  return { arm: name, strength, rank, standing: null, outcomes: { loss, accuracy: [[0.1], [0.3]] } };
 }
 
 describe("contestants", () => {
@@ -49,7 +49,7 @@ describe("contestants", () => {
 
   it("have their columns with the metric first, without what strengths were chosen by", () => {
     const outcomes = { choice: [[1]], loss: [[1]], accuracy: [[1]], pre_db: [[1]] };
-    const one = aTrial({ contestants: [{ arm: "nothing", strength: null, rank: 0, outcomes }] });
+    const one = aTrial({ contestants: [{ arm: "nothing", strength: null, rank: 0, standing: null, outcomes }] });
     expect(columnsOf(one)).toEqual(["accuracy", "loss", "pre_db"]);
   });
 });

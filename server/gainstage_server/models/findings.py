@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from gainstage.finding import Severity
+from gainstage.outcome import Standing
 from gainstage_server.models.answer import Answer, Number
 from gainstage_server.store.records import MarkState
 
@@ -77,6 +78,11 @@ class ContestantModel(Answer):
     arm: str
     strength: Number = Field(description="Of an L2 penalty; null for other arms.")
     rank: int | None = Field(description="From 0; null where another strength did better.")
+    standing: Standing | None = Field(
+        description="What the seeds tell: best, it leads in every one of them; first, in some "
+        "another does as well; few, it is first, of too few seeds to tell; alike, not told apart "
+        "from the first. Null of what lies behind, and of what diverged."
+    )
     outcomes: dict[str, list[list[Number]]] = Field(
         description='Column -> its course, [seeds][steps]; "NaN" where there is no such value.'
     )
