@@ -1,5 +1,6 @@
 """A `fit` that is broken off, and the next one: Keras's own function, a fresh run, nothing left."""
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -221,6 +222,7 @@ def test_nothing_is_left_after_fit_but_what_waits_for_a_server(
     twins.fresh()
     model = SMALL.model()
     fitting(False, tmp_path)  # what TensorFlow and Keras open once
+    gc.collect()  # fits that were broken off before, which end where nobody holds them
     threads, files = set(threading.enumerate()), open_files()
 
     left = []
@@ -230,7 +232,7 @@ def test_nothing_is_left_after_fit_but_what_waits_for_a_server(
         left.append(len(list((tmp_path / name).iterdir())))
 
     assert left == [0, 1, 0]
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads
     assert open_files() == files
 
 
