@@ -115,7 +115,9 @@ generate: .venv/.dev-stamp dashboard/node_modules/.stamp
 	done
 	cd dashboard && ../tools/npm run types
 
-# Two thirds of what is installed is never imported: Python compiles the rest when it is.
+# Two thirds of what is installed is never imported: Python compiles the rest when it is, once. Where
+# it may not keep what it compiled, each process that imports TensorFlow takes 13 seconds longer.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/pip install --no-compile
 
 $(BIN)/pip:
