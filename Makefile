@@ -6,7 +6,7 @@ STATIC := server/gainstage_server/static
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f 2>/dev/null) \
 	$(wildcard dashboard/*.*)
 # The longest first, and before them the one that is idle.
-TESTS := test-soak test-monitor-a-to-g test-rest test-monitor test-jax test-server test-e2e test-faults \
+TESTS := test-soak test-monitor-a-to-g test-rest test-monitor test-faults test-server test-e2e test-jax \
 	test-torch test-dashboard
 CHECKS := check-types check-style check-dashboard check-ops
 
