@@ -22,7 +22,7 @@ from gainstage_server.layout import Layout
 from gainstage_server.line import extents, line
 from gainstage_server.selection import Cell, Cells, Selection, UnitMap
 from gainstage_server.store.interface import Past, Store
-from gainstage_server.store.records import Key, Span
+from gainstage_server.store.records import ChunkRecord, Key, Span, Stream
 from gainstage_server.stretch import Found, Held, Stretch, entries_of
 
 # Beyond every step that may enter.
@@ -100,6 +100,25 @@ class History:
             for stretch in stretches:
                 stretch.fill(buckets, ranks)
             return buckets
+
+
+def rehearse(store: Store) -> None:
+    """Read the past of nobody, so that the first viewer of a run waits for nothing but its own.
+
+    What SQLAlchemy makes of the statements and a PostgreSQL looks up for them takes 12 ms, once.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    span = Span(Stream("", "", CHIEF), 0, 1)
+    none = ChunkRecord(*span.stream, 0, 0, "probe", 0, 0, 0, 0.0, 0, 1, 0, b"")
+    with store.past() as past:
+        past.attempts(none.run)
+        past.message(Key(*span.stream, none.schema))
+        past.chunks(span)
+        list(past.parts([none], none.finest, 0, [0]))
+        list(past.places(span))
+        list(past.cut(span, lambda _: {}))
 
 
 def _found(past: Past, wanted: Selection) -> Callable[[Key], Found]:

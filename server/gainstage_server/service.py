@@ -20,6 +20,7 @@ from gainstage_server.compaction.upkeep import Upkeep
 from gainstage_server.counters import Counters
 from gainstage_server.diagnosis import Fold
 from gainstage_server.grants import Grant
+from gainstage_server.history import rehearse
 from gainstage_server.hub import Hub
 from gainstage_server.others import Others
 from gainstage_server.presence import Presence
@@ -90,6 +91,7 @@ class Service:
         await asyncio.to_thread(self.store.open)
         await asyncio.to_thread(self.runs.load)
         await asyncio.to_thread(self.webhook.start, time.time())
+        await asyncio.to_thread(rehearse, self.store)
         self._writing = asyncio.create_task(self.writer.run())
         self._writing.add_done_callback(_tell_of_failure)
         self._upkeep.start()

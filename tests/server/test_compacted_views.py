@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import Engine, TextClause, event
+from sqlalchemy.engine.interfaces import CacheStats
 
 from gainstage import units, wire
 from gainstage_server.buckets import Buckets
-from gainstage_server.history import History, Window
+from gainstage_server.history import History, Window, rehearse
 from gainstage_server.selection import Cell
+from gainstage_server.store import store_at
 from gainstage_server.store.interface import Store
 
 from .committing import Commit, commit
@@ -127,6 +130,30 @@ def test_coarse_views_read_no_finer_parts(store: Store, long: list[bytes]) -> No
             read_of(store, "cells", Window(points=points))
 
     assert read == [1, 1, 16, 16, 128, 128]
+
+
+def test_after_a_rehearsal_no_statement_is_compiled_for_the_first_view(
+    database: str, long: list[bytes]
+) -> None:
+    read: list[CacheStats] = []
+
+    def note(*given: Any) -> None:
+        compiled = getattr(given[4], "compiled", None)
+        # Of what was written as text, next to nothing is left to do.
+        if compiled is not None and not isinstance(compiled.statement, TextClause):
+            read.append(given[4].cache_hit)
+
+    fresh = store_at(database)
+    rehearse(fresh)
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        read_of(fresh, "cells", Window())
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+        fresh.close()
+
+    assert len(read) >= 5
+    assert CacheStats.CACHE_MISS not in read
 
 
 def test_a_later_attempt_cuts_the_chunks_of_an_earlier_one(store: Store, commit: Commit) -> None:
