@@ -62,8 +62,8 @@ it.each([
   [null, /hidden/, /★|≈/],
 ] as const)("a contestant whose standing is %s is called so", (standing, said, unsaid) => {
   const one = { arm: "hidden", strength: null, rank: 0, standing, outcomes: { loss: [[1]] } };
-  const seeded = aTrial({ metric: "loss", steps: [0], contestants: [one] });
-  const props = { trial: seeded, contestant: one, column: "loss", axis: linear(0, 4), baseline: null };
+  const tried = aTrial({ metric: "loss", steps: [0], contestants: [one] });
+  const props = { trial: tried, contestant: one, column: "loss", axis: linear(0, 4), baseline: null };
   const rest = { headroom: null, place: 0, format: String, point: () => undefined };
   const { body } = render(TrialCourse, { props: { ...props, ...rest } });
   expect(body).toMatch(said);
