@@ -164,11 +164,11 @@ class Trial:
         What diverged has none, even where all did.
         """
         first, *others = self.ranking
-        if not isfinite(self._merit(first)):
+        if self._diverged(first):
             return {}
         if len(self.seeds) < LEAST_SEEDS:
             return {first: "few"}
-        whole = [one for one in others if isfinite(self._merit(one))]
+        whole = [one for one in others if not self._diverged(one)]
         alike = [one for one in whole if not self.lead(first, one).least > 0]
         return {first: "first" if alike else "best", **dict.fromkeys(alike, "alike")}
 
@@ -176,10 +176,10 @@ class Trial:
     def summary(self) -> str:
         """Who won, by how much, and whether every seed says so."""
         winner, *others = self.ranking
+        lost = [str(one) for one in others if self._diverged(one)]
+        others = [one for one in others if not self._diverged(one)]
         standings = self.standings
-        lost = [str(one) for one in others if not isfinite(self._merit(one))]
-        others = [one for one in others if str(one) not in lost]
-        alike = [str(one) for one in others if standings.get(one) == "alike"]
+        alike = [str(one) for one, standing in standings.items() if standing == "alike"]
         reached = f"{self.metric} {_between(Spread.of(self.final(winner, self.metric)))}"
         nothing = self.best("nothing")
         if winner == nothing:
@@ -229,6 +229,9 @@ class Trial:
             return self._merit(contestant, metric), -float(self.final(contestant, loss).mean())
 
         return sorted(contestants, key=merits, reverse=True)
+
+    def _diverged(self, contestant: Contestant) -> bool:
+        return not isfinite(self._merit(contestant))
 
     def _merit(self, contestant: Contestant, by: str | None = None) -> float:
         score = Spread.of(self.final(contestant, by or self.metric)).mean
