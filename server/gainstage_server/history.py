@@ -22,11 +22,8 @@ from gainstage_server.layout import Layout
 from gainstage_server.line import extents, line
 from gainstage_server.selection import Cell, Cells, Selection, UnitMap
 from gainstage_server.store.interface import Past, Store
-from gainstage_server.store.records import ChunkRecord, Key, Span, Stream
+from gainstage_server.store.records import MAX_STEP, Key, Span, Stream
 from gainstage_server.stretch import Found, Held, Stretch, entries_of
-
-# Beyond every step that may enter.
-MAX_STEP = 2**53
 
 
 @dataclass(frozen=True)
@@ -111,12 +108,11 @@ def rehearse(store: Store) -> None:
         StoreError: It cannot be read.
     """
     span = Span(Stream("", "", CHIEF), 0, 1)
-    none = ChunkRecord(*span.stream, 0, 0, "probe", 0, 0, 0, 0.0, 0, 1, 0, b"")
     with store.past() as past:
-        past.attempts(none.run)
-        past.message(Key(*span.stream, none.schema))
+        past.attempts(span.stream.run)
+        past.message(Key(*span.stream, 0))
         past.chunks(span)
-        list(past.parts([none], none.finest, 0, [0]))
+        list(past.parts(span.stream, [0], FACTORS[0], only=(0, [0])))
         list(past.places(span))
         list(past.cut(span, lambda _: {}))
 
@@ -128,9 +124,9 @@ def _found(past: Past, wanted: Selection) -> Callable[[Key], Found]:
 def _logged(
     past: Past, span: Span, names: Sequence[str]
 ) -> Iterator[tuple[Entries, Floats, Flags]]:
-    records = past.chunks(span)
-    for record, logs in zip(records, past.logs(records), strict=True):
-        held = Held(record, span)
+    chunks = [Held.of(record, span) for record in past.chunks(span)]
+    stored = past.logs(span.stream, [held.seq for held in chunks])
+    for held, logs in zip(chunks, stored, strict=True):
         logged, present = Logs.load(logs).read(names, len(held.axis))
         yield held.entries, logged[held.kept], present[held.kept]
     waiting = list(past.headers(span))

@@ -9,10 +9,10 @@ from fastapi import Depends, HTTPException, Query, Request, Response
 from gainstage.workers import BESIDE, CHIEF
 from gainstage_server import models
 from gainstage_server.grants import Visible, grant_of
-from gainstage_server.history import MAX_STEP, History, Window
+from gainstage_server.history import History, Window
 from gainstage_server.layout import Layout
 from gainstage_server.service import Service, service_of
-from gainstage_server.store.records import RunRecord
+from gainstage_server.store.records import MAX_STEP, RunRecord
 
 MEDIA_TYPE = "application/x-gainstage"
 KNOWN_SHOWN = 50  # names listed where a name is unknown

@@ -1,7 +1,7 @@
 """The frames of one span: chunks at some resolution, and what is in no chunk yet."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, islice
 
@@ -10,7 +10,7 @@ import numpy as np
 from gainstage import wire
 from gainstage_server.buckets import Buckets, Piece
 from gainstage_server.compaction.axis import Axis, Entries
-from gainstage_server.compaction.chunk import bands_of, cell
+from gainstage_server.compaction.chunk import COARSEST, FACTORS, bands_of, cell, is_joined, sections
 from gainstage_server.compaction.packing import Unpacker, group_cells
 from gainstage_server.compaction.rollups import BANDS, Bands, Flags, Places, side_by_side
 from gainstage_server.layout import Layout
@@ -41,30 +41,52 @@ class Found:
 
 @dataclass(frozen=True)
 class Held:
-    """What is read of a chunk of which some frames lie in `span`.
+    """What is read of a chunk, or of a section of one, of which some frames lie in `span`.
 
     Attributes:
+        axis: The frames of it.
+        schema: Theirs.
+        finest: The finest resolution that is kept of them.
         only: Blocks without which an entry is left out; None: all entries are read.
+        factor: The resolution at which they are read.
     """
 
-    record: ChunkRecord
+    axis: Axis
+    schema: int
+    finest: int
     span: Span
     only: Sequence[int] | None = None
     factor: int = 1
 
-    @cached_property
-    def axis(self) -> Axis:
-        """Its frames."""
-        return Axis.load(self.record.axis)
+    @classmethod
+    def of(cls, record: ChunkRecord, span: Span, only: Sequence[int] | None = None) -> "Held":
+        """A chunk, frame by frame."""
+        return cls(Axis.load(record.axis), record.schema, record.finest, span, only)
+
+    @property
+    def seq(self) -> int:
+        """That of its first frame, under which its parts are stored."""
+        return int(self.axis.seqs[0])
 
     @property
     def _whole(self) -> bool:
-        return self.span.first <= self.record.first_step and self.record.last_step < self.span.end
+        steps = self.axis.steps
+        return bool(self.span.first <= steps[0] and steps[-1] < self.span.end)
 
-    def at(self, factor: int) -> "Held":
-        """The same at a resolution; a chunk that the span cuts through is read frame by frame."""
-        wanted = factor if self._whole else 1
-        return Held(self.record, self.span, self.only, max(wanted, self.record.finest))
+    @property
+    def _touched(self) -> bool:
+        steps = self.axis.steps
+        return bool(self.span.first <= steps[-1] and steps[0] < self.span.end)
+
+    def at(self, factor: int) -> list["Held"]:
+        """The same at a resolution, section by section where it has that only there.
+
+        What the span cuts through is read frame by frame.
+        """
+        if is_joined(len(self.axis)) and (factor < COARSEST or not self._whole):
+            some = (replace(self, axis=axis) for axis in sections(self.axis))
+            return [it for one in some if one._touched for it in one.at(min(factor, FACTORS[-2]))]
+        return [replace(self, factor=max(factor if self._whole else 1, self.finest))]
 
     @cached_property
     def _all(self) -> Entries:
@@ -86,7 +108,7 @@ class Held:
     def frames(self) -> int:
         """How many of its frames are read."""
         if self._whole and self.only is None:
-            return self.record.frames
+            return len(self.axis)
         return int(self.entries.frames.sum())
 
 
@@ -135,7 +157,7 @@ class Stretch:
 
     def _held(self, record: ChunkRecord) -> Held:
         only = list(self._schema(record.schema).blocks) if self._sparse else None
-        return Held(record, self._span, only)
+        return Held.of(record, self._span, only)
 
     def _is_read(self, frame: FrameRecord) -> bool:
         return not self._sparse or bool(self._ranges(frame))
@@ -157,7 +179,7 @@ class Stretch:
 
     def entries(self, factor: int) -> list[Entries]:
         """What there is at this resolution, piece by piece."""
-        self._chunks = [held.at(factor) for held in self._chunks]
+        self._chunks = [it for held in self._chunks for it in held.at(factor)]
         return [*(held.entries for held in self._chunks), entries_of(self._waiting)]
 
     def fill(self, buckets: Buckets, ranks: Iterator[Places]) -> None:
@@ -166,10 +188,7 @@ class Stretch:
         of_waiting = next(ranks)
         ranked.sort(key=_kind)
         for (schema, factor), of_kind in groupby(ranked, _kind):
-            found, pieces = (
-                self._schema(schema),
-                {held.record.seq: (held, at) for held, at in of_kind},
-            )
+            found, pieces = self._schema(schema), {held.seq: (held, at) for held, at in of_kind}
             for block in found.blocks:
                 self._fill(buckets, found, block, factor, pieces)
         self._fill_waiting(buckets, of_waiting)
@@ -200,9 +219,8 @@ class Stretch:
             groups = cells // group_cells(depth)
             cuts[depth] = {one: np.flatnonzero(groups == one) for one in set(groups.tolist())}
         wanted = sorted({group for cut in cuts.values() for group in cut})
-        records = [source.held.record for source in sources.values()]
-        unpacker = Unpacker()
-        for seq, part in self._past.parts(records, factor, block, wanted):
+        unpacker, stream = Unpacker(), self._span.stream
+        for seq, part in self._past.parts(stream, list(sources), factor, only=(block, wanted)):
             source = sources.get(seq)
             own = cuts[source.depth].get(part.group) if source else None
             if source is None or own is None:
@@ -235,7 +253,7 @@ class Stretch:
 
 def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:
     held, _ = piece
-    return held.record.schema, held.factor
+    return held.schema, held.factor
 
 
 class _Source:

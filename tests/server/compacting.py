@@ -66,6 +66,12 @@ def raws(store: Store, stream: Stream = STREAM) -> list[bytes]:
     return [frame.raw for frame in store.frames_after(stream, -1)]
 
 
+def chunks(store: Store) -> list[int]:
+    """How many frames each has."""
+    with store.past() as past:
+        return [chunk.frames for chunk in past.chunks(ALL)]
+
+
 def waiting(store: Store) -> list[int]:
     with store.past() as past:
         return [frame.step for frame in past.places(ALL)]

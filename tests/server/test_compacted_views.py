@@ -11,13 +11,14 @@ from sqlalchemy.engine.interfaces import CacheStats
 
 from gainstage import units, wire
 from gainstage_server.buckets import Buckets
+from gainstage_server.compaction.chunk import FRAMES, SECTIONS
 from gainstage_server.history import History, Window, rehearse
 from gainstage_server.selection import Cell
 from gainstage_server.store import store_at
 from gainstage_server.store.interface import Store
 
 from .committing import Commit, commit
-from .compacting import Run, compact, frames_between, raws, waiting
+from .compacting import Run, chunks, compact, frames_between, raws, waiting
 from .conftest import BACKENDS
 
 __all__ = ["commit"]  # the fixture
@@ -84,12 +85,13 @@ def check(buckets: Buckets, frames: Sequence[bytes], what: str, points: int) -> 
 
 @pytest.fixture
 def long(store: Store, commit: Commit) -> Iterator[list[bytes]]:
-    """The frames of a run of many chunks, and some that are in none."""
+    """The frames of a run of many chunks, most of them joined, and some that are in none."""
     run = Run()
     opening = run.opening()
-    frames = frames_between(run, 0, 1_500)
+    frames = frames_between(run, 0, 2_400)
     commit(*opening, *frames)
-    assert compact(store) == 11
+    assert compact(store) == 18 + 1
+    assert chunks(store) == [SECTIONS * FRAMES, FRAMES, FRAMES]
     return frames
 
 
@@ -106,30 +108,31 @@ def test_buckets_of_chunks_are_those_of_their_frames(store: Store, long: list[by
 
 
 def test_window_that_cuts_through_chunks_holds_its_ends(store: Store, long: list[bytes]) -> None:
-    windows = ((0, 0), (100, 140), (127, 128), (1_400, 1_499), (65, 1_300))
+    windows = ((0, 0), (100, 140), (127, 128), (2_047, 2_060), (65, 1_300), (0, 2_047), (1, 2_399))
     for what, (first, last), points in product(WHAT, windows, (600, 8)):
         buckets = read_of(store, what, Window(first, last, points))
 
         check(buckets, long[first : last + 1], what, points)
-    assert len(read_of(store, "cells", Window(2_000, 3_000)).steps) == 0
+    assert len(read_of(store, "cells", Window(3_000, 4_000)).steps) == 0
 
 
 def test_coarse_views_read_no_finer_parts(store: Store, long: list[bytes]) -> None:
-    read: list[int] = []
+    read: list[tuple[int, int]] = []
     with store.past() as past:
         kind = type(past)
     original = kind.parts
 
-    def parts(self: Any, chunks: Any, factor: int, *rest: Any) -> Any:
-        read.append(factor)
-        return original(self, chunks, factor, *rest)
+    def parts(self: Any, stream: Any, seqs: Any, factor: int, **rest: Any) -> Any:
+        read.append((factor, len(seqs)))
+        return original(self, stream, seqs, factor, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, "parts", parts)
-        for points in (1_500, 90, 11):
+        for points in (2_000, 90, 11):
             read_of(store, "cells", Window(points=points))
 
-    assert read == [1, 1, 16, 16, 128, 128]
+    # Two blocks, and of each the parts of 18 sections and chunks, or of three chunks.
+    assert read == [(1, 18), (1, 18), (16, 18), (16, 18), (128, 3), (128, 3)]
 
 
 def test_after_a_rehearsal_no_statement_is_compiled_for_the_first_view(
@@ -192,6 +195,28 @@ def test_frames_that_come_late_are_shown_in_their_place_before_and_after_they_ar
         check(read_of(store, "cells", Window(points=points)), frames, "cells", points)
     assert waiting(store) == [399]
     assert raws(store) == frames
+
+
+def test_frames_that_come_late_go_beside_a_chunk_of_sections(store: Store, commit: Commit) -> None:
+    run = Run()
+    opening = run.opening()
+    frames = frames_between(run, 0, 2_200)
+    late = [frames[step] for step in (5, 130, 2_040)]
+    last = frames[2_090:]
+    sent = [frame for frame in frames if frame not in (*late, *last)]
+    commit(*opening, *sent)
+    compact(store)
+    assert chunks(store) == [SECTIONS * FRAMES]
+
+    commit(*late, *last, run.run_end())
+    compact(store)
+
+    assert chunks(store) == [SECTIONS * FRAMES, len(late), FRAMES, 20]
+    assert raws(store) == frames
+    check(read_of(store, "cells", Window(points=3_000)), frames, "cells", 3_000)
+    for points in (20, 3):
+        buckets = read_of(store, "cells", Window(points=points))
+        assert (buckets.frames.sum(), buckets.steps[-1]) == (2_200, 2_199)
 
 
 def test_a_training_whose_steps_begin_again_is_compacted_once(store: Store, commit: Commit) -> None:

@@ -70,6 +70,31 @@ class Axis:
     def __len__(self) -> int:
         return len(self.seqs)
 
+    def part(self, first: int, end: int) -> "Axis":
+        """Some of the frames alone, with the blocks that they have."""
+        flags = {block: of_all[first:end] for block, of_all in self.sampled.items()}
+        return Axis(
+            self.seqs[first:end],
+            self.steps[first:end],
+            self.times[first:end],
+            {block: of_part for block, of_part in flags.items() if of_part.any()},
+        )
+
+    @classmethod
+    def together(cls, parts: Sequence["Axis"]) -> "Axis":
+        """The frames of all of these, one after the other."""
+        blocks = dict.fromkeys(block for part in parts for block in part.sampled)
+        flags = {
+            block: [part.sampled.get(block, np.zeros(len(part), bool)) for part in parts]
+            for block in blocks
+        }
+        return cls(
+            np.concatenate([part.seqs for part in parts]),
+            np.concatenate([part.steps for part in parts]),
+            np.concatenate([part.times for part in parts]),
+            {block: np.concatenate(of_parts) for block, of_parts in flags.items()},
+        )
+
     def dump(self) -> bytes:
         """As it is stored."""
         bits = {

@@ -7,11 +7,27 @@ from itertools import pairwise
 
 from gainstage import wire
 from gainstage_server.compaction import chunk
-from gainstage_server.compaction.chunk import FACTORS, FRAMES, Chunk, Stored
+from gainstage_server.compaction.chunk import (
+    COARSEST,
+    FACTORS,
+    FRAMES,
+    Chunk,
+    Stored,
+    is_joined,
+)
+from gainstage_server.compaction.joined import joinable, joined
 from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
-from gainstage_server.store.records import Backlog, ChunkRecord, FrameRecord, Key
+from gainstage_server.store.records import (
+    MAX_STEP,
+    Backlog,
+    ChunkRecord,
+    FrameRecord,
+    Key,
+    Span,
+    Stream,
+)
 
 log = logging.getLogger("gainstage.server")
 
@@ -55,7 +71,7 @@ def encoded(schema: wire.Schema, frames: Sequence[FrameRecord]) -> tuple[ChunkRe
         last_time=max(one.time for one in frames),
         frames=len(frames),
         finest=1,
-        size=sum(len(part.data) for part in made.parts),
+        size=made.size,
         axis=made.axis.dump(),
     )
     return record, made
@@ -74,7 +90,9 @@ class Compactor:
         self._unreadable: set[Key] = set()  # schemas
 
     def step(self) -> bool:
-        """Make a chunk where one is due, or make one coarser; False: none is, or there is no room.
+        """Make a chunk where one is due, join some, or make one coarser.
+
+        False: nothing is due, or there is no room.
 
         Raises:
             StoreError: It could not be stored; nothing has changed.
@@ -94,7 +112,27 @@ class Compactor:
             except (wire.WireError, LookupError):
                 log.exception("Frames of %s cannot be compacted; they stay as they came.", backlog)
                 self._unreadable.add(backlog.key)
-        return self._coarsen()
+        return self._join() or self._coarsen()
+
+    def _join(self) -> bool:
+        """Make one chunk of those that follow each other, where there are enough."""
+        for stream in self._store.joinable():
+            with self._store.alone(stream.run) as alone:
+                if alone and self._join_one(stream):
+                    return True
+        return False
+
+    def _join_one(self, stream: Stream) -> bool:
+        with self._store.past() as past:
+            chunks = joinable(past.chunks(Span(stream, 0, MAX_STEP)))
+            if not chunks:
+                return False
+            seqs = [chunk.seq for chunk in chunks]
+            made = joined(
+                chunks, list(past.logs(stream, seqs)), list(past.parts(stream, seqs, COARSEST))
+            )
+        with self._store.write() as transaction:
+            return transaction.join(made, instead_of=chunks)
 
     def _coarsen(self) -> bool:
         """Leave only the rollups of a chunk whose frames are too old for more."""
@@ -123,7 +161,7 @@ class Compactor:
             # They came late: within the chunk, or before it.
             last = (known.last_step, known.last_seq)
             frames = [frame for frame in frames if _by_step(frame) < last]
-        rewritten = known if known is not None and known.finest == 1 else None
+        rewritten = known if known is not None and _is_open(known) else None
         if rewritten is not None:
             frames = sorted([*frames, *self._store.frames_of(rewritten)], key=_by_step)
         layout = Layout.read(self._store.message(backlog.key))
@@ -132,6 +170,11 @@ class Compactor:
         made = [encoded(layout.schema, piece) for piece in pieces(frames)]
         with self._store.write() as transaction:
             return transaction.compact(made, instead_of=rewritten)
+
+
+def _is_open(chunk: ChunkRecord) -> bool:
+    """Whether frames that come late go into the chunk, and not into one beside it."""
+    return chunk.finest == 1 and not is_joined(chunk.frames)
 
 
 def _left(backlog: Backlog) -> int:

@@ -19,7 +19,16 @@ class Logs(msgspec.Struct, frozen=True, array_like=True):
         """Those of these frames."""
         logs = [message.logs if isinstance(message, wire.Frame) else {} for message in messages]
         names = dict.fromkeys(name for of_frame in logs for name in of_frame)
-        return cls({name: _column(logs, name) for name in names})
+        return cls({name: _logged(logs, name) for name in names})
+
+    @classmethod
+    def together(cls, parts: Sequence["Logs"], frames: Sequence[int]) -> "Logs":
+        """Those of several chunks, each of so many frames, one after the other."""
+        names = list(dict.fromkeys(name for part in parts for name in part.values))
+        read = [part.read(names, count) for part, count in zip(parts, frames, strict=True)]
+        values, present = (np.concatenate(arrays) for arrays in zip(*read, strict=True))
+        columns = zip(names, values.T, present.T, strict=True)
+        return cls({name: _column(of_all, flags) for name, of_all, flags in columns})
 
     def dump(self) -> bytes:
         """As it is stored."""
@@ -43,13 +52,16 @@ class Logs(msgspec.Struct, frozen=True, array_like=True):
         return values, present
 
 
-def _column(logs: Sequence[Mapping[str, float]], name: str) -> tuple[bytes, bytes]:
+def _logged(logs: Sequence[Mapping[str, float]], name: str) -> tuple[bytes, bytes]:
     values = np.array([of_frame.get(name, np.nan) for of_frame in logs])
-    present = np.array([name in of_frame for of_frame in logs], bool)
     # A loss that runs away leaves float32 before it leaves float64.
     with np.errstate(over="ignore"):
-        numbers = values.astype("<f4").tobytes()
-    return numbers, np.packbits(present, bitorder="little").tobytes()
+        numbers = values.astype(np.float32)
+    return _column(numbers, np.array([name in of_frame for of_frame in logs], bool))
+
+
+def _column(values: Floats, present: Flags) -> tuple[bytes, bytes]:
+    return values.astype("<f4").tobytes(), np.packbits(present, bitorder="little").tobytes()
 
 
 _logs = msgspec.msgpack.Decoder(Logs)

@@ -102,6 +102,13 @@ class Transaction(Protocol):
         """
         ...
 
+    def join(self, made: tuple[ChunkRecord, Chunk], *, instead_of: Sequence[ChunkRecord]) -> bool:
+        """Put a chunk in place of those that became its sections.
+
+        False: some of those are no longer what was read. Then nothing has changed.
+        """
+        ...
+
     def compact(
         self, chunks: Sequence[tuple[ChunkRecord, Chunk]], *, instead_of: ChunkRecord | None
     ) -> bool:
@@ -132,14 +139,25 @@ class Past(Protocol):
         """The chunks of probe frames of which some may lie in `span`, by their first steps."""
         ...
 
-    def logs(self, chunks: Sequence[ChunkRecord]) -> Iterator[bytes]:
-        """The logs of chunks of one stream, in this order."""
+    def logs(self, stream: Stream, chunks: Sequence[int]) -> Iterator[bytes]:
+        """The logs of chunks of a stream, by their `seq`, in this order."""
         ...
 
     def parts(
-        self, chunks: Sequence[ChunkRecord], factor: int, block: int, groups: Sequence[int]
+        self,
+        stream: Stream,
+        seqs: Sequence[int],
+        factor: int,
+        only: tuple[int, Sequence[int]] | None = None,
     ) -> Iterator[tuple[int, Part]]:
-        """Parts of chunks of one stream, each with its chunk's `seq`, in any order."""
+        """Parts of a resolution, each with its `seq`, in any order.
+
+        Args:
+            stream: Whose.
+            seqs: Those that the parts stand under: of the first frame of a chunk, or of a section.
+            factor: Which resolution.
+            only: A block, and its groups that are wanted; None: all parts.
+        """
         ...
 
     def places(self, span: Span) -> Iterator[FrameRecord]:
@@ -326,6 +344,10 @@ class Store(Protocol):
 
     def sizes(self) -> dict[str, int]:
         """Run -> bytes of its frames, without what holds them together."""
+        ...
+
+    def joinable(self) -> list[Stream]:
+        """The streams that have as many full chunks of probe frames as one chunk has sections."""
         ...
 
     def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from gainstage import wire
 from gainstage_server.compaction.axis import Axis
-from gainstage_server.compaction.chunk import Part, Reader, is_whole
+from gainstage_server.compaction.chunk import FACTORS, Part, Reader, is_whole, sections
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Past
 from gainstage_server.store.records import (
@@ -17,18 +17,20 @@ from gainstage_server.store.records import (
     FrameRecord,
     Key,
     Span,
+    Stream,
 )
 from gainstage_server.store.transaction import within
 
 FETCH = 64  # frames read ahead: 10 MB at 1,000 layers
 _PARTS = 256  # read ahead; they are of some 20 kB each
-_CHUNKS = 500  # asked for at a time
+_SEQS = 500  # asked for at a time
 
 _FRAMES = tables.frames.c
 # The columns of a frame record, but for what is last in it.
 PLACE = tuple(_FRAMES[name] for name in FrameRecord._fields[:-1])
 WITH_CHUNK = (*PLACE, _FRAMES.chunk, _FRAMES.raw)
 CHUNK = tuple(tables.chunks.c[name] for name in ChunkRecord._fields)
+PART = tuple(tables.parts.c[name] for name in Part._fields)
 
 
 def attempts_of(connection: Connection, run: str) -> list[AttemptRecord]:
@@ -95,36 +97,36 @@ class SQLPast(Past):
         return [ChunkRecord(*row) for row in rows]
 
     @override
-    def logs(self, chunks: Sequence[ChunkRecord]) -> Iterator[bytes]:
+    def logs(self, stream: Stream, chunks: Sequence[int]) -> Iterator[bytes]:
+        table = tables.chunks
         for some in _some(chunks):
-            table = tables.chunks
             rows = self._connection.execute(
                 select(table.c.seq, table.c.logs).where(
-                    *within(table, some[0].stream), table.c.seq.in_([one.seq for one in some])
+                    *within(table, stream), table.c.seq.in_(some)
                 )
             )
             logs = {row.seq: row.logs for row in rows}
-            yield from (logs[one.seq] for one in some)
+            yield from (logs[seq] for seq in some)
 
     @override
     def parts(
-        self, chunks: Sequence[ChunkRecord], factor: int, block: int, groups: Sequence[int]
+        self,
+        stream: Stream,
+        seqs: Sequence[int],
+        factor: int,
+        only: tuple[int, Sequence[int]] | None = None,
     ) -> Iterator[tuple[int, Part]]:
         table = tables.parts
-        for some in _some(chunks):
-            rows = self._rows(
-                select(table.c.seq, table.c.group, table.c.data).where(
-                    *within(table, some[0].stream),
-                    table.c.seq.in_([one.seq for one in some]),
-                    table.c.factor == factor,
-                    table.c.block == block,
-                    table.c.group.in_(groups),
-                ),
-                _PARTS,
-                most=len(some) * len(groups),
-            )
-            for seq, group, data in rows:
-                yield seq, Part(factor, block, group, data)
+        for some in _some(seqs):
+            of_these = *within(table, stream), table.c.seq.in_(some), table.c.factor == factor
+            wanted = select(table.c.seq, *PART).where(*of_these)
+            most = None
+            if only is not None:
+                block, groups = only
+                wanted = wanted.where(table.c.block == block, table.c.group.in_(groups))
+                most = len(some) * len(groups)
+            for seq, *part in self._rows(wanted, _PARTS, most):
+                yield seq, Part(*part)
 
     @override
     def places(self, span: Span) -> Iterator[FrameRecord]:
@@ -141,45 +143,41 @@ class SQLPast(Past):
 
         Those of which only rollups are kept are left out.
         """
-        of_chunk: dict[int, bytes] = {}
-        known: Key | None = None
+        of_section: dict[Key, bytes | None] = {}
         for *place, chunk, raw in self._rows(statement):
             if chunk is None or is_whole(raw):
                 yield FrameRecord(*place, raw=raw)
                 continue
             record = FrameRecord(*place, raw=raw)
-            key = Key(record.run, record.attempt, record.worker, chunk)
-            if key != known:
-                of_chunk, known = self._unpacked(key), key
-            if record.seq in of_chunk:
-                yield record._replace(raw=of_chunk[record.seq])
+            key = Key(*record.stream, record.seq)
+            if key not in of_section:
+                of_section = self._section(key, chunk)
+            whole = of_section[key]
+            if whole is not None:
+                yield record._replace(raw=whole)
 
-    def _unpacked(self, key: Key) -> dict[int, bytes]:
-        """Seq -> all bytes of a frame, of the frames of one chunk; nothing of mere rollups."""
-        stream, chunk = key.stream, key.seq
-        chunks, parts = tables.chunks, tables.parts
+    def _section(self, key: Key, chunk: int) -> dict[Key, bytes | None]:
+        """All bytes of the frames of the section that `key` lies in; None: of mere rollups."""
+        stream, chunks = key.stream, tables.chunks
         found = self._connection.execute(
             select(*CHUNK).where(*within(chunks, stream), chunks.c.seq == chunk)
         ).one()
         record = ChunkRecord(*found)
-        if record.finest > 1:
-            return {}
-        axis = Axis.load(record.axis)
+        axis = next(one for one in sections(Axis.load(record.axis)) if key.seq in one.seqs)
         seqs = axis.seqs.tolist()
+        keys = [Key(*stream, seq) for seq in seqs]
+        if record.finest > 1:
+            return dict.fromkeys(keys)
         left = self._connection.execute(
             select(_FRAMES.seq, _FRAMES.raw).where(
                 *within(tables.frames, stream), _FRAMES.seq.in_(seqs)
             )
         )
         raws = {row.seq: row.raw for row in left}
-        exact = self._connection.execute(
-            select(parts.c.factor, parts.c.block, parts.c.group, parts.c.data).where(
-                *within(parts, stream), parts.c.seq == chunk, parts.c.factor == 1
-            )
-        )
+        exact = [part for _, part in self.parts(stream, seqs[:1], FACTORS[0])]
         reader = Reader(self._schema(Key(*stream, record.schema)), axis)
-        frames = reader.frames([Part(*row) for row in exact], [raws[seq] for seq in seqs])
-        return dict(zip(seqs, frames, strict=True))
+        frames = reader.frames(exact, [raws[seq] for seq in seqs])
+        return dict(zip(keys, frames, strict=True))
 
     def _schema(self, key: Key) -> wire.Schema:
         raw = self.message(key)
@@ -189,6 +187,6 @@ class SQLPast(Past):
         return message
 
 
-def _some(chunks: Sequence[ChunkRecord]) -> Iterator[Sequence[ChunkRecord]]:
-    for first in range(0, len(chunks), _CHUNKS):
-        yield chunks[first : first + _CHUNKS]
+def _some(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(seqs), _SEQS):
+        yield seqs[first : first + _SEQS]

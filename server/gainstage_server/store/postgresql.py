@@ -147,6 +147,11 @@ class PostgreSQLTransaction(SQLTransaction):
         return super().compact(chunks, instead_of=instead_of)
 
     @override
+    def join(self, made: tuple[ChunkRecord, Chunk], *, instead_of: Sequence[ChunkRecord]) -> bool:
+        self._hold([made[0].run])
+        return super().join(made, instead_of=instead_of)
+
+    @override
     def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
         self._hold([chunk.run])
         super().coarsen(chunk, finest)

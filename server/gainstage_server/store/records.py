@@ -252,6 +252,10 @@ class Change(msgspec.Struct, frozen=True):
         return Stream(self.run, self.attempt, self.worker)
 
 
+# Beyond every step that may enter.
+MAX_STEP = 2**53
+
+
 class Span(NamedTuple):
     """A part of a stream: `first <= step < end`."""
 

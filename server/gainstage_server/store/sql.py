@@ -28,6 +28,7 @@ from typing_extensions import override
 
 from gainstage.finding import Finding
 from gainstage_server.compaction.axis import Axis
+from gainstage_server.compaction.chunk import SECTIONS
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store, StoreError
 from gainstage_server.store.past import CHUNK, FETCH, WITH_CHUNK, SQLPast, attempts_of
@@ -331,6 +332,12 @@ class SQLStore(Store):
             .limit(1)
         )
         return row and ChunkRecord(*row)
+
+    @override
+    def joinable(self) -> list[Stream]:
+        stream = [tables.chunks.c[name] for name in Stream._fields]
+        full = select(*stream).where(tables.FULL).group_by(*stream)
+        return [Stream(*row) for row in self._rows(full.having(func.count() >= SECTIONS))]
 
     @override
     def sizes(self) -> dict[str, int]:

@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from gainstage_server.compaction.chunk import FRAMES
+
 
 class Packed(TypeDecorator[Any]):
     """A value as MessagePack: unlike JSON it keeps NaN and infinity."""
@@ -156,6 +158,16 @@ Index(
     chunks.c.last_time,
     sqlite_where=DETAILED,
     postgresql_where=DETAILED,
+)
+# Of those that views of a run read; when they are joined, they are so no longer.
+FULL = (chunks.c.frames == literal_column(str(FRAMES))) & (
+    chunks.c.source == literal_column("'probe'")
+)
+Index(
+    "chunks_full",
+    *(chunks.c[name] for name in ("run", "attempt", "worker")),
+    sqlite_where=FULL,
+    postgresql_where=FULL,
 )
 
 # In the order of their keys, so that those of a chunk are written side by side.

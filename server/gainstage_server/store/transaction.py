@@ -21,7 +21,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
 from gainstage.finding import Finding
-from gainstage_server.compaction.chunk import Chunk
+from gainstage_server.compaction.axis import Axis
+from gainstage_server.compaction.chunk import COARSEST, Chunk, sections
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Transaction
 from gainstage_server.store.records import (
@@ -223,22 +224,44 @@ class SQLTransaction(Transaction):
                 own = *within(table, stream), table.c.seq == instead_of.seq
                 self._connection.execute(table.delete().where(*own))
         for record, made in chunks:
-            row = record._asdict() | {"logs": made.logs}
-            self._connection.execute(self._insert(tables.chunks), row)
-            identity = stream._asdict() | {"seq": record.seq}
-            self._connection.execute(
-                self._insert(tables.parts), [identity | part._asdict() for part in made.parts]
-            )
+            self._put_chunk(record, made)
             self._leave(record, {seq: left[seq] for seq in made.axis.seqs.tolist()})
-            self.bytes += record.size
         return True
+
+    @override
+    def join(self, made: tuple[ChunkRecord, Chunk], *, instead_of: Sequence[ChunkRecord]) -> bool:
+        record, chunk = made
+        chunks, parts, frames = tables.chunks, tables.parts, tables.frames
+        if not self._are_as_read(instead_of):
+            return False
+        seqs = [before.seq for before in instead_of]
+        coarsest = parts.c.seq.in_(seqs), parts.c.factor == COARSEST
+        self._connection.execute(parts.delete().where(*within(parts, record.stream), *coarsest))
+        self._connection.execute(
+            chunks.delete().where(*within(chunks, record.stream), chunks.c.seq.in_(seqs))
+        )
+        self._put_chunk(record, chunk)
+        own = *within(frames, record.stream), frames.c.seq.in_(chunk.axis.seqs.tolist())
+        self._connection.execute(frames.update().where(*own).values(chunk=record.seq))
+        self._grow({record.run: record.size - sum(before.size for before in instead_of)})
+        return True
+
+    def _put_chunk(self, record: ChunkRecord, made: Chunk) -> None:
+        row = record._asdict() | {"logs": made.logs}
+        self._connection.execute(self._insert(tables.chunks), row)
+        identity = record.stream._asdict() | {"seq": record.seq}
+        self._connection.execute(
+            self._insert(tables.parts), [identity | part._asdict() for part in made.parts]
+        )
+        self.bytes += made.size
 
     @override
     def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
         chunks, parts = tables.chunks, tables.parts
-        if not self._is_as_read(chunk):
+        if not self._are_as_read([chunk]):
             return
-        own = *within(parts, chunk.stream), parts.c.seq == chunk.seq
+        seqs = [int(section.seqs[0]) for section in sections(Axis.load(chunk.axis))]
+        own = *within(parts, chunk.stream), parts.c.seq.in_(seqs)
         self._connection.execute(parts.delete().where(*own, parts.c.factor < finest))
         summed = select(func.coalesce(func.sum(func.length(parts.c.data)), 0)).where(*own)
         size = int(self._connection.execute(summed).scalar_one())
@@ -256,7 +279,7 @@ class SQLTransaction(Transaction):
         frames = tables.frames
         free = frames.c.chunk.is_(None)
         if instead_of is not None:
-            if not self._is_as_read(instead_of):
+            if not self._are_as_read([instead_of]):
                 return None
             free |= frames.c.chunk == instead_of.seq
         own = *within(frames, stream), frames.c.seq.in_(seqs), free
@@ -266,15 +289,15 @@ class SQLTransaction(Transaction):
             return None
         return int(size) + (0 if instead_of is None else instead_of.size)
 
-    def _is_as_read(self, chunk: ChunkRecord) -> bool:
-        """Whether no other server has made another chunk of it meanwhile."""
+    def _are_as_read(self, read: Sequence[ChunkRecord]) -> bool:
+        """Whether no other server has made other chunks of these, of one stream, meanwhile."""
         chunks = tables.chunks
-        found = self._connection.execute(
+        rows = self._connection.execute(
             select(*(chunks.c[name] for name in ChunkRecord._fields)).where(
-                *within(chunks, chunk.stream), chunks.c.seq == chunk.seq
+                *within(chunks, read[0].stream), chunks.c.seq.in_([chunk.seq for chunk in read])
             )
-        ).one_or_none()
-        return found is not None and ChunkRecord(*found) == chunk
+        )
+        return {ChunkRecord(*row) for row in rows} == set(read)
 
     def _leave(self, record: ChunkRecord, left: Mapping[int, bytes]) -> None:
         frames = tables.frames
