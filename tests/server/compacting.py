@@ -53,9 +53,9 @@ def _block(names: Sequence[str], exists: Any = True) -> wire.BlockSchema:
     return wire.BlockSchema(tuple(wire.Column(name, 1) for name in names), wire.packed(mask))
 
 
-def compact(store: Store, *, clock: float = 0.0, floor: int = 0) -> int:
-    """How many chunks were made until none was due."""
-    compactor = Compactor(Settings(disk_floor=floor), store, clock=lambda: clock)
+def compact(store: Store, *, clock: float = 0.0, floor: int = 0, **given: Any) -> int:
+    """How many chunks were made, joined or made coarser until none was due."""
+    compactor = Compactor(Settings(disk_floor=floor, **given), store, clock=lambda: clock)
     made = 0
     while compactor.step():
         made += 1

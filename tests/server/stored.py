@@ -1,7 +1,13 @@
 """Rows of a store, with every field set that does not matter."""
 
+from collections import Counter
+
+from sqlalchemy import func, select
+
+from gainstage_server.store import tables
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import FrameRecord, Key, MessageRecord
+from gainstage_server.store.sql import SQLStore
 
 
 def frame(seq: int, step: int = 0, attempt: str = "a1", **changes: object) -> FrameRecord:
@@ -11,6 +17,17 @@ def frame(seq: int, step: int = 0, attempt: str = "a1", **changes: object) -> Fr
 
 def key(record: FrameRecord | MessageRecord) -> Key:
     return Key(*record[:4])
+
+
+def taken(store: SQLStore) -> dict[str, int]:
+    """Run -> bytes of its frames, added up."""
+    found: Counter[str] = Counter()
+    with store._reader.begin() as connection:
+        for table, column in ((tables.frames, "raw"), (tables.parts, "data")):
+            length = func.length(table.c[column])
+            for run, size in connection.execute(select(table.c.run, length)):
+                found[run] += size
+    return dict(found)
 
 
 def add(store: Store, *records: FrameRecord) -> set[Key]:

@@ -1,27 +1,26 @@
 """How long runs are kept: by age and by size, for each project, and in what detail."""
 
 import time
-from collections import Counter
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import func, select
 
 from gainstage import wire
 from gainstage_server import retention
-from gainstage_server.compaction.compactor import DAY, Compactor, encoded
+from gainstage_server.compaction.compactor import DAY, encoded
 from gainstage_server.history import History, Window
 from gainstage_server.retention import outdated
 from gainstage_server.selection import Cell
 from gainstage_server.settings import Settings
-from gainstage_server.store import tables
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import Key, RunRecord, Span, Stream
 from gainstage_server.store.sql import SQLStore
 
 from .committing import Commit, commit
+from .compacting import compact
 from .conftest import BACKENDS, running
+from .stored import taken
 from .trainer import Trainer, send, wait_until
 
 __all__ = ["commit"]  # the fixture
@@ -101,17 +100,6 @@ def test_limit_that_is_no_number_is_refused(wrong: str) -> None:
         Settings(keep_days=wrong)
 
 
-def taken(store: SQLStore) -> dict[str, int]:
-    """Run -> bytes of its frames, added up."""
-    found: Counter[str] = Counter()
-    with store._reader.begin() as connection:
-        for table, column in ((tables.frames, "raw"), (tables.parts, "data")):
-            length = func.length(table.c[column])
-            for run, size in connection.execute(select(table.c.run, length)):
-                found[run] += size
-    return dict(found)
-
-
 def test_sizes_are_those_of_frames_and_chunks_whatever_is_done_with_them(
     store: SQLStore, commit: Commit
 ) -> None:
@@ -124,17 +112,17 @@ def test_sizes_are_those_of_frames_and_chunks_whatever_is_done_with_them(
     assert store.sizes() == taken(store)
     assert store.sizes()["canonical"] == sum(map(len, frames)) - late
 
-    compacted(store, 101 * DAY)
+    compact(store, clock=101 * DAY)
     chunked = store.sizes()
     assert chunked == taken(store)
     assert 0 < chunked["canonical"] < sum(map(len, frames)) / 2
 
     commit(*frames[200:210], trainer.run_end(frames=300))
     assert store.sizes() == taken(store)
-    compacted(store, 101 * DAY)  # the late ones into the chunk that is there
+    compact(store, clock=101 * DAY)  # the late ones into the chunk that is there
     assert store.sizes() == taken(store)
 
-    compacted(store, 120 * DAY, detail_days="7")
+    compact(store, clock=120 * DAY, detail_days="7")
     assert store.sizes() == taken(store)
     assert store.sizes()["canonical"] < chunked["canonical"]
 
@@ -144,21 +132,15 @@ def test_sizes_are_those_of_frames_and_chunks_whatever_is_done_with_them(
     assert store.sizes().keys() == {"other"}
 
 
-def compacted(store: Store, now: float, **given: Any) -> None:
-    compactor = Compactor(Settings(disk_floor=0, **given), store, clock=lambda: now)
-    while compactor.step():
-        pass
-
-
 def test_of_old_samples_the_extremes_stay_and_the_rest_goes(store: Store, commit: Commit) -> None:
     trainer = Trainer(time=100 * DAY)
     opening = trainer.opening()
     commit(*opening, *(trainer.frame(step, 99.0 if step == 70 else 1.0) for step in range(256)))
     commit(trainer.run_end(frames=256))
-    compacted(store, 101 * DAY, detail_days="7,other=0.1")
+    compact(store, clock=101 * DAY, detail_days="7,other=0.1")
     detailed = store.sizes()["canonical"]
 
-    compacted(store, 108 * DAY, detail_days="7,other=0.1")
+    compact(store, clock=108 * DAY, detail_days="7,other=0.1")
 
     assert store.sizes()["canonical"] < detailed
     assert store.detailed({}, 1e12) is None
@@ -199,7 +181,7 @@ def test_chunk_that_another_server_has_made_coarser_is_left_alone(
     trainer = Trainer(time=100 * DAY)
     commit(*trainer.opening(), *(trainer.frame(step, step) for step in range(256)))
     commit(trainer.run_end(frames=256))
-    compacted(store, 101 * DAY)
+    compact(store, clock=101 * DAY)
     detailed = store.detailed({}, 1e12)
     assert detailed is not None
     made = encoded(schema_of(store), store.frames_of(detailed))

@@ -181,6 +181,7 @@ def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteSt
         list(past.places(Span(Stream("run", "a1", 0), 0, 9)))
     store.detailed({"p": 1.0}, 2.0)
     store.detailed({}, 2.0)
+    store.joinable()
     list(store.frames_behind({Stream("run", "a1", 0): 3}))
     store.oldest(Backlog("run", "a1", 0, 1, "probe", 2, quiet=False), leave=1, most=9)
 
@@ -201,4 +202,5 @@ def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteSt
     for plan in used[1:3]:
         assert plan[0].startswith("SCAN runs")
         assert plan[-1] == "SEARCH chunks USING INDEX chunks_detailed"
-    assert len(used) == 6
+    assert used[3] == ["SCAN chunks USING COVERING INDEX chunks_full"]
+    assert len(used) == 7

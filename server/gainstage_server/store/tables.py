@@ -159,13 +159,14 @@ Index(
     sqlite_where=DETAILED,
     postgresql_where=DETAILED,
 )
-# Of those that views of a run read; when they are joined, they are so no longer.
+# Of those that views of a run read; when they are joined, they are so no longer. With the columns
+# of the condition, which SQLite reads again.
 FULL = (chunks.c.frames == literal_column(str(FRAMES))) & (
     chunks.c.source == literal_column("'probe'")
 )
 Index(
     "chunks_full",
-    *(chunks.c[name] for name in ("run", "attempt", "worker")),
+    *(chunks.c[name] for name in ("run", "attempt", "worker", "source", "frames")),
     sqlite_where=FULL,
     postgresql_where=FULL,
 )

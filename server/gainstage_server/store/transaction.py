@@ -209,15 +209,11 @@ class SQLTransaction(Transaction):
         self, chunks: Sequence[tuple[ChunkRecord, Chunk]], *, instead_of: ChunkRecord | None
     ) -> bool:
         stream = chunks[0][0].stream
-        left = {
-            seq: rest
-            for _, made in chunks
-            for seq, rest in zip(made.axis.seqs.tolist(), made.left, strict=True)
-        }
-        before = self._size_of_free(stream, list(left), instead_of)
+        seqs = [seq for _, made in chunks for seq in made.axis.seqs.tolist()]
+        before = self._size_of_free(stream, seqs, instead_of)
         if before is None:
             return False
-        after = sum(map(len, left.values())) + sum(record.size for record, _ in chunks)
+        after = sum(made.size + sum(map(len, made.left)) for _, made in chunks)
         self._grow({stream.run: after - before})
         if instead_of is not None:
             for table in (tables.chunks, tables.parts):
@@ -225,7 +221,7 @@ class SQLTransaction(Transaction):
                 self._connection.execute(table.delete().where(*own))
         for record, made in chunks:
             self._put_chunk(record, made)
-            self._leave(record, {seq: left[seq] for seq in made.axis.seqs.tolist()})
+            self._leave(record, made)
         return True
 
     @override
@@ -299,12 +295,28 @@ class SQLTransaction(Transaction):
         )
         return {ChunkRecord(*row) for row in rows} == set(read)
 
-    def _leave(self, record: ChunkRecord, left: Mapping[int, bytes]) -> None:
-        frames = tables.frames
-        own = *within(frames, record.stream), frames.c.seq == bindparam("of")
+    def _leave(self, record: ChunkRecord, made: Chunk) -> None:
+        """Keep of the frames of a chunk what it says, in rows of their own.
+
+        A row that is made smaller keeps its page in SQLite, 16 kB for a header.
+        """
+        frames, axis = tables.frames, made.axis
+        seqs = axis.seqs.tolist()
         self._connection.execute(
-            frames.update().where(*own).values(raw=bindparam("rest"), chunk=record.seq),
-            [{"of": seq, "rest": rest} for seq, rest in left.items()],
+            frames.delete().where(*within(frames, record.stream), frames.c.seq.in_(seqs))
+        )
+        of_chunk = record.stream._asdict() | {
+            "schema": record.schema,
+            "source": record.source,
+            "chunk": record.seq,
+        }
+        rows = zip(seqs, axis.steps.tolist(), axis.times.tolist(), made.left, strict=True)
+        self._connection.execute(
+            self._insert(frames),
+            [
+                of_chunk | {"seq": seq, "step": step, "time": time, "raw": rest}
+                for seq, step, time, rest in rows
+            ],
         )
 
     @override

@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_index(
         "chunks_full",
         "chunks",
-        ["run", "attempt", "worker"],
+        ["run", "attempt", "worker", "source", "frames"],
         sqlite_where=_FULL,
         postgresql_where=_FULL,
     )
