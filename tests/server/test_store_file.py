@@ -9,12 +9,18 @@ import pytest
 from benchmarks.machine import resident_mib
 from sqlalchemy import event
 
+from gainstage_server.compaction.chunk import FRAMES
 from gainstage_server.store import file
 from gainstage_server.store.interface import StoreError
 from gainstage_server.store.records import Backlog, FrameRecord, Span, Stream
 from gainstage_server.store.sqlite import SQLiteStore
 
+from .committing import Commit, commit
+from .compacting import compact
 from .stored import add, frame
+from .trainer import Trainer
+
+__all__ = ["commit"]  # the fixture
 
 
 def test_every_commit_waits_for_the_disk(store: SQLiteStore) -> None:
@@ -35,6 +41,23 @@ def test_deleting_a_run_does_not_write_it_once_more(store: SQLiteStore, tmp_path
 
     assert (tmp_path / "gainstage.db").stat().st_size > size
     assert (tmp_path / "gainstage.db-wal").stat().st_size < size / 20
+
+
+def test_frames_in_a_chunk_take_no_page_each(store: SQLiteStore, commit: Commit) -> None:
+    def pages() -> int:
+        with store._reader.connect() as connection:
+            asked = (f"PRAGMA {it}_count" for it in ("page", "freelist"))
+            every, free = (connection.exec_driver_sql(one).scalar_one() for one in asked)
+            return every - free
+
+    trainer, empty = Trainer(rows=1_000), pages()
+    opening = trainer.opening()
+    commit(*opening, *(trainer.frame(step) for step in range(FRAMES + 1)), trainer.run_end())
+    assert pages() - empty > FRAMES
+
+    assert compact(store) == 1
+
+    assert pages() - empty < FRAMES / 2
 
 
 def test_log_is_moved_into_the_file_beside_the_commits(store: SQLiteStore, tmp_path: Path) -> None:
