@@ -34,6 +34,15 @@ def other(store: PostgreSQLStore, database: str) -> Iterator[PostgreSQLStore]:
     opened.close()
 
 
+def counted(store: PostgreSQLStore, what: str, view: str) -> int:
+    """What PostgreSQL has counted of the table of frames until now."""
+    with store._reader.begin() as connection:
+        connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+    with store._reader.begin() as connection:
+        asked = f"SELECT {what} FROM {view} WHERE relname = 'frames'"
+        return connection.exec_driver_sql(asked).scalar_one()
+
+
 def test_every_commit_waits_for_the_disk_whatever_the_database_is_told(
     store: PostgreSQLStore, database: str
 ) -> None:
@@ -54,14 +63,7 @@ def test_what_is_wanted_of_a_frame_is_read_without_the_rest(store: PostgreSQLSto
     add(store, frame(2, raw=raw))
 
     def blocks_read() -> int:
-        with store._reader.begin() as connection:
-            connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
-        with store._reader.begin() as connection:
-            counted = (
-                "SELECT toast_blks_read + toast_blks_hit FROM pg_statio_user_tables "
-                "WHERE relname = 'frames'"
-            )
-            return connection.exec_driver_sql(counted).scalar_one()
+        return counted(store, "toast_blks_read + toast_blks_hit", "pg_statio_user_tables")
 
     read = [blocks_read()]
     with store.past() as past:
@@ -79,6 +81,23 @@ def test_what_is_wanted_of_a_frame_is_read_without_the_rest(store: PostgreSQLSto
     assert for_row < 10
     # All 160 kB of zeros, as they are: 20 pages of 8 KiB.
     assert for_frame >= 20
+
+
+def test_what_is_wanted_of_a_few_frames_reads_no_others(store: PostgreSQLStore) -> None:
+    header = wire.Frame(run="run", attempt="a1", seq=2, time=0.0, schema=1, step=0)
+    raw = wire.encode(header, {"layers": np.zeros((2, 2), np.float32)})
+    add(store, *(frame(seq, seq, raw=raw) for seq in range(1_000)))
+
+    def rows_read() -> int:
+        return counted(store, "seq_tup_read + idx_tup_fetch", "pg_stat_user_tables")
+
+    before = rows_read()
+    with store.past() as past:
+        cut = list(past.cut(Span(STREAM, 500, 510), lambda _: {"row": range(8)}))
+
+    assert len(cut) == 10
+    # Of each its place and header, and what is wanted.
+    assert rows_read() - before == 2 * len(cut)
 
 
 def test_a_header_longer_than_a_piece_is_read_whole(store: PostgreSQLStore) -> None:
