@@ -10,7 +10,7 @@ import numpy as np
 from gainstage import wire
 from gainstage_server.buckets import Buckets, Piece
 from gainstage_server.compaction.axis import Axis, Entries
-from gainstage_server.compaction.chunk import COARSEST, FACTORS, bands_of, cell, is_joined, sections
+from gainstage_server.compaction.chunk import COARSEST, FACTORS, bands_of, cell
 from gainstage_server.compaction.packing import Unpacker, group_cells
 from gainstage_server.compaction.rollups import BANDS, Bands, Flags, Places, side_by_side
 from gainstage_server.layout import Layout
@@ -47,6 +47,7 @@ class Held:
         axis: The frames of it.
         schema: Theirs.
         finest: The finest resolution that is kept of them.
+        sections: How many they are in.
         only: Blocks without which an entry is left out; None: all entries are read.
         factor: The resolution at which they are read.
     """
@@ -54,6 +55,7 @@ class Held:
     axis: Axis
     schema: int
     finest: int
+    sections: int
     span: Span
     only: Sequence[int] | None = None
     factor: int = 1
@@ -61,7 +63,8 @@ class Held:
     @classmethod
     def of(cls, record: ChunkRecord, span: Span, only: Sequence[int] | None = None) -> "Held":
         """A chunk, frame by frame."""
-        return cls(Axis.load(record.axis), record.schema, record.finest, span, only)
+        axis = Axis.load(record.axis)
+        return cls(axis, record.schema, record.finest, record.sections, span, only)
 
     @property
     def seq(self) -> int:
@@ -79,14 +82,17 @@ class Held:
         return bool(self.span.first <= steps[-1] and steps[0] < self.span.end)
 
     def at(self, factor: int) -> list["Held"]:
-        """The same at a resolution, section by section where it has that only there.
+        """The same at a resolution; what the span cuts through is read frame by frame.
 
-        What the span cuts through is read frame by frame.
+        A merged chunk is read section by section, but for its coarsest resolution.
         """
-        if is_joined(len(self.axis)) and (factor < COARSEST or not self._whole):
-            some = (replace(self, axis=axis) for axis in sections(self.axis))
-            return [it for one in some if one._touched for it in one.at(min(factor, FACTORS[-2]))]
-        return [replace(self, factor=max(factor if self._whole else 1, self.finest))]
+        if self.sections == 1 or (factor == COARSEST and self._whole):
+            return [self._at(factor)]
+        sections = (replace(self, axis=it, sections=1) for it in self.axis.cut(self.sections))
+        return [one._at(min(factor, FACTORS[-2])) for one in sections if one._touched]
+
+    def _at(self, factor: int) -> "Held":
+        return replace(self, factor=max(factor if self._whole else 1, self.finest))
 
     @cached_property
     def _all(self) -> Entries:
@@ -213,23 +219,22 @@ class Stretch:
         self, sources: dict[int, "_Source"], block: int, factor: int, cells: Places
     ) -> Iterator[Piece]:
         """What each of the sources, which are chunks by their seq, has of these cells."""
-        # By the depth of a chunk's cells: group -> which of the cells it has.
-        cuts: dict[int, dict[int, Places]] = {}
-        for depth in {source.depth for source in sources.values()}:
-            groups = cells // group_cells(depth)
-            cuts[depth] = {one: np.flatnonzero(groups == one) for one in set(groups.tolist())}
-        wanted = sorted({group for cut in cuts.values() for group in cut})
+        by_size: dict[int, list[int]] = {}
+        for seq, source in sources.items():
+            by_size.setdefault(group_cells(source.depth), []).append(seq)
         unpacker, stream = Unpacker(), self._span.stream
-        for seq, part in self._past.parts(stream, list(sources), factor, only=(block, wanted)):
-            source = sources.get(seq)
-            own = cuts[source.depth].get(part.group) if source else None
-            if source is None or own is None:
-                continue  # a group that chunks of another depth are asked for
-            of_group = side_by_side(cells[own] % group_cells(source.depth))
-            source.take(bands_of(unpacker.unpack(part.data, source.depth, of_group), factor), own)
-            if source.taken == len(cells):
-                yield Piece(source.ranks, source.bands, source.weights)
-                del sources[seq]
+        for size, seqs in by_size.items():
+            groups = cells // size
+            cut = {one: np.flatnonzero(groups == one) for one in sorted(set(groups.tolist()))}
+            for seq, part in self._past.parts(stream, seqs, factor, only=(block, list(cut))):
+                source, own = sources[seq], cut[part.group]
+                of_group = side_by_side(cells[own] % size)
+                source.take(
+                    bands_of(unpacker.unpack(part.data, source.depth, of_group), factor), own
+                )
+                if source.taken == len(cells):
+                    yield Piece(source.ranks, source.bands, source.weights)
+                    del sources[seq]
 
     def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
         rank_of = dict(zip((frame.seq for frame in self._waiting), ranks.tolist(), strict=True))

@@ -54,7 +54,7 @@ def _block(names: Sequence[str], exists: Any = True) -> wire.BlockSchema:
 
 
 def compact(store: Store, *, clock: float = 0.0, floor: int = 0, **given: Any) -> int:
-    """How many chunks were made, joined or made coarser until none was due."""
+    """How many chunks were made, merged or made coarser until none was due."""
     compactor = Compactor(Settings(disk_floor=floor, **given), store, clock=lambda: clock)
     made = 0
     while compactor.step():

@@ -85,7 +85,7 @@ def check(buckets: Buckets, frames: Sequence[bytes], what: str, points: int) -> 
 
 @pytest.fixture
 def long(store: Store, commit: Commit) -> Iterator[list[bytes]]:
-    """The frames of a run of many chunks, most of them joined, and some that are in none."""
+    """The frames of a run of many chunks, most of them merged, and some that are in none."""
     run = Run()
     opening = run.opening()
     frames = frames_between(run, 0, 2_400)
@@ -131,8 +131,9 @@ def test_coarse_views_read_no_finer_parts(store: Store, long: list[bytes]) -> No
         for points in (2_000, 90, 11):
             read_of(store, "cells", Window(points=points))
 
-    # Two blocks, and of each the parts of 18 sections and chunks, or of three chunks.
-    assert read == [(1, 18), (1, 18), (16, 18), (16, 18), (128, 3), (128, 3)]
+    # Of two blocks, those of 18 sections and chunks, or of a merged chunk and two others.
+    fine, middle, coarse = [(1, 18)], [(16, 18)], [(128, 1), (128, 2)]
+    assert read == 2 * fine + 2 * middle + 2 * coarse
 
 
 def test_after_a_rehearsal_no_statement_is_compiled_for_the_first_view(
@@ -197,21 +198,23 @@ def test_frames_that_come_late_are_shown_in_their_place_before_and_after_they_ar
     assert raws(store) == frames
 
 
-def test_frames_that_come_late_go_beside_a_chunk_of_sections(store: Store, commit: Commit) -> None:
+def test_frames_that_come_late_go_beside_a_section_of_a_merged_chunk(
+    store: Store, commit: Commit
+) -> None:
     run = Run()
     opening = run.opening()
     frames = frames_between(run, 0, 2_200)
-    late = [frames[step] for step in (5, 130, 2_040)]
+    late = [frames[step] for step in (5, 100, 130, 2_040)]
     last = frames[2_090:]
-    sent = [frame for frame in frames if frame not in (*late, *last)]
-    commit(*opening, *sent)
+    commit(*opening, *(frame for frame in frames if frame not in (*late, *last)))
     compact(store)
     assert chunks(store) == [SECTIONS * FRAMES]
 
     commit(*late, *last, run.run_end())
     compact(store)
 
-    assert chunks(store) == [SECTIONS * FRAMES, len(late), FRAMES, 20]
+    # Those of one section together, so that none is shown far from its place.
+    assert chunks(store) == [SECTIONS * FRAMES, 2, 1, 1, FRAMES, 19]
     assert raws(store) == frames
     check(read_of(store, "cells", Window(points=3_000)), frames, "cells", 3_000)
     for points in (20, 3):

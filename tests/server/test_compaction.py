@@ -133,7 +133,7 @@ def test_what_fails_halfway_leaves_every_frame_as_it_came(store: Store, commit: 
             raise StoreError("The disk is gone.")
 
         with store.write() as transaction:
-            patch.setattr(type(transaction), "_leave", fail)
+            patch.setattr(type(transaction), "_put_frames", fail)
         with pytest.raises(StoreError, match="The disk is gone"):
             compact(store)
 

@@ -119,6 +119,7 @@ CHUNK = ChunkRecord(
     last_time=3.0,
     frames=2,
     finest=1,
+    sections=1,
     size=4,
     axis=b"axis",
 )
@@ -133,7 +134,8 @@ ROWS["0002"] = {
 }
 ROWS["0003"] = ROWS["0002"] | {
     "frames": ROWS["0001"]["frames"] | {"chunk": None},
-    "chunks": CHUNK._asdict() | {"logs": b"logs"},
+    "chunks": {name: value for name, value in CHUNK._asdict().items() if name != "sections"}
+    | {"logs": b"logs"},
     "parts": {**IDENTITY, "seq": 3, "factor": 1, "block": 0, "group": 0, "data": b"data"},
 }
 ROWS["0004"] = ROWS["0003"] | {
@@ -144,6 +146,7 @@ ROWS["0005"] = ROWS["0004"] | {
     "attempts": ROWS["0001"]["attempts"] | {"first_step": 7, "last_step": 7, "last_seen": 2.0}
 }
 ROWS["0006"] = ROWS["0005"] | {"sizes": {"run": "run", "bytes": len(b"frame") + CHUNK.size}}
+ROWS["0007"] = ROWS["0006"] | {"chunks": CHUNK._asdict() | {"logs": b"logs"}}
 
 
 def check(store: Store, revision: str) -> None:

@@ -243,7 +243,7 @@ def test_a_mark_takes_the_place_of_the_last_one_and_outlives_the_findings_of_a_s
 def chunk_of(stream: Stream, seq: int) -> tuple[ChunkRecord, Chunk]:
     """A chunk of one frame, of no schema that there is."""
     axis = Axis(np.array([seq]), np.array([0]), np.array([0.0]), {})
-    record = ChunkRecord(*stream, seq, 1, "probe", 0, 0, seq, 0.0, 1, 1, 4, axis.dump())
+    record = ChunkRecord(*stream, seq, 1, "probe", 0, 0, seq, 0.0, 1, 1, 1, 4, axis.dump())
     return record, Chunk(axis, b"logs", [Part(1, 0, 0, b"data")], [b"left"])
 
 

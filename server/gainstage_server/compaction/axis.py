@@ -70,7 +70,12 @@ class Axis:
     def __len__(self) -> int:
         return len(self.seqs)
 
-    def part(self, first: int, end: int) -> "Axis":
+    def cut(self, sections: int) -> list["Axis"]:
+        """The frames in so many sections, of equally many each."""
+        size = len(self) // sections
+        return [self._part(first, first + size) for first in range(0, len(self), size)]
+
+    def _part(self, first: int, end: int) -> "Axis":
         """Some of the frames alone, with the blocks that they have."""
         flags = {block: of_all[first:end] for block, of_all in self.sampled.items()}
         return Axis(

@@ -6,8 +6,8 @@ many frames, counted from the chunk's first. And by cells, into groups (`packing
 block follow each other statistic by statistic, so that one statistic of all rows is a few groups;
 those of a unit map follow row by row, because a map is looked at row by row.
 
-A chunk that `joined` made of others has as many sections, and the finer parts of each stand under
-the `seq` of its first frame.
+A chunk that `merging` made of others has as many sections. Its coarsest parts are of all of them,
+and the finer ones of each stand under the `seq` of the section's first frame.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +31,8 @@ FRAMES = 128
 # Each is a multiple of the one before.
 FACTORS = (1, 16, 128)
 COARSEST = FACTORS[-1]
-# In a joined chunk: at the coarsest resolution, groups of 128 cells, of which a heatmap of 1,000
-# layers reads eight and a series one.
+# Chunks that are merged: at the coarsest resolution, groups are of 128 cells then, and a heatmap of
+# 1,000 layers reads eight of them.
 SECTIONS = 16
 
 
@@ -61,7 +61,7 @@ class Chunk:
     Attributes:
         logs: What the frames logged, `Logs`.
         left: What is left of each frame's bytes: as far as its header ends, or all of them where
-            the parts do not tell them exactly. Of frames that were in chunks before, nothing.
+            the parts do not tell them exactly.
     """
 
     axis: Axis
@@ -73,18 +73,6 @@ class Chunk:
     def size(self) -> int:
         """Bytes of its parts."""
         return sum(len(part.data) for part in self.parts)
-
-
-def is_joined(frames: int) -> bool:
-    """Whether a chunk of so many frames has sections."""
-    return frames == SECTIONS * FRAMES
-
-
-def sections(axis: Axis) -> list[Axis]:
-    """The frames of each of a chunk's sections; all of them, where it has none."""
-    if not is_joined(len(axis)):
-        return [axis]
-    return [axis.part(first, first + FRAMES) for first in range(0, len(axis), FRAMES)]
 
 
 def cell(name: str, shape: tuple[int, int], rows: Places, columns: Places) -> Places:

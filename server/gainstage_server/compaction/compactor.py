@@ -7,15 +7,15 @@ from itertools import pairwise
 
 from gainstage import wire
 from gainstage_server.compaction import chunk
+from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.chunk import (
     COARSEST,
     FACTORS,
     FRAMES,
     Chunk,
     Stored,
-    is_joined,
 )
-from gainstage_server.compaction.joined import joinable, joined
+from gainstage_server.compaction.merging import mergeable, merged
 from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
 from gainstage_server.store.interface import Store
@@ -71,6 +71,7 @@ def encoded(schema: wire.Schema, frames: Sequence[FrameRecord]) -> tuple[ChunkRe
         last_time=max(one.time for one in frames),
         frames=len(frames),
         finest=1,
+        sections=1,
         size=made.size,
         axis=made.axis.dump(),
     )
@@ -87,10 +88,10 @@ class Compactor:
         self._store = store
         self._clock = clock
         self._queue: list[Backlog] = []
-        self._unreadable: set[Key] = set()  # schemas
+        self._unreadable: set[Key | Stream] = set()  # schemas, and streams with chunks
 
     def step(self) -> bool:
-        """Make a chunk where one is due, join some, or make one coarser.
+        """Make a chunk where one is due, make one coarser, or merge some.
 
         False: nothing is due, or there is no room.
 
@@ -112,27 +113,7 @@ class Compactor:
             except (wire.WireError, LookupError):
                 log.exception("Frames of %s cannot be compacted; they stay as they came.", backlog)
                 self._unreadable.add(backlog.key)
-        return self._join() or self._coarsen()
-
-    def _join(self) -> bool:
-        """Make one chunk of those that follow each other, where there are enough."""
-        for stream in self._store.joinable():
-            with self._store.alone(stream.run) as alone:
-                if alone and self._join_one(stream):
-                    return True
-        return False
-
-    def _join_one(self, stream: Stream) -> bool:
-        with self._store.past() as past:
-            chunks = joinable(past.chunks(Span(stream, 0, MAX_STEP)))
-            if not chunks:
-                return False
-            seqs = [chunk.seq for chunk in chunks]
-            made = joined(
-                chunks, list(past.logs(stream, seqs)), list(past.parts(stream, seqs, COARSEST))
-            )
-        with self._store.write() as transaction:
-            return transaction.join(made, instead_of=chunks)
+        return self._coarsen() or self._merge()
 
     def _coarsen(self) -> bool:
         """Leave only the rollups of a chunk whose frames are too old for more."""
@@ -148,6 +129,31 @@ class Compactor:
                     transaction.coarsen(detailed, FACTORS[1])
         return alone
 
+    def _merge(self) -> bool:
+        """Make one chunk of those that follow each other, where there are enough."""
+        for stream in self._store.with_full_chunks():
+            if stream in self._unreadable:
+                continue
+            try:
+                with self._store.alone(stream.run) as alone:
+                    if alone and self._merge_of(stream):
+                        return True
+            except (ValueError, LookupError):
+                log.exception("Chunks of %s cannot be merged; they stay as they are.", stream)
+                self._unreadable.add(stream)
+        return False
+
+    def _merge_of(self, stream: Stream) -> bool:
+        with self._store.past() as past:
+            chunks = mergeable(past.chunks(Span(stream, 0, MAX_STEP + 1)))
+            if not chunks:
+                return False
+            seqs = [chunk.seq for chunk in chunks]
+            logs, parts = past.logs(stream, seqs), past.parts(stream, seqs, COARSEST)
+            made = merged(chunks, list(logs), list(parts))
+        with self._store.write() as transaction:
+            return transaction.merge(*made, instead_of=chunks)
+
     def _is_due(self, backlog: Backlog) -> bool:
         older = backlog.frames - _left(backlog)
         return older >= _least(backlog) and backlog.key not in self._unreadable
@@ -159,8 +165,8 @@ class Compactor:
         known = self._store.chunk_from(backlog, frames[0])
         if known is not None:
             # They came late: within the chunk, or before it.
-            last = (known.last_step, known.last_seq)
-            frames = [frame for frame in frames if _by_step(frame) < last]
+            end = next(end for end in _ends(known) if _by_step(frames[0]) < end)
+            frames = [frame for frame in frames if _by_step(frame) < end]
         rewritten = known if known is not None and _is_open(known) else None
         if rewritten is not None:
             frames = sorted([*frames, *self._store.frames_of(rewritten)], key=_by_step)
@@ -174,7 +180,13 @@ class Compactor:
 
 def _is_open(chunk: ChunkRecord) -> bool:
     """Whether frames that come late go into the chunk, and not into one beside it."""
-    return chunk.finest == 1 and not is_joined(chunk.frames)
+    return chunk.finest == 1 and chunk.sections == 1
+
+
+def _ends(chunk: ChunkRecord) -> list[tuple[int, int]]:
+    """Where its sections end, as `_by_step`."""
+    sections = Axis.load(chunk.axis).cut(chunk.sections)
+    return [(int(axis.steps[-1]), int(axis.seqs[-1])) for axis in sections]
 
 
 def _left(backlog: Backlog) -> int:

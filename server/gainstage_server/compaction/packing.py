@@ -47,8 +47,16 @@ class Unpacker:
         self._zstd = zstandard.ZstdDecompressor()
 
     def unpack(self, group: bytes, depth: int, cells: Places | slice = slice(None)) -> Floats:
-        """`cells` of a group of cells with `depth` values each, as [depth, cells]."""
-        every = np.frombuffer(self._zstd.decompress(group), np.uint8).reshape(_WIDTH, -1, depth)
+        """`cells` of a group of cells with `depth` values each, as [depth, cells].
+
+        Raises:
+            ValueError: It is not such a group.
+        """
+        try:
+            data = self._zstd.decompress(group)
+        except zstandard.ZstdError as error:
+            raise ValueError(f"A group of {len(group)} bytes cannot be decompressed.") from error
+        every = np.frombuffer(data, np.uint8).reshape(_WIDTH, -1, depth)
         planes = every[:, cells]
         values = np.empty((*planes.shape[1:], _WIDTH), np.uint8)
         for place, plane in enumerate(planes):  # in half the time of one copy of all

@@ -102,8 +102,15 @@ class Transaction(Protocol):
         """
         ...
 
-    def join(self, made: tuple[ChunkRecord, Chunk], *, instead_of: Sequence[ChunkRecord]) -> bool:
-        """Put a chunk in place of those that became its sections.
+    def merge(
+        self,
+        chunk: ChunkRecord,
+        logs: bytes,
+        coarsest: Sequence[Part],
+        *,
+        instead_of: Sequence[ChunkRecord],
+    ) -> bool:
+        """Put a chunk in place of those that became its sections, and of their coarsest parts.
 
         False: some of those are no longer what was read. Then nothing has changed.
         """
@@ -139,8 +146,8 @@ class Past(Protocol):
         """The chunks of probe frames of which some may lie in `span`, by their first steps."""
         ...
 
-    def logs(self, stream: Stream, chunks: Sequence[int]) -> Iterator[bytes]:
-        """The logs of chunks of a stream, by their `seq`, in this order."""
+    def logs(self, stream: Stream, seqs: Sequence[int]) -> Iterator[bytes]:
+        """The logs of chunks of a stream, in this order."""
         ...
 
     def parts(
@@ -346,8 +353,8 @@ class Store(Protocol):
         """Run -> bytes of its frames, without what holds them together."""
         ...
 
-    def joinable(self) -> list[Stream]:
-        """The streams that have as many full chunks of probe frames as one chunk has sections."""
+    def with_full_chunks(self) -> list[Stream]:
+        """The streams in which there may be enough chunks to be merged."""
         ...
 
     def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from gainstage import wire
 from gainstage_server.compaction.axis import Axis
-from gainstage_server.compaction.chunk import FACTORS, Part, Reader, is_whole, sections
+from gainstage_server.compaction.chunk import FACTORS, Part, Reader, is_whole
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Past
 from gainstage_server.store.records import (
@@ -97,9 +97,9 @@ class SQLPast(Past):
         return [ChunkRecord(*row) for row in rows]
 
     @override
-    def logs(self, stream: Stream, chunks: Sequence[int]) -> Iterator[bytes]:
+    def logs(self, stream: Stream, seqs: Sequence[int]) -> Iterator[bytes]:
         table = tables.chunks
-        for some in _some(chunks):
+        for some in _some(seqs):
             rows = self._connection.execute(
                 select(table.c.seq, table.c.logs).where(
                     *within(table, stream), table.c.seq.in_(some)
@@ -163,7 +163,8 @@ class SQLPast(Past):
             select(*CHUNK).where(*within(chunks, stream), chunks.c.seq == chunk)
         ).one()
         record = ChunkRecord(*found)
-        axis = next(one for one in sections(Axis.load(record.axis)) if key.seq in one.seqs)
+        sections = Axis.load(record.axis).cut(record.sections)
+        axis = next(axis for axis in sections if key.seq in axis.seqs)
         seqs = axis.seqs.tolist()
         keys = [Key(*stream, seq) for seq in seqs]
         if record.finest > 1:

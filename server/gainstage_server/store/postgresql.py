@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from gainstage import wire
-from gainstage_server.compaction.chunk import Chunk
+from gainstage_server.compaction.chunk import Chunk, Part
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
 from gainstage_server.store.listener import CHANNEL, KEEPALIVES, Listener, notice
@@ -53,8 +53,8 @@ _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:kind, :number)")
 # One by one: a planner that has not counted the rows yet takes a join, which reads all frames of
 # the stream.
 _PIECES = text(
-    "SELECT (SELECT substring(raw, first, size) FROM frames "
-    "WHERE run = :run AND attempt = :attempt AND worker = :worker AND seq = asked.seq) "
+    "SELECT (SELECT substring(frames.raw, asked.first, asked.size) FROM frames "
+    "WHERE run = :run AND attempt = :attempt AND worker = :worker AND frames.seq = asked.seq) "
     "FROM unnest(CAST(:seqs AS bigint[]), CAST(:firsts AS int[]), CAST(:sizes AS int[])) "
     "WITH ORDINALITY AS asked(seq, first, size, place) ORDER BY place"
 )
@@ -148,9 +148,16 @@ class PostgreSQLTransaction(SQLTransaction):
         return super().compact(chunks, instead_of=instead_of)
 
     @override
-    def join(self, made: tuple[ChunkRecord, Chunk], *, instead_of: Sequence[ChunkRecord]) -> bool:
-        self._hold([made[0].run])
-        return super().join(made, instead_of=instead_of)
+    def merge(
+        self,
+        chunk: ChunkRecord,
+        logs: bytes,
+        coarsest: Sequence[Part],
+        *,
+        instead_of: Sequence[ChunkRecord],
+    ) -> bool:
+        self._hold([chunk.run])
+        return super().merge(chunk, logs, coarsest, instead_of=instead_of)
 
     @override
     def coarsen(self, chunk: ChunkRecord, finest: int) -> None:

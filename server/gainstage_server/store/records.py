@@ -53,7 +53,11 @@ class FrameRecord(NamedTuple):
 
 
 class ChunkRecord(NamedTuple):
-    """A chunk but for its parts and logs; `seq` is that of its first frame."""
+    """A chunk but for its parts and logs; `seq` is that of its first frame.
+
+    Its coarsest parts stand under that, and the finer ones under the `seq` of the first frame of
+    each section.
+    """
 
     run: str
     attempt: str
@@ -67,6 +71,7 @@ class ChunkRecord(NamedTuple):
     last_time: float
     frames: int
     finest: int  # factor of the finest parts that are kept
+    sections: int  # of equally many frames
     size: int  # bytes of all parts that are kept
     axis: bytes
 
@@ -252,7 +257,7 @@ class Change(msgspec.Struct, frozen=True):
         return Stream(self.run, self.attempt, self.worker)
 
 
-# Beyond every step that may enter.
+# The largest that may enter.
 MAX_STEP = 2**53
 
 

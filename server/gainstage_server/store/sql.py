@@ -334,10 +334,13 @@ class SQLStore(Store):
         return row and ChunkRecord(*row)
 
     @override
-    def joinable(self) -> list[Stream]:
-        stream = [tables.chunks.c[name] for name in Stream._fields]
-        full = select(*stream).where(tables.FULL).group_by(*stream)
-        return [Stream(*row) for row in self._rows(full.having(func.count() >= SECTIONS))]
+    def with_full_chunks(self) -> list[Stream]:
+        chunks = tables.chunks
+        stream = [chunks.c[name] for name in Stream._fields]
+        alike = (
+            select(*stream).where(tables.FULL).group_by(*stream, chunks.c.schema, chunks.c.finest)
+        )
+        return [Stream(*row) for row in self._rows(alike.having(func.count() >= SECTIONS))]
 
     @override
     def sizes(self) -> dict[str, int]:

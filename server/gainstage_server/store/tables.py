@@ -133,7 +133,7 @@ Index(
     postgresql_where=frames.c.chunk.is_(None),
 )
 
-# `seq` is that of its first frame.
+# `seq` is that of its first frame; of `parts`, that of the first frame of a section.
 chunks = Table(
     "chunks",
     metadata,
@@ -149,6 +149,7 @@ chunks = Table(
     Column("size", BigInteger, nullable=False),
     Column("axis", LargeBinary, nullable=False),
     Column("logs", LargeBinary, nullable=False),
+    Column("sections", Integer, nullable=False),
 )
 # With a value for each frame, until they are too old for that.
 DETAILED = chunks.c.finest == literal_column("1")
@@ -159,14 +160,17 @@ Index(
     sqlite_where=DETAILED,
     postgresql_where=DETAILED,
 )
-# Of those that views of a run read; when they are joined, they are so no longer. With the columns
-# of the condition, which SQLite reads again.
+# Full chunks of probe frames, until they are merged. With the columns of the condition, as SQLite
+# looks at them again.
 FULL = (chunks.c.frames == literal_column(str(FRAMES))) & (
     chunks.c.source == literal_column("'probe'")
 )
 Index(
     "chunks_full",
-    *(chunks.c[name] for name in ("run", "attempt", "worker", "source", "frames")),
+    *(
+        chunks.c[name]
+        for name in ("run", "attempt", "worker", "schema", "finest", "source", "frames")
+    ),
     sqlite_where=FULL,
     postgresql_where=FULL,
 )

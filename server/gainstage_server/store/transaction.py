@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from gainstage.finding import Finding
 from gainstage_server.compaction.axis import Axis
-from gainstage_server.compaction.chunk import COARSEST, Chunk, sections
+from gainstage_server.compaction.chunk import COARSEST, Chunk, Part
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Transaction
 from gainstage_server.store.records import (
@@ -220,43 +220,46 @@ class SQLTransaction(Transaction):
                 own = *within(table, stream), table.c.seq == instead_of.seq
                 self._connection.execute(table.delete().where(*own))
         for record, made in chunks:
-            self._put_chunk(record, made)
-            self._leave(record, made)
+            self._put_chunk(record, made.logs, made.parts)
+            self._put_frames(record, made.axis, made.left)
         return True
 
     @override
-    def join(self, made: tuple[ChunkRecord, Chunk], *, instead_of: Sequence[ChunkRecord]) -> bool:
-        record, chunk = made
+    def merge(
+        self,
+        chunk: ChunkRecord,
+        logs: bytes,
+        coarsest: Sequence[Part],
+        *,
+        instead_of: Sequence[ChunkRecord],
+    ) -> bool:
         chunks, parts, frames = tables.chunks, tables.parts, tables.frames
         if not self._are_as_read(instead_of):
             return False
-        seqs = [before.seq for before in instead_of]
-        coarsest = parts.c.seq.in_(seqs), parts.c.factor == COARSEST
-        self._connection.execute(parts.delete().where(*within(parts, record.stream), *coarsest))
+        stream, seqs = chunk.stream, [one.seq for one in instead_of]
         self._connection.execute(
-            chunks.delete().where(*within(chunks, record.stream), chunks.c.seq.in_(seqs))
+            parts.delete().where(
+                *within(parts, stream), parts.c.seq.in_(seqs), parts.c.factor == COARSEST
+            )
         )
-        self._put_chunk(record, chunk)
-        own = *within(frames, record.stream), frames.c.seq.in_(chunk.axis.seqs.tolist())
-        self._connection.execute(frames.update().where(*own).values(chunk=record.seq))
-        self._grow({record.run: record.size - sum(before.size for before in instead_of)})
+        self._connection.execute(
+            chunks.delete().where(*within(chunks, stream), chunks.c.seq.in_(seqs))
+        )
+        self._put_chunk(chunk, logs, coarsest)
+        for section in Axis.load(chunk.axis).cut(chunk.sections):
+            own = *within(frames, stream), frames.c.seq.in_(section.seqs.tolist())
+            rows = self._connection.execute(select(frames.c.seq, frames.c.raw).where(*own))
+            left = {row.seq: row.raw for row in rows}
+            self._put_frames(chunk, section, [left[seq] for seq in section.seqs.tolist()])
+        self._grow({chunk.run: chunk.size - sum(one.size for one in instead_of)})
         return True
-
-    def _put_chunk(self, record: ChunkRecord, made: Chunk) -> None:
-        row = record._asdict() | {"logs": made.logs}
-        self._connection.execute(self._insert(tables.chunks), row)
-        identity = record.stream._asdict() | {"seq": record.seq}
-        self._connection.execute(
-            self._insert(tables.parts), [identity | part._asdict() for part in made.parts]
-        )
-        self.bytes += made.size
 
     @override
     def coarsen(self, chunk: ChunkRecord, finest: int) -> None:
         chunks, parts = tables.chunks, tables.parts
         if not self._are_as_read([chunk]):
             return
-        seqs = [int(section.seqs[0]) for section in sections(Axis.load(chunk.axis))]
+        seqs = [int(axis.seqs[0]) for axis in Axis.load(chunk.axis).cut(chunk.sections)]
         own = *within(parts, chunk.stream), parts.c.seq.in_(seqs)
         self._connection.execute(parts.delete().where(*own, parts.c.factor < finest))
         summed = select(func.coalesce(func.sum(func.length(parts.c.data)), 0)).where(*own)
@@ -295,29 +298,40 @@ class SQLTransaction(Transaction):
         )
         return {ChunkRecord(*row) for row in rows} == set(read)
 
-    def _leave(self, record: ChunkRecord, made: Chunk) -> None:
-        """Keep of the frames of a chunk what it says, in rows of their own.
+    def _put_chunk(self, record: ChunkRecord, logs: bytes, parts: Sequence[Part]) -> None:
+        """Store a chunk, and parts that stand under its `seq`."""
+        self._connection.execute(self._insert(tables.chunks), record._asdict() | {"logs": logs})
+        identity = record.stream._asdict() | {"seq": record.seq}
+        if parts:
+            self._connection.execute(
+                self._insert(tables.parts), [identity | part._asdict() for part in parts]
+            )
+        self.bytes += sum(len(part.data) for part in parts)
 
-        A row that is made smaller keeps its page in SQLite, 16 kB for a header.
+    def _put_frames(self, record: ChunkRecord, axis: Axis, left: Sequence[bytes]) -> None:
+        """Store what is left of frames of a chunk in place of their rows.
+
+        All else of a row the chunk knows. A row that is only made smaller keeps its page in SQLite:
+        16 kB for a header.
         """
-        frames, axis = tables.frames, made.axis
-        seqs = axis.seqs.tolist()
+        frames, seqs = tables.frames, axis.seqs.tolist()
         self._connection.execute(
             frames.delete().where(*within(frames, record.stream), frames.c.seq.in_(seqs))
         )
-        of_chunk = record.stream._asdict() | {
-            "schema": record.schema,
-            "source": record.source,
-            "chunk": record.seq,
-        }
-        rows = zip(seqs, axis.steps.tolist(), axis.times.tolist(), made.left, strict=True)
-        self._connection.execute(
-            self._insert(frames),
-            [
-                of_chunk | {"seq": seq, "step": step, "time": time, "raw": rest}
-                for seq, step, time, rest in rows
-            ],
-        )
+        of_chunk = {"schema": record.schema, "source": record.source, "chunk": record.seq}
+        columns = zip(seqs, axis.steps.tolist(), axis.times.tolist(), left, strict=True)
+        rows = [
+            {
+                **record.stream._asdict(),
+                **of_chunk,
+                "seq": seq,
+                "step": step,
+                "time": time,
+                "raw": raw,
+            }
+            for seq, step, time, raw in columns
+        ]
+        self._connection.execute(self._insert(frames), rows)
 
     @override
     def drop_run(self, run: str) -> None:

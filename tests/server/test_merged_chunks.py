@@ -1,7 +1,8 @@
 """Chunks that follow each other become one: its coarsest parts are theirs, the finer ones stay."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,15 +15,17 @@ from gainstage_server.compaction.chunk import (
     FACTORS,
     FRAMES,
     SECTIONS,
-    Chunk,
     Part,
     Reader,
-    sections,
 )
-from gainstage_server.compaction.compactor import encoded
-from gainstage_server.compaction.joined import joinable, joined
+from gainstage_server.compaction.compactor import Compactor, encoded
+from gainstage_server.compaction.logged import Logs
+from gainstage_server.compaction.merging import mergeable, merged
+from gainstage_server.compaction.packing import group_cells
+from gainstage_server.compaction.rollups import BANDS
 from gainstage_server.history import History, Window
 from gainstage_server.selection import Cell
+from gainstage_server.settings import Settings
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import ChunkRecord, FrameRecord
@@ -50,7 +53,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def record(place: int, **changes: object) -> ChunkRecord:
     """The chunk of the frames at `place` times FRAMES, and so on."""
     first, last = place * FRAMES, (place + 1) * FRAMES - 1
-    plain = ChunkRecord(*STREAM, first, 1, "probe", first, last, last, 0.0, FRAMES, 1, 0, b"")
+    plain = ChunkRecord(*STREAM, first, 1, "probe", first, last, last, 0.0, FRAMES, 1, 1, 0, b"")
     return plain._replace(**changes)
 
 
@@ -58,32 +61,37 @@ def in_a_row(count: int, first: int = 0, **changes: object) -> list[ChunkRecord]
     return [record(first + place, **changes) for place in range(count)]
 
 
-def test_as_many_as_a_chunk_has_sections_are_joined_oldest_first() -> None:
-    assert joinable(in_a_row(SECTIONS - 1)) == ()
-    assert joinable(in_a_row(SECTIONS + 3)) == in_a_row(SECTIONS)
+def test_as_many_as_a_chunk_has_sections_are_merged_oldest_first() -> None:
+    assert mergeable(in_a_row(SECTIONS - 1)) == ()
+    assert mergeable(in_a_row(SECTIONS + 3)) == in_a_row(SECTIONS)
 
 
 def test_chunk_that_is_not_full_is_passed_over() -> None:
     few, more = record(3, frames=FRAMES - 1), record(5, frames=2 * FRAMES - 1)
     others = [*in_a_row(3), *in_a_row(1, 4), *in_a_row(SECTIONS, 6)]
 
-    found = joinable([*in_a_row(3), few, *in_a_row(1, 4), more, *in_a_row(SECTIONS, 6)])
+    found = mergeable([*in_a_row(3), few, *in_a_row(1, 4), more, *in_a_row(SECTIONS, 6)])
 
     assert found == others[:SECTIONS]
 
 
-def test_only_chunks_of_one_schema_and_detail_are_joined() -> None:
+def test_only_chunks_of_one_schema_and_detail_are_merged() -> None:
     half = SECTIONS // 2
     for change in ({"schema": 2}, {"finest": FACTORS[1]}):
-        assert joinable([*in_a_row(half), *in_a_row(half, half, **change)]) == ()
+        assert mergeable([*in_a_row(half), *in_a_row(half, half, **change)]) == ()
 
 
-def test_chunk_that_begins_within_the_one_before_begins_anew() -> None:
-    within = record(4, first_step=3 * FRAMES + 1, seq=10**6)
+def test_of_chunks_that_lie_over_each_other_the_most_are_merged_that_do_not() -> None:
+    over = [
+        one._replace(
+            first_step=one.first_step + 1, last_step=one.last_step + 1, seq=10**6 + one.seq
+        )
+        for one in in_a_row(SECTIONS)
+    ]
 
-    found = joinable([*in_a_row(4), within, *in_a_row(SECTIONS, 5)])
+    found = mergeable(sorted([*in_a_row(SECTIONS), *over], key=lambda one: one.first_step))
 
-    assert found == [within, *in_a_row(SECTIONS - 1, 5)]
+    assert found == in_a_row(SECTIONS)
 
 
 # -- What of ---------------------------------------------------------------------------------------
@@ -118,10 +126,10 @@ def some(rng: np.random.Generator, seq: int) -> FrameRecord:
     return FrameRecord(*STREAM, seq, 1, "probe", 3 * seq, float(seq), wire.encode(frame, blocks))
 
 
-def coarsest(made: Chunk, axis: Axis, block: int) -> list[np.ndarray]:
+def coarsest(parts: Sequence[Part], axis: Axis, block: int) -> list[np.ndarray]:
     """[entries, cells] of each band."""
-    parts = [part for part in made.parts if part[:2] == (COARSEST, block)]
-    bands = [Reader(SCHEMA, axis).bands(part) for part in parts]
+    own = [part for part in parts if part[:2] == (COARSEST, block)]
+    bands = [Reader(SCHEMA, axis).bands(part) for part in own]
     return [np.concatenate(band, axis=1) for band in zip(*bands, strict=True)]
 
 
@@ -134,27 +142,33 @@ def test_its_coarsest_parts_are_those_of_its_sections_one_after_the_other() -> N
     ]
     rng.shuffle(parts)  # a database tells them in any order
 
-    whole, made = joined([one for one, _ in read], [made.logs for _, made in read], parts)
+    whole, logs, made = merged([one for one, _ in read], [one.logs for _, one in read], parts)
 
     axis = Axis.load(whole.axis)
     for block in (0, 1):
-        own = [
-            coarsest(of_one, of_one.axis, block)
-            for _, of_one in read
-            if block in of_one.axis.sampled
-        ]
+        own = [coarsest(one.parts, one.axis, block) for _, one in read if block in one.axis.sampled]
         expected = [np.concatenate(band) for band in zip(*own, strict=True)]
         for found, band in zip(coarsest(made, axis, block), expected, strict=True):
             np.testing.assert_array_equal(found.view(np.uint32), band.view(np.uint32))
-    for section, (_, of_one) in zip(sections(axis), read, strict=True):
-        assert section.dump() == of_one.axis.dump()
+    for section, (_, one) in zip(axis.cut(whole.sections), read, strict=True):
+        assert section.dump() == one.axis.dump()
     assert list(axis.sampled) == [0, 1]
+    names, of_sections = ["loss", "accuracy"], [Logs.load(one.logs) for _, one in read]
+    for found, expected in zip(
+        Logs.load(logs).read(names, FULL),
+        zip(*(one.read(names, FRAMES) for one in of_sections), strict=True),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, np.concatenate(expected))
     assert (whole.seq, whole.first_step, whole.last_step) == (0, 0, 3 * (FULL - 1))
-    assert (whole.last_seq, whole.last_time, whole.frames) == (FULL - 1, FULL - 1.0, FULL)
-    finer = sum(len(part.data) for _, one in read for part in one.parts if part.factor < COARSEST)
-    assert whole.size == finer + made.size
-    # In groups of a sixteenth of the cells.
-    assert len(made.parts) == -(-50 * 40 // FRAMES) + 1
+    assert (whole.last_seq, whole.last_time) == (FULL - 1, FULL - 1.0)
+    assert (whole.frames, whole.sections) == (FULL, SECTIONS)
+    size = sum(len(part.data) for part in made)
+    finer = (part for _, one in read for part in one.parts if part.factor < COARSEST)
+    assert whole.size == size + sum(len(part.data) for part in finer)
+    # In smaller groups: of `layers`, 2,000 cells.
+    cells = group_cells(SECTIONS * BANDS)
+    assert [part.block for part in made] == [0] * -(-2_000 // cells) + [1]
 
 
 # -- In a store ------------------------------------------------------------------------------------
@@ -191,30 +205,38 @@ def test_its_old_samples_are_left_out_in_all_sections(store: SQLStore, long: lis
         factors = Counter(connection.execute(select(tables.parts.c.factor)).scalars())
     assert set(factors) == set(FACTORS[1:])
     after = History(store, STREAM.run).read(cells, window)
-    assert len(after.steps) == FULL // FACTORS[1] + 1
-    for band in ("min", "max"):
-        reduce = getattr(np, f"nan{band}")
-        assert reduce(getattr(after, band)) == reduce(getattr(before, band))
+    assert after.frames.tolist() == [FACTORS[1]] * (FULL // FACTORS[1]) + [1]
+    for place, column in product(range(FULL // FACTORS[1]), range(len(cells))):
+        frames = slice(place * FACTORS[1], (place + 1) * FACTORS[1])
+        own = before.last[frames, column][before.present[frames, column]]
+        found = [getattr(after, band)[place, column] for band in ("min", "max", "last")]
+        np.testing.assert_array_equal(found, [own.min(), own.max(), own[-1]])
 
 
-def test_chunks_that_are_no_longer_what_was_read_are_not_joined(
-    store: SQLStore, commit: Commit
+@pytest.mark.parametrize("meanwhile", ["made coarser", "deleted"])
+def test_chunks_that_are_no_longer_what_was_read_are_not_merged(
+    store: SQLStore, commit: Commit, meanwhile: str
 ) -> None:
     run = Run()
     commit(*run.opening(), *frames_between(run, 0, FULL - 1), run.run_end())
-    compact(store)  # too few to be joined
+    compact(store)  # too few to be merged
     with store.past() as past:
         before = past.chunks(ALL)
         seqs = [chunk.seq for chunk in before]
-        logs, parts = list(past.logs(STREAM, seqs)), list(past.parts(STREAM, seqs, COARSEST))
-    made = joined(before, logs, parts)
+        made = merged(
+            before, list(past.logs(STREAM, seqs)), list(past.parts(STREAM, seqs, COARSEST))
+        )
     with store.write() as transaction:
-        transaction.coarsen(before[3], FACTORS[1])
+        if meanwhile == "deleted":
+            transaction.drop_run(STREAM.run)
+        else:
+            transaction.coarsen(before[3], FACTORS[1])
+    sizes = chunks(store)
 
     with store.write() as transaction:
-        assert not transaction.join(made, instead_of=before)
+        assert not transaction.merge(*made, instead_of=before)
 
-    assert len(chunks(store)) == len(before)
+    assert chunks(store) == sizes
     assert store.sizes() == taken(store)
 
 
@@ -227,17 +249,57 @@ def test_what_fails_halfway_leaves_the_chunks_as_they_were(store: Store, commit:
     with pytest.MonkeyPatch.context() as patch:
         with store.write() as transaction:
             patch.setattr(type(transaction), "_put_chunk", _failing(type(transaction)._put_chunk))
-        with pytest.raises(RuntimeError, match="joined"):
+        with pytest.raises(RuntimeError, match="merged"):
             compact(store)
 
     assert chunks(store) == [FRAMES] * SECTIONS
     assert raws(store) == frames
 
 
-def _failing(put: object) -> object:
-    def fail(transaction: object, chunk: ChunkRecord, made: Chunk) -> None:
-        if chunk.frames == FULL:
-            raise RuntimeError("It cannot be joined.")
-        put(transaction, chunk, made)
+def _failing(put: Callable[..., None]) -> Callable[..., None]:
+    def fail(transaction: object, chunk: ChunkRecord, *rest: object) -> None:
+        if chunk.sections > 1:
+            raise RuntimeError("It cannot be merged.")
+        put(transaction, chunk, *rest)
 
     return fail
+
+
+def test_streams_are_found_that_have_enough_chunks_that_are_alike(store: SQLStore) -> None:
+    with store._writer.begin() as connection:
+        for run, some in {
+            "few": in_a_row(SECTIONS - 1),
+            "enough": in_a_row(SECTIONS),
+            "many": in_a_row(3 * SECTIONS),
+            "validation": in_a_row(SECTIONS, source="validation"),
+            "two schemas": [*in_a_row(8), *in_a_row(8, 8, schema=2)],
+            "in two details": [*in_a_row(8, finest=16), *in_a_row(8, 8)],
+            "not full": in_a_row(SECTIONS, frames=FRAMES + 1),
+        }.items():
+            rows = [one._replace(run=run)._asdict() | {"logs": b""} for one in some]
+            connection.execute(tables.chunks.insert(), rows)
+
+    found = store.with_full_chunks()
+
+    assert sorted(stream.run for stream in found) == ["enough", "many"]
+
+
+def test_chunks_that_cannot_be_read_are_told_of_once_and_hold_up_no_others(
+    store: SQLStore, commit: Commit, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("bad", "good"):
+        run = Run(run=name)
+        commit(*run.opening(), *frames_between(run, 0, FULL + 1), run.run_end())
+    compactor = Compactor(Settings(disk_floor=0), store, clock=lambda: 0.0)
+    for _ in range(2 * SECTIONS):
+        assert compactor.step()
+    with store._writer.begin() as connection:
+        coarsest = tables.parts.c.run == "bad", tables.parts.c.factor == COARSEST
+        connection.execute(tables.parts.update().where(*coarsest).values(data=b"?"))
+
+    assert [compactor.step() for _ in range(3)] == [True, False, False]
+
+    assert [record.message.count("cannot be merged") for record in caplog.records] == [1]
+    with store.past() as past:
+        held = [past.chunks(ALL._replace(stream=STREAM._replace(run=it))) for it in ("bad", "good")]
+    assert [[chunk.sections for chunk in some] for some in held] == [[1] * SECTIONS, [SECTIONS]]
