@@ -113,7 +113,6 @@ def rehearse(store: Store) -> None:
         past.message(Key(*span.stream, 0))
         past.chunks(span)
         list(past.parts(span.stream, [0], FACTORS[0], only=(0, [0])))
-        list(past.places(span))
         list(past.cut(span, lambda _: {}))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from gainstage_server.layout import Layout
 from gainstage_server.selection import Selection, Spots, values
 from gainstage_server.store.interface import Past
 from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span
-
-_TOGETHER = 256  # frames that are in no chunk, and are read at a time
 
 
 class Found:
@@ -140,7 +138,7 @@ class Stretch:
         *,
         sparse: bool,
     ) -> None:
-        """Look up which frames there are.
+        """Look up which frames there are, and read those that are in no chunk.
 
         Args:
             past: Where they are.
@@ -155,8 +153,11 @@ class Stretch:
         self._found = found
         self._sparse = sparse
         self._chunks = [self._held(record) for record in past.chunks(span)]
-        waiting = past.headers(span) if sparse else past.places(span)
-        self._waiting = [frame for frame in waiting if self._is_read(frame)]
+        self._waiting = [
+            (frame, values(self._size, self._schema(frame.schema).spots, blocks))
+            for frame, blocks in past.cut(span, self._ranges)
+            if blocks or not sparse
+        ]
 
     def _schema(self, schema: int) -> Found:
         return self._found(Key(*self._span.stream, schema))
@@ -164,9 +165,6 @@ class Stretch:
     def _held(self, record: ChunkRecord) -> Held:
         only = list(self._schema(record.schema).blocks) if self._sparse else None
         return Held.of(record, self._span, only)
-
-    def _is_read(self, frame: FrameRecord) -> bool:
-        return not self._sparse or bool(self._ranges(frame))
 
     def _ranges(self, frame: FrameRecord) -> dict[str, range]:
         """Block -> where in the frame, whose header this is, the rows stand that are wanted."""
@@ -186,7 +184,8 @@ class Stretch:
     def entries(self, factor: int) -> list[Entries]:
         """What there is at this resolution, piece by piece."""
         self._chunks = [it for held in self._chunks for it in held.at(factor)]
-        return [*(held.entries for held in self._chunks), entries_of(self._waiting)]
+        waiting = entries_of([frame for frame, _ in self._waiting])
+        return [*(held.entries for held in self._chunks), waiting]
 
     def fill(self, buckets: Buckets, ranks: Iterator[Places]) -> None:
         """Put the values of `entries` into buckets; `ranks` has one array for each piece."""
@@ -237,23 +236,11 @@ class Stretch:
                     del sources[seq]
 
     def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
-        rank_of = dict(zip((frame.seq for frame in self._waiting), ranks.tolist(), strict=True))
-        cut = self._past.cut(self._span, self._ranges) if rank_of else iter(())
-        frames = ((frame, blocks) for frame, blocks in cut if frame.seq in rank_of)
-        buckets.fill(np.arange(self._size), self._cut(frames, rank_of))
-
-    def _cut(
-        self, frames: Iterator[tuple[FrameRecord, Mapping[str, bytes]]], rank_of: Mapping[int, int]
-    ) -> Iterator[Piece]:
-        """What frames that are in no chunk have, some at a time."""
-        while batch := list(islice(frames, _TOGETHER)):
-            read = [
-                values(self._size, self._schema(frame.schema).spots, blocks)
-                for frame, blocks in batch
-            ]
-            numbers, present = (np.stack(arrays) for arrays in zip(*read, strict=True))
-            at = np.array([rank_of[frame.seq] for frame, _ in batch], np.intp)
-            yield Piece(at, Bands.exact(numbers), present.astype(np.intp))
+        if self._waiting:
+            read = zip(*(of_frame for _, of_frame in self._waiting), strict=True)
+            numbers, present = (np.stack(arrays) for arrays in read)
+            piece = Piece(ranks, Bands.exact(numbers), present.astype(np.intp))
+            buckets.fill(np.arange(self._size), [piece])
 
 
 def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:

@@ -74,7 +74,7 @@ def chunks(store: Store) -> list[int]:
 
 def waiting(store: Store) -> list[int]:
     with store.past() as past:
-        return [frame.step for frame in past.places(ALL)]
+        return [frame.step for frame in past.headers(ALL)]
 
 
 def frames_between(run: Run, first: int, end: int) -> list[bytes]:

@@ -4,6 +4,7 @@ from collections import Counter
 
 from sqlalchemy import func, select
 
+from gainstage import wire
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Store
 from gainstage_server.store.records import FrameRecord, Key, MessageRecord
@@ -13,6 +14,13 @@ from gainstage_server.store.sql import SQLStore
 def frame(seq: int, step: int = 0, attempt: str = "a1", **changes: object) -> FrameRecord:
     record = FrameRecord("run", attempt, 0, seq, 1, "probe", step, 0.0, b"raw%d" % seq)
     return record._replace(**changes)
+
+
+def framed(seq: int, step: int = 0, attempt: str = "a1", **changes: object) -> FrameRecord:
+    """The same, whose bytes can be read; they are a header."""
+    sent = wire.Frame(run="run", attempt=attempt, seq=seq, time=0.0, schema=1, step=step)
+    raw = wire.encode(sent)
+    return frame(seq, step, attempt, raw=raw[: wire.header_end(raw)], **changes)
 
 
 def key(record: FrameRecord | MessageRecord) -> Key:

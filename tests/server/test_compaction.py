@@ -116,7 +116,7 @@ def test_what_is_stored_or_compacted_meanwhile_changes_nothing_of_what_is_read(
         writing.start()
         writing.join()
         assert (before, past.chunks(ALL)) == ([], [])
-        assert [frame.step for frame in past.places(ALL)] == list(range(400))
+        assert [frame.step for frame in past.headers(ALL)] == list(range(400))
 
     assert len(waiting(store)) < 400
 

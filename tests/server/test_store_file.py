@@ -17,7 +17,7 @@ from gainstage_server.store.sqlite import SQLiteStore
 
 from .committing import Commit, commit
 from .compacting import compact
-from .stored import add, frame
+from .stored import add, frame, framed
 from .trainer import Trainer
 
 __all__ = ["commit"]  # the fixture
@@ -193,7 +193,7 @@ def test_probing_writes_and_says_when_it_cannot(store: SQLiteStore, tmp_path: Pa
 
 
 def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteStore) -> None:
-    add(store, frame(1), frame(2))
+    add(store, framed(1), framed(2))
     asked: list[tuple[str, object]] = []
 
     def on_execute(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
@@ -201,7 +201,7 @@ def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteSt
 
     event.listen(store._reader, "before_cursor_execute", on_execute)
     with store.past() as past:
-        list(past.places(Span(Stream("run", "a1", 0), 0, 9)))
+        list(past.headers(Span(Stream("run", "a1", 0), 0, 9)))
     store.detailed({"p": 1.0}, 2.0)
     store.detailed({}, 2.0)
     store.with_full_chunks()

@@ -167,12 +167,8 @@ class Past(Protocol):
         """
         ...
 
-    def places(self, span: Span) -> Iterator[FrameRecord]:
-        """The probe frames in `span` that are in no chunk, by their steps; `raw` is empty."""
-        ...
-
     def headers(self, span: Span) -> Iterator[FrameRecord]:
-        """The same frames, of whose bytes only the header is read: `raw` ends with it."""
+        """The probe frames in `span` that are in no chunk, by their steps; `raw` is the header."""
         ...
 
     def cut(

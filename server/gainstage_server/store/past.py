@@ -129,12 +129,6 @@ class SQLPast(Past):
                 yield seq, Part(*part)
 
     @override
-    def places(self, span: Span) -> Iterator[FrameRecord]:
-        # At once: without their bytes they are small.
-        for row in self._connection.execute(waiting_in(span, *PLACE)):
-            yield FrameRecord(*row, raw=b"")
-
-    @override
     def headers(self, span: Span) -> Iterator[FrameRecord]:
         return (frame for frame, _ in self.cut(span, lambda _: {}))
 

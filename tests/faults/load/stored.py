@@ -51,7 +51,7 @@ class Stored:
             for span in extents(past.attempts(ran.run), CHIEF):
                 for chunk in past.chunks(span):
                     chunked += map(int, Axis.load(chunk.axis).seqs)
-                waiting += (record.seq for record in past.places(span))
+                waiting += (record.seq for record in past.headers(span))
         self._count(list(range(SCHEMA + 1, SCHEMA + 1 + ran.frames)), [*chunked, *waiting])
         if whole or (whole is None and len(self.frames) % WHOLE_EVERY == 0):
             self._compare(ran, stream)
