@@ -8,13 +8,7 @@ from itertools import pairwise
 from gainstage import wire
 from gainstage_server.compaction import chunk
 from gainstage_server.compaction.axis import Axis
-from gainstage_server.compaction.chunk import (
-    COARSEST,
-    FACTORS,
-    FRAMES,
-    Chunk,
-    Stored,
-)
+from gainstage_server.compaction.chunk import COARSEST, FACTORS, FRAMES, Chunk, Stored
 from gainstage_server.compaction.merging import mergeable, merged
 from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
