@@ -1,7 +1,8 @@
 """A run's past: the frames of a worker's attempts as one line of steps, downsampled.
 
-Chunks are read at the coarsest resolution that still gives as many points as are asked for. What a
-window or a later attempt cuts through, and what is in no chunk yet, is read frame by frame.
+Chunks are read at the coarsest resolution that still gives half as many points as are asked for:
+the next finer one has eight times as much to read, and a picture does not show that. What a window
+or a later attempt cuts through, and what is in no chunk yet, is read frame by frame.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -90,7 +91,7 @@ class History:
             spans = self._spans(past, window) if len(wanted) else []
             stretches = [Stretch(past, span, wanted, found, sparse=sparse) for span in spans]
             frames = sum(stretch.frames for stretch in stretches)
-            factor = max(one for one in FACTORS if one == 1 or one * window.points <= frames)
+            factor = max(one for one in FACTORS if one == 1 or one * window.points <= 2 * frames)
             placed = Line.of([stretch.entries(factor) for stretch in stretches])
             buckets = Buckets(placed.entries, window.points, len(wanted))
             ranks = iter(placed.ranks)

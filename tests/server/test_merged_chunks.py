@@ -234,7 +234,7 @@ def test_chunks_that_are_no_longer_what_was_read_are_not_merged(
     sizes = chunks(store)
 
     with store.write() as transaction:
-        assert not transaction.merge(*made, instead_of=before)
+        assert not transaction.merge(made, instead_of=before)
 
     assert chunks(store) == sizes
     assert store.sizes() == taken(store)

@@ -146,7 +146,7 @@ class Compactor:
             logs, parts = past.logs(stream, seqs), past.parts(stream, seqs, COARSEST)
             made = merged(chunks, list(logs), list(parts))
         with self._store.write() as transaction:
-            return transaction.merge(*made, instead_of=chunks)
+            return transaction.merge(made, instead_of=chunks)
 
     def _is_due(self, backlog: Backlog) -> bool:
         older = backlog.frames - _left(backlog)

@@ -15,7 +15,7 @@ from gainstage_server.compaction.chunk import COARSEST, FRAMES, SECTIONS, Part, 
 from gainstage_server.compaction.logged import Logs
 from gainstage_server.compaction.packing import Packer, Unpacker
 from gainstage_server.compaction.rollups import Floats
-from gainstage_server.store.records import ChunkRecord
+from gainstage_server.store.records import ChunkRecord, MergedChunk
 
 
 def mergeable(chunks: Iterable[ChunkRecord]) -> Sequence[ChunkRecord]:
@@ -39,8 +39,8 @@ def mergeable(chunks: Iterable[ChunkRecord]) -> Sequence[ChunkRecord]:
 
 def merged(
     chunks: Sequence[ChunkRecord], logs: Sequence[bytes], parts: Sequence[tuple[int, Part]]
-) -> tuple[ChunkRecord, bytes, Sequence[Part]]:
-    """The chunk of these, which are `mergeable`; its logs, and its coarsest parts.
+) -> MergedChunk:
+    """The chunk of these, which are `mergeable`.
 
     Args:
         chunks: In order of their steps.
@@ -66,7 +66,7 @@ def merged(
         size=sum(chunk.size for chunk in chunks) - before + after,
         axis=axis.dump(),
     )
-    return record, of_all.dump(), made
+    return MergedChunk(record, of_all.dump(), made)
 
 
 def _coarsest(axes: Mapping[int, Axis], parts: Sequence[tuple[int, Part]]) -> Iterator[Part]:

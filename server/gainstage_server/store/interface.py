@@ -16,6 +16,7 @@ from gainstage_server.store.records import (
     FrameRecord,
     Key,
     Mark,
+    MergedChunk,
     MessageRecord,
     RefusedRecord,
     RunRecord,
@@ -102,14 +103,7 @@ class Transaction(Protocol):
         """
         ...
 
-    def merge(
-        self,
-        chunk: ChunkRecord,
-        logs: bytes,
-        coarsest: Sequence[Part],
-        *,
-        instead_of: Sequence[ChunkRecord],
-    ) -> bool:
+    def merge(self, made: MergedChunk, *, instead_of: Sequence[ChunkRecord]) -> bool:
         """Put a chunk in place of those that became its sections, and of their coarsest parts.
 
         False: some of those are no longer what was read. Then nothing has changed.

@@ -28,13 +28,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from gainstage import wire
-from gainstage_server.compaction.chunk import Chunk, Part
+from gainstage_server.compaction.chunk import Chunk
 from gainstage_server.store import tables
 from gainstage_server.store.interface import StoreError, Transaction
 from gainstage_server.store.listener import CHANNEL, KEEPALIVES, Listener, notice
 from gainstage_server.store.migrations import migrate
 from gainstage_server.store.past import FETCH, PLACE, WITH_CHUNK, SQLPast, waiting_in
-from gainstage_server.store.records import Change, ChunkRecord, FrameRecord, Key, Span, Stream
+from gainstage_server.store.records import (
+    Change,
+    ChunkRecord,
+    FrameRecord,
+    Key,
+    MergedChunk,
+    Span,
+    Stream,
+)
 from gainstage_server.store.sql import SQLStore, same
 from gainstage_server.store.transaction import SQLTransaction, within
 
@@ -148,16 +156,9 @@ class PostgreSQLTransaction(SQLTransaction):
         return super().compact(chunks, instead_of=instead_of)
 
     @override
-    def merge(
-        self,
-        chunk: ChunkRecord,
-        logs: bytes,
-        coarsest: Sequence[Part],
-        *,
-        instead_of: Sequence[ChunkRecord],
-    ) -> bool:
-        self._hold([chunk.run])
-        return super().merge(chunk, logs, coarsest, instead_of=instead_of)
+    def merge(self, made: MergedChunk, *, instead_of: Sequence[ChunkRecord]) -> bool:
+        self._hold([made.record.run])
+        return super().merge(made, instead_of=instead_of)
 
     @override
     def coarsen(self, chunk: ChunkRecord, finest: int) -> None:

@@ -1,8 +1,11 @@
 """What the store holds, as plain records."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+
+from gainstage_server.compaction.chunk import Part
 
 # What a person may say of a finding: that it is known, or that it is not to be told again.
 MarkState = Literal["acknowledged", "muted"]
@@ -79,6 +82,14 @@ class ChunkRecord(NamedTuple):
     def stream(self) -> Stream:
         """The stream that its frames belong to."""
         return Stream(self.run, self.attempt, self.worker)
+
+
+class MergedChunk(NamedTuple):
+    """What is stored in place of chunks that became the sections of one."""
+
+    record: ChunkRecord
+    logs: bytes
+    coarsest: Sequence[Part]
 
 
 class Backlog(NamedTuple):

@@ -33,6 +33,7 @@ from gainstage_server.store.records import (
     FrameRecord,
     Key,
     Mark,
+    MergedChunk,
     MessageRecord,
     RefusedRecord,
     RunRecord,
@@ -225,18 +226,12 @@ class SQLTransaction(Transaction):
         return True
 
     @override
-    def merge(
-        self,
-        chunk: ChunkRecord,
-        logs: bytes,
-        coarsest: Sequence[Part],
-        *,
-        instead_of: Sequence[ChunkRecord],
-    ) -> bool:
+    def merge(self, made: MergedChunk, *, instead_of: Sequence[ChunkRecord]) -> bool:
         chunks, parts, frames = tables.chunks, tables.parts, tables.frames
         if not self._are_as_read(instead_of):
             return False
-        stream, seqs = chunk.stream, [one.seq for one in instead_of]
+        record, stream = made.record, made.record.stream
+        seqs = [chunk.seq for chunk in instead_of]
         self._connection.execute(
             parts.delete().where(
                 *within(parts, stream), parts.c.seq.in_(seqs), parts.c.factor == COARSEST
@@ -245,13 +240,13 @@ class SQLTransaction(Transaction):
         self._connection.execute(
             chunks.delete().where(*within(chunks, stream), chunks.c.seq.in_(seqs))
         )
-        self._put_chunk(chunk, logs, coarsest)
-        for section in Axis.load(chunk.axis).cut(chunk.sections):
+        self._put_chunk(*made)
+        for section in Axis.load(record.axis).cut(record.sections):
             own = *within(frames, stream), frames.c.seq.in_(section.seqs.tolist())
             rows = self._connection.execute(select(frames.c.seq, frames.c.raw).where(*own))
             left = {row.seq: row.raw for row in rows}
-            self._put_frames(chunk, section, [left[seq] for seq in section.seqs.tolist()])
-        self._grow({chunk.run: chunk.size - sum(one.size for one in instead_of)})
+            self._put_frames(record, section, [left[seq] for seq in section.seqs.tolist()])
+        self._grow({record.run: record.size - sum(chunk.size for chunk in instead_of)})
         return True
 
     @override
