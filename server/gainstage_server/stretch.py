@@ -10,7 +10,7 @@ import numpy as np
 from gainstage import wire
 from gainstage_server.buckets import Buckets, Piece
 from gainstage_server.compaction.axis import Axis, Entries
-from gainstage_server.compaction.chunk import COARSEST, FACTORS, bands_of, cell
+from gainstage_server.compaction.chunk import bands_of, cell
 from gainstage_server.compaction.packing import Unpacker, group_cells
 from gainstage_server.compaction.rollups import BANDS, Bands, Flags, Places, side_by_side
 from gainstage_server.layout import Layout
@@ -82,15 +82,13 @@ class Held:
     def at(self, factor: int) -> list["Held"]:
         """The same at a resolution; what the span cuts through is read frame by frame.
 
-        A merged chunk is read section by section, but for its coarsest resolution.
+        The frames of a merged chunk are read section by section.
         """
-        if self.sections == 1 or (factor == COARSEST and self._whole):
-            return [self._at(factor)]
+        own = max(factor if self._whole else 1, self.finest)
+        if own > 1 or self.sections == 1:
+            return [replace(self, factor=own)]
         sections = (replace(self, axis=it, sections=1) for it in self.axis.cut(self.sections))
-        return [one._at(min(factor, FACTORS[-2])) for one in sections if one._touched]
-
-    def _at(self, factor: int) -> "Held":
-        return replace(self, factor=max(factor if self._whole else 1, self.finest))
+        return [one for one in sections if one._touched]
 
     @cached_property
     def _all(self) -> Entries:

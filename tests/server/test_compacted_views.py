@@ -131,9 +131,9 @@ def test_coarse_views_read_no_finer_parts(store: Store, long: list[bytes]) -> No
         for points in (2_000, 90, 11):
             read_of(store, "cells", Window(points=points))
 
-    # Of two blocks, those of 18 sections and chunks, or of a merged chunk and two others.
-    fine, middle, coarse = [(1, 18)], [(16, 18)], [(128, 1), (128, 2)]
-    assert read == 2 * fine + 2 * middle + 2 * coarse
+    # Of two blocks, those of 18 sections and chunks, or of a merged chunk and of two others.
+    frames, middle, coarse = [(1, 18)], [(16, 1), (16, 2)], [(128, 1), (128, 2)]
+    assert read == 2 * frames + 2 * middle + 2 * coarse
 
 
 def test_after_a_rehearsal_no_statement_is_compiled_for_the_first_view(

@@ -1,4 +1,4 @@
-"""Chunks that follow each other become one: its coarsest parts are theirs, the finer ones stay."""
+"""Chunks that follow each other become one: its rollups are theirs, what frames have stays."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,7 +11,6 @@ from sqlalchemy import select
 from gainstage import wire
 from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.chunk import (
-    COARSEST,
     FACTORS,
     FRAMES,
     SECTIONS,
@@ -101,11 +100,11 @@ SCHEMA = wire.Schema(
     attempt=STREAM.attempt,
     seq=1,
     time=0.0,
-    rows=tuple(wire.Row(id=str(row), path=str(row), kind="Dense") for row in range(50)),
+    rows=tuple(wire.Row(id=str(row), path=str(row), kind="Dense") for row in range(100)),
     blocks={
         name: wire.BlockSchema(
             tuple(wire.Column(f"{name}{column}", 1) for column in range(columns)),
-            wire.packed(np.ones((50, columns), bool)),
+            wire.packed(np.ones((100, columns), bool)),
         )
         for name, columns in (("layers", 40), ("gradients", 1), ("never", 2))
     },
@@ -115,7 +114,7 @@ SCHEMA = wire.Schema(
 
 def some(rng: np.random.Generator, seq: int) -> FrameRecord:
     """Any bits; gradients now and then, and in some sections not at all."""
-    bits = rng.integers(0, 2**32, (50, 41), np.uint32).view(np.float32)
+    bits = rng.integers(0, 2**32, (100, 41), np.uint32).view(np.float32)
     blocks = {"layers": bits[:, :40]}
     if seq % 7 == 0 and seq // FRAMES % 3 == 1:
         blocks["gradients"] = bits[:, 40:]
@@ -126,29 +125,33 @@ def some(rng: np.random.Generator, seq: int) -> FrameRecord:
     return FrameRecord(*STREAM, seq, 1, "probe", 3 * seq, float(seq), wire.encode(frame, blocks))
 
 
-def coarsest(parts: Sequence[Part], axis: Axis, block: int) -> list[np.ndarray]:
+def rollups(parts: Sequence[Part], axis: Axis, factor: int, block: int) -> list[np.ndarray]:
     """[entries, cells] of each band."""
-    own = [part for part in parts if part[:2] == (COARSEST, block)]
+    own = [part for part in parts if part[:2] == (factor, block)]
     bands = [Reader(SCHEMA, axis).bands(part) for part in own]
     return [np.concatenate(band, axis=1) for band in zip(*bands, strict=True)]
 
 
-def test_its_coarsest_parts_are_those_of_its_sections_one_after_the_other() -> None:
+def test_its_rollups_are_those_of_its_sections_one_after_the_other() -> None:
     rng = np.random.default_rng(0)
     frames = [some(rng, seq) for seq in range(FULL)]
     read = [encoded(SCHEMA, frames[first : first + FRAMES]) for first in range(0, FULL, FRAMES)]
     parts: Sequence[tuple[int, Part]] = [
-        (one.seq, part) for one, made in read for part in made.parts if part.factor == COARSEST
+        (one.seq, part) for one, made in read for part in made.parts if part.factor > 1
     ]
     rng.shuffle(parts)  # a database tells them in any order
 
     whole, logs, made = merged([one for one, _ in read], [one.logs for _, one in read], parts)
 
     axis = Axis.load(whole.axis)
-    for block in (0, 1):
-        own = [coarsest(one.parts, one.axis, block) for _, one in read if block in one.axis.sampled]
+    for factor, block in product(FACTORS[1:], (0, 1)):
+        own = [
+            rollups(one.parts, one.axis, factor, block)
+            for _, one in read
+            if block in one.axis.sampled
+        ]
         expected = [np.concatenate(band) for band in zip(*own, strict=True)]
-        for found, band in zip(coarsest(made, axis, block), expected, strict=True):
+        for found, band in zip(rollups(made, axis, factor, block), expected, strict=True):
             np.testing.assert_array_equal(found.view(np.uint32), band.view(np.uint32))
     for section, (_, one) in zip(axis.cut(whole.sections), read, strict=True):
         assert section.dump() == one.axis.dump()
@@ -164,11 +167,13 @@ def test_its_coarsest_parts_are_those_of_its_sections_one_after_the_other() -> N
     assert (whole.last_seq, whole.last_time) == (FULL - 1, FULL - 1.0)
     assert (whole.frames, whole.sections) == (FULL, SECTIONS)
     size = sum(len(part.data) for part in made)
-    finer = (part for _, one in read for part in one.parts if part.factor < COARSEST)
-    assert whole.size == size + sum(len(part.data) for part in finer)
-    # In smaller groups: of `layers`, 2,000 cells.
-    cells = group_cells(SECTIONS * BANDS)
-    assert [part.block for part in made] == [0] * -(-2_000 // cells) + [1]
+    frames_own = (part for _, one in read for part in one.parts if part.factor == 1)
+    assert whole.size == size + sum(len(part.data) for part in frames_own)
+    for factor in FACTORS[1:]:
+        # In smaller groups: of `layers`, 4,000 cells.
+        cells = group_cells(FULL // factor * BANDS)
+        groups = [part.group for part in made if part[:2] == (factor, 0)]
+        assert groups == list(range(-(-4_000 // cells)))
 
 
 # -- In a store ------------------------------------------------------------------------------------
@@ -224,7 +229,9 @@ def test_chunks_that_are_no_longer_what_was_read_are_not_merged(
         before = past.chunks(ALL)
         seqs = [chunk.seq for chunk in before]
         made = merged(
-            before, list(past.logs(STREAM, seqs)), list(past.parts(STREAM, seqs, COARSEST))
+            before,
+            list(past.logs(STREAM, seqs)),
+            [it for factor in FACTORS[1:] for it in past.parts(STREAM, seqs, factor)],
         )
     with store.write() as transaction:
         if meanwhile == "deleted":
@@ -294,7 +301,7 @@ def test_chunks_that_cannot_be_read_are_told_of_once_and_hold_up_no_others(
     for _ in range(2 * SECTIONS):
         assert compactor.step()
     with store._writer.begin() as connection:
-        coarsest = tables.parts.c.run == "bad", tables.parts.c.factor == COARSEST
+        coarsest = tables.parts.c.run == "bad", tables.parts.c.factor == FACTORS[1]
         connection.execute(tables.parts.update().where(*coarsest).values(data=b"?"))
 
     assert [compactor.step() for _ in range(3)] == [True, False, False]

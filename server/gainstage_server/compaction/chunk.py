@@ -6,8 +6,8 @@ many frames, counted from the chunk's first. And by cells, into groups (`packing
 block follow each other statistic by statistic, so that one statistic of all rows is a few groups;
 those of a unit map follow row by row, because a map is looked at row by row.
 
-A chunk that `merging` made of others has as many sections. Its coarsest parts are of all of them,
-and the finer ones of each stand under the `seq` of the section's first frame.
+A chunk that `merging` made of others has as many sections. Its rollups are of all of them, and the
+values of the frames of each stand under the `seq` of the section's first frame.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +30,8 @@ FRAMES = 128
 # Frames of an entry. Of 100,000 frames the last leaves 782 entries, more than a picture is wide.
 # Each is a multiple of the one before.
 FACTORS = (1, 16, 128)
-COARSEST = FACTORS[-1]
 # Chunks that are merged: at the coarsest resolution, groups are of 128 cells then, and a heatmap of
-# 1,000 layers reads eight of them.
+# 1,000 layers reads eight of them; at the finer one, of 16 cells.
 SECTIONS = 16
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from gainstage import wire
 from gainstage_server.compaction import chunk
 from gainstage_server.compaction.axis import Axis
-from gainstage_server.compaction.chunk import COARSEST, FACTORS, FRAMES, Chunk, Stored
+from gainstage_server.compaction.chunk import FACTORS, FRAMES, Chunk, Stored
 from gainstage_server.compaction.merging import mergeable, merged
 from gainstage_server.layout import Layout
 from gainstage_server.settings import Settings
@@ -143,8 +143,9 @@ class Compactor:
             if not chunks:
                 return False
             seqs = [chunk.seq for chunk in chunks]
-            logs, parts = past.logs(stream, seqs), past.parts(stream, seqs, COARSEST)
-            made = merged(chunks, list(logs), list(parts))
+            logs = list(past.logs(stream, seqs))
+            parts = [it for factor in FACTORS[1:] for it in past.parts(stream, seqs, factor)]
+            made = merged(chunks, logs, parts)
         with self._store.write() as transaction:
             return transaction.merge(made, instead_of=chunks)
 

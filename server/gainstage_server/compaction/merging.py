@@ -1,21 +1,25 @@
-"""Chunks of a long run: SECTIONS that follow each other become one, for views of the whole run.
+"""Chunks of a long run: SECTIONS that follow each other become one, for views of much of it.
 
-A chunk has an entry or two at the coarsest resolution. A group is of so many cells then that a view
-of one of them throws nearly all away that is read for it, once for each of the 782 chunks of
-100,000 frames. A merged chunk has the coarsest parts of all its sections as if they came from one
-chunk, in groups of fewer cells and more entries. Finer parts stay as they were, section by section.
+Of a chunk, each resolution is a few entries. A group is of so many cells then that a view of one of
+them throws nearly all away that is read for it, once for each of the 782 chunks of 100,000 frames.
+A merged chunk has the rollups of all its sections as if they came from one chunk, in groups of
+fewer cells and more entries. The values of single frames stay as they were, section by section.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 import numpy as np
 
 from gainstage_server.compaction.axis import Axis
-from gainstage_server.compaction.chunk import COARSEST, FRAMES, SECTIONS, Part, bands_of
+from gainstage_server.compaction.chunk import FRAMES, SECTIONS, Part, bands_of
 from gainstage_server.compaction.logged import Logs
-from gainstage_server.compaction.packing import Packer, Unpacker
-from gainstage_server.compaction.rollups import Floats
+from gainstage_server.compaction.packing import Packer, Unpacker, group_cells
+from gainstage_server.compaction.rollups import BANDS, Floats
 from gainstage_server.store.records import ChunkRecord, MergedChunk
+
+# Cells that are put together at a time: whole groups of every depth that rollups have.
+_TOGETHER = group_cells(BANDS)
 
 
 def mergeable(chunks: Iterable[ChunkRecord]) -> Sequence[ChunkRecord]:
@@ -45,7 +49,7 @@ def merged(
     Args:
         chunks: In order of their steps.
         logs: Those of each.
-        parts: The coarsest of them all, each with its chunk's `seq`.
+        parts: The rollups of all of them, each with its chunk's `seq`.
 
     Raises:
         ValueError: Something of them cannot be read.
@@ -54,7 +58,7 @@ def merged(
     axes = {chunk.seq: Axis.load(chunk.axis) for chunk in chunks}
     axis = Axis.together(list(axes.values()))
     of_all = Logs.together([Logs.load(one) for one in logs], [len(one) for one in axes.values()])
-    made = list(_coarsest(axes, parts))
+    made = list(_rollups(axes, parts))
     before, after = (sum(len(one.data) for one in some) for some in ([it for _, it in parts], made))
     last = chunks[-1]
     record = chunks[0]._replace(
@@ -69,24 +73,30 @@ def merged(
     return MergedChunk(record, of_all.dump(), made)
 
 
-def _coarsest(axes: Mapping[int, Axis], parts: Sequence[tuple[int, Part]]) -> Iterator[Part]:
+def _rollups(axes: Mapping[int, Axis], parts: Sequence[tuple[int, Part]]) -> Iterator[Part]:
     """The parts of chunks, whose axes these are by their seqs, as those of one."""
-    of_blocks: dict[int, dict[int, list[Part]]] = {}
+    of_blocks: dict[tuple[int, int], dict[int, dict[int, bytes]]] = {}
     for seq, part in parts:
-        of_blocks.setdefault(part.block, {}).setdefault(seq, []).append(part)
+        of_chunks = of_blocks.setdefault((part.factor, part.block), {})
+        of_chunks.setdefault(seq, {})[part.group] = part.data
     packer, unpacker = Packer(), Unpacker()
-    for block in dict.fromkeys(block for axis in axes.values() for block in axis.sampled):
+    for (factor, block), of_chunks in of_blocks.items():
+        sampled = [(seq, axis) for seq, axis in axes.items() if block in axis.sampled]
         read = [
-            bands_of(_cells(unpacker, axis.depth(block, COARSEST), of_blocks[block][seq]), COARSEST)
-            for seq, axis in axes.items()
-            if block in axis.sampled
+            _some_cells(unpacker, axis.depth(block, factor), of_chunks[seq])
+            for seq, axis in sampled
         ]
-        bands = [np.concatenate(band) for band in zip(*read, strict=True)]
-        for group, data in enumerate(packer.pack(np.concatenate(bands))):
-            yield Part(COARSEST, block, group, data)
+        groups = count()
+        for some in zip(*read, strict=True):
+            of_chunk = [bands_of(values, factor) for values in some]
+            bands = [np.concatenate(band) for band in zip(*of_chunk, strict=True)]
+            for data in packer.pack(np.concatenate(bands)):
+                yield Part(factor, block, next(groups), data)
 
 
-def _cells(unpacker: Unpacker, depth: int, parts: Sequence[Part]) -> Floats:
-    """[depth, cells] of a block, from all its groups."""
-    in_order = sorted(parts, key=lambda part: part.group)
-    return np.concatenate([unpacker.unpack(part.data, depth) for part in in_order], axis=1)
+def _some_cells(unpacker: Unpacker, depth: int, groups: Mapping[int, bytes]) -> Iterator[Floats]:
+    """[depth, cells] of a block, some at a time, from all its groups."""
+    size = _TOGETHER // group_cells(depth)
+    for first in range(0, len(groups), size):
+        some = range(first, min(first + size, len(groups)))
+        yield np.concatenate([unpacker.unpack(groups[one], depth) for one in some], axis=1)

@@ -104,7 +104,7 @@ class Transaction(Protocol):
         ...
 
     def merge(self, made: MergedChunk, *, instead_of: Sequence[ChunkRecord]) -> bool:
-        """Put a chunk in place of those that became its sections, and of their coarsest parts.
+        """Put a chunk in place of those that became its sections, and of their rollups.
 
         False: some of those are no longer what was read. Then nothing has changed.
         """

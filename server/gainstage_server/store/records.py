@@ -58,7 +58,7 @@ class FrameRecord(NamedTuple):
 class ChunkRecord(NamedTuple):
     """A chunk but for its parts and logs; `seq` is that of its first frame.
 
-    Its coarsest parts stand under that, and the finer ones under the `seq` of the first frame of
+    Its rollups stand under that, and the values of its frames under the `seq` of the first frame of
     each section.
     """
 
@@ -89,7 +89,7 @@ class MergedChunk(NamedTuple):
 
     record: ChunkRecord
     logs: bytes
-    coarsest: Sequence[Part]
+    rollups: Sequence[Part]
 
 
 class Backlog(NamedTuple):

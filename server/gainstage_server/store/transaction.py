@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from gainstage.finding import Finding
 from gainstage_server.compaction.axis import Axis
-from gainstage_server.compaction.chunk import COARSEST, Chunk, Part
+from gainstage_server.compaction.chunk import FACTORS, Chunk, Part
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Transaction
 from gainstage_server.store.records import (
@@ -234,7 +234,7 @@ class SQLTransaction(Transaction):
         seqs = [chunk.seq for chunk in instead_of]
         self._connection.execute(
             parts.delete().where(
-                *within(parts, stream), parts.c.seq.in_(seqs), parts.c.factor == COARSEST
+                *within(parts, stream), parts.c.seq.in_(seqs), parts.c.factor > FACTORS[0]
             )
         )
         self._connection.execute(
