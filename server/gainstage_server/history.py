@@ -1,8 +1,8 @@
 """A run's past: the frames of a worker's attempts as one line of steps, downsampled.
 
-Chunks are read at the coarsest resolution that still gives half as many points as are asked for:
-the next finer one has eight times as much to read, and a picture does not show that. What a window
-or a later attempt cuts through, and what is in no chunk yet, is read frame by frame.
+Chunks are read at the coarsest resolution that still gives half as many points as are asked for: of
+the next finer one there is four to eight times as much to read, and a picture hardly shows it. What
+a window or a later attempt cuts through, and what is in no chunk yet, is read frame by frame.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -18,6 +18,8 @@ from gainstage_server.selection import Selection, Spots, values
 from gainstage_server.store.interface import Past
 from gainstage_server.store.records import ChunkRecord, FrameRecord, Key, Span
 
+_TOGETHER = 256  # frames that are in no chunk
+
 
 class Found:
     """Where the frames of one schema hold what is wanted."""
@@ -215,7 +217,7 @@ class Stretch:
     def _read(
         self, sources: dict[int, "_Source"], block: int, factor: int, cells: Places
     ) -> Iterator[Piece]:
-        """What each of the sources, which are chunks by their seq, has of these cells."""
+        """What each of the sources, which are chunks or sections by their seq, has of the cells."""
         by_size: dict[int, list[int]] = {}
         for seq, source in sources.items():
             by_size.setdefault(group_cells(source.depth), []).append(seq)
@@ -234,11 +236,15 @@ class Stretch:
                     del sources[seq]
 
     def _fill_waiting(self, buckets: Buckets, ranks: Places) -> None:
-        if self._waiting:
-            read = zip(*(of_frame for _, of_frame in self._waiting), strict=True)
+        buckets.fill(np.arange(self._size), self._together(ranks))
+
+    def _together(self, ranks: Places) -> Iterator[Piece]:
+        """What frames that are in no chunk have, some at a time."""
+        for first in range(0, len(self._waiting), _TOGETHER):
+            some = slice(first, first + _TOGETHER)
+            read = zip(*(of_frame for _, of_frame in self._waiting[some]), strict=True)
             numbers, present = (np.stack(arrays) for arrays in read)
-            piece = Piece(ranks, Bands.exact(numbers), present.astype(np.intp))
-            buckets.fill(np.arange(self._size), [piece])
+            yield Piece(ranks[some], Bands.exact(numbers), present.astype(np.intp))
 
 
 def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:

@@ -103,7 +103,7 @@ def test_buckets_of_chunks_are_those_of_their_frames(store: Store, long: list[by
         buckets = read_of(store, what, Window(points=points))
 
         check(buckets, long, what, points)
-        # An entry of several frames is in one bucket, and no larger than what a bucket should have.
+        # An entry of several frames is in one bucket, and no larger than what two should have.
         assert buckets.frames.max() <= 2 * -(-buckets.frames.sum() // points)
 
 
@@ -128,7 +128,7 @@ def test_coarse_views_read_no_finer_parts(store: Store, long: list[bytes]) -> No
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, "parts", parts)
-        for points in (2_000, 90, 11):
+        for points in (2_000, 200, 30):  # half of them are enough
             read_of(store, "cells", Window(points=points))
 
     # Of two blocks, those of 18 sections and chunks, or of a merged chunk and of two others.
@@ -201,25 +201,24 @@ def test_frames_that_come_late_are_shown_in_their_place_before_and_after_they_ar
 def test_frames_that_come_late_go_beside_a_section_of_a_merged_chunk(
     store: Store, commit: Commit
 ) -> None:
-    run = Run()
+    run, full = Run(), SECTIONS * FRAMES
     opening = run.opening()
-    frames = frames_between(run, 0, 2_200)
-    late = [frames[step] for step in (5, 100, 130, 2_040)]
-    last = frames[2_090:]
-    commit(*opening, *(frame for frame in frames if frame not in (*late, *last)))
-    compact(store)
-    assert chunks(store) == [SECTIONS * FRAMES]
-
-    commit(*late, *last, run.run_end())
-    compact(store)
+    frames = frames_between(run, 0, full + 2 * FRAMES)
+    batches = [(2_040,), (500, 700), (5, 100)]  # of steps, the latest first
+    late = {step for steps in batches for step in steps}
+    commit(*opening, *(frame for step, frame in enumerate(frames) if step not in late))
+    # As if over after each: what is late would wait for more otherwise.
+    for steps in [(), *batches]:
+        commit(*(frames[step] for step in steps))
+        compact(store, clock=1e12)
 
     # Those of one section together, so that none is shown far from its place.
-    assert chunks(store) == [SECTIONS * FRAMES, 2, 1, 1, FRAMES, 19]
+    assert chunks(store) == [full, 2, 1, 1, 1, FRAMES, FRAMES - len(late) - 1]
     assert raws(store) == frames
     check(read_of(store, "cells", Window(points=3_000)), frames, "cells", 3_000)
     for points in (20, 3):
         buckets = read_of(store, "cells", Window(points=points))
-        assert (buckets.frames.sum(), buckets.steps[-1]) == (2_200, 2_199)
+        assert (buckets.frames.sum(), buckets.steps[-1]) == (len(frames), len(frames) - 1)
 
 
 def test_a_training_whose_steps_begin_again_is_compacted_once(store: Store, commit: Commit) -> None:

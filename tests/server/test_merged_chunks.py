@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,9 +89,20 @@ def test_of_chunks_that_lie_over_each_other_the_most_are_merged_that_do_not() ->
         for one in in_a_row(SECTIONS)
     ]
 
-    found = mergeable(sorted([*in_a_row(SECTIONS), *over], key=lambda one: one.first_step))
+    long = record(0, last_step=4 * FRAMES, seq=10**7)
+
+    found = mergeable(
+        sorted([long, *over, *in_a_row(SECTIONS)], key=lambda one: (one.first_step, -one.seq))
+    )
 
     assert found == in_a_row(SECTIONS)
+
+
+def test_chunks_that_would_take_too_much_memory_are_not_merged() -> None:
+    large = 2**29 // SECTIONS
+
+    assert mergeable(in_a_row(SECTIONS, size=large)) == in_a_row(SECTIONS, size=large)
+    assert mergeable(in_a_row(SECTIONS, size=large + 1)) == ()
 
 
 # -- What of ---------------------------------------------------------------------------------------
@@ -179,43 +191,54 @@ def test_its_rollups_are_those_of_its_sections_one_after_the_other() -> None:
 # -- In a store ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def long(store: SQLStore, commit: Commit) -> list[bytes]:
-    """The frames of a run that is over, of which all but the newest are in one chunk."""
-    run = Run(time=100 * DAY)
+def over(commit: Commit, **of: Any) -> list[bytes]:
+    """The frames of a run that is over, of which all but the newest fit into a merged chunk."""
+    run = Run(time=100 * DAY, **of)
     opening = run.opening()
     frames = frames_between(run, 0, FULL + 1)
     commit(*opening, *frames, run.run_end())
-    compact(store)
-    assert chunks(store) == [FULL]
     return frames
 
 
-def test_every_frame_is_read_bit_for_bit_as_it_came(store: SQLStore, long: list[bytes]) -> None:
-    assert raws(store) == long
+def test_every_frame_is_read_bit_for_bit_as_it_came(store: SQLStore, commit: Commit) -> None:
+    frames = over(commit)
+
+    assert compact(store) == SECTIONS + 1
+
+    assert chunks(store) == [FULL]
+    assert raws(store) == frames
     assert store.sizes() == taken(store)
-    assert compact(store) == 0
 
 
-def test_its_old_samples_are_left_out_in_all_sections(store: SQLStore, long: list[bytes]) -> None:
+@pytest.mark.parametrize("merged_before", [True, False])
+def test_of_its_old_samples_the_rollups_stay(
+    store: SQLStore, commit: Commit, merged_before: bool
+) -> None:
     cells = [Cell("row0", "pre_db"), Cell("row1", "gain")]
-    window = Window(points=3_000)
-    before = History(store, STREAM.run).read(cells, window)
+    frames = over(commit)
+    before = History(store, STREAM.run).read(cells, Window(points=3_000))
+    if merged_before:
+        compact(store)
 
-    assert compact(store, clock=200 * DAY, detail_days="7") == 1
+    compact(store, clock=200 * DAY, detail_days="7")
 
+    assert chunks(store) == [FULL]
     assert store.sizes() == taken(store)
-    assert raws(store) == long[-1:]
+    assert raws(store) == frames[-1:]
     with store._reader.begin() as connection:
         factors = Counter(connection.execute(select(tables.parts.c.factor)).scalars())
     assert set(factors) == set(FACTORS[1:])
-    after = History(store, STREAM.run).read(cells, window)
+    after = History(store, STREAM.run).read(cells, Window(points=3_000))
     assert after.frames.tolist() == [FACTORS[1]] * (FULL // FACTORS[1]) + [1]
     for place, column in product(range(FULL // FACTORS[1]), range(len(cells))):
-        frames = slice(place * FACTORS[1], (place + 1) * FACTORS[1])
-        own = before.last[frames, column][before.present[frames, column]]
+        of_entry = slice(place * FACTORS[1], (place + 1) * FACTORS[1])
+        own = before.last[of_entry, column][before.present[of_entry, column]]
         found = [getattr(after, band)[place, column] for band in ("min", "max", "last")]
         np.testing.assert_array_equal(found, [own.min(), own.max(), own[-1]])
+    # Of what a window cuts through, the entries that end in it.
+    cut = History(store, STREAM.run).read(cells, Window(100, 1_000, 3_000))
+    assert cut.steps.tolist() == list(range(111, 1_000, FACTORS[1]))
+    np.testing.assert_array_equal(cut.max, after.max[6:62])
 
 
 @pytest.mark.parametrize("meanwhile", ["made coarser", "deleted"])
@@ -248,10 +271,7 @@ def test_chunks_that_are_no_longer_what_was_read_are_not_merged(
 
 
 def test_what_fails_halfway_leaves_the_chunks_as_they_were(store: Store, commit: Commit) -> None:
-    run = Run()
-    opening = run.opening()
-    frames = frames_between(run, 0, FULL + 1)
-    commit(*opening, *frames, run.run_end())
+    frames = over(commit)
 
     with pytest.MonkeyPatch.context() as patch:
         with store.write() as transaction:
@@ -286,23 +306,27 @@ def test_streams_are_found_that_have_enough_chunks_that_are_alike(store: SQLStor
             rows = [one._replace(run=run)._asdict() | {"logs": b""} for one in some]
             connection.execute(tables.chunks.insert(), rows)
 
-    found = store.with_full_chunks()
+    found = store.full_chunks()
 
-    assert sorted(stream.run for stream in found) == ["enough", "many"]
+    assert {stream.run: count for stream, count in found.items()} == {
+        "enough": SECTIONS,
+        "many": 3 * SECTIONS,
+    }
 
 
+@pytest.mark.parametrize("broken", ["parts.data", "chunks.axis", "chunks.logs"])
 def test_chunks_that_cannot_be_read_are_told_of_once_and_hold_up_no_others(
-    store: SQLStore, commit: Commit, caplog: pytest.LogCaptureFixture
+    store: SQLStore, commit: Commit, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     for name in ("bad", "good"):
-        run = Run(run=name)
-        commit(*run.opening(), *frames_between(run, 0, FULL + 1), run.run_end())
+        over(commit, run=name)
     compactor = Compactor(Settings(disk_floor=0), store, clock=lambda: 0.0)
     for _ in range(2 * SECTIONS):
         assert compactor.step()
+    name, column = broken.split(".")
+    table = tables.metadata.tables[name]
     with store._writer.begin() as connection:
-        coarsest = tables.parts.c.run == "bad", tables.parts.c.factor == FACTORS[1]
-        connection.execute(tables.parts.update().where(*coarsest).values(data=b"?"))
+        connection.execute(table.update().where(table.c.run == "bad").values({column: b"?"}))
 
     assert [compactor.step() for _ in range(3)] == [True, False, False]
 
@@ -310,3 +334,24 @@ def test_chunks_that_cannot_be_read_are_told_of_once_and_hold_up_no_others(
     with store.past() as past:
         held = [past.chunks(ALL._replace(stream=STREAM._replace(run=it))) for it in ("bad", "good")]
     assert [[chunk.sections for chunk in some] for some in held] == [[1] * SECTIONS, [SECTIONS]]
+
+
+def test_chunks_that_lie_over_each_other_are_looked_at_once(
+    store: SQLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [one._replace(first_step=0, seq=at) for at, one in enumerate(in_a_row(SECTIONS))]
+    with store._writer.begin() as connection:
+        made = [one._asdict() | {"logs": b""} for one in rows]
+        connection.execute(tables.chunks.insert(), made)
+    compactor = Compactor(Settings(disk_floor=0), store, clock=lambda: 0.0)
+    looked = list[int]()
+
+    def look(chunks: Sequence[ChunkRecord]) -> Sequence[ChunkRecord]:
+        looked.append(len(chunks))
+        return mergeable(chunks)
+
+    monkeypatch.setattr("gainstage_server.compaction.compactor.mergeable", look)
+
+    assert [compactor.step() for _ in range(3)] == [False] * 3
+
+    assert looked == [SECTIONS]

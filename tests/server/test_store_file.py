@@ -204,7 +204,7 @@ def test_what_is_looked_for_again_and_again_is_found_by_an_index(store: SQLiteSt
         list(past.headers(Span(Stream("run", "a1", 0), 0, 9)))
     store.detailed({"p": 1.0}, 2.0)
     store.detailed({}, 2.0)
-    store.with_full_chunks()
+    store.full_chunks()
     list(store.frames_behind({Stream("run", "a1", 0): 3}))
     store.oldest(Backlog("run", "a1", 0, 1, "probe", 2, quiet=False), leave=1, most=9)
 

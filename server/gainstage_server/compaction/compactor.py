@@ -1,9 +1,14 @@
-"""Turns frames that are no longer new into chunks: one chunk a transaction, beside what enters."""
+"""Turns frames that are no longer new into chunks, and chunks into larger or coarser ones.
+
+One chunk a transaction, beside what enters.
+"""
 
 import logging
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+
+import msgspec
 
 from gainstage import wire
 from gainstage_server.compaction import chunk
@@ -31,6 +36,8 @@ NEWEST = 32
 # A run of which nothing was heard for so long counts as over; should it go on, that does no harm.
 QUIET_SECONDS = 3_600.0
 DAY = 86_400.0
+# What is raised where something that is stored is not what it should be.
+_UNREADABLE = ValueError, LookupError, msgspec.MsgspecError
 
 
 def _by_step(frame: FrameRecord) -> tuple[int, int]:
@@ -83,6 +90,8 @@ class Compactor:
         self._clock = clock
         self._queue: list[Backlog] = []
         self._unreadable: set[Key | Stream] = set()  # schemas, and streams with chunks
+        # How many full chunks a stream had when none of them could be merged.
+        self._left: dict[Stream, int] = {}
 
     def step(self) -> bool:
         """Make a chunk where one is due, make one coarser, or merge some.
@@ -104,7 +113,7 @@ class Compactor:
                 with self._store.alone(backlog.run) as alone:
                     if alone and self._compact(backlog):
                         return True
-            except (wire.WireError, LookupError):
+            except _UNREADABLE:
                 log.exception("Frames of %s cannot be compacted; they stay as they came.", backlog)
                 self._unreadable.add(backlog.key)
         return self._coarsen() or self._merge()
@@ -125,14 +134,16 @@ class Compactor:
 
     def _merge(self) -> bool:
         """Make one chunk of those that follow each other, where there are enough."""
-        for stream in self._store.with_full_chunks():
-            if stream in self._unreadable:
+        for stream, count in self._store.full_chunks().items():
+            if stream in self._unreadable or self._left.get(stream) == count:
                 continue
             try:
                 with self._store.alone(stream.run) as alone:
                     if alone and self._merge_of(stream):
                         return True
-            except (ValueError, LookupError):
+                    if alone:
+                        self._left[stream] = count
+            except _UNREADABLE:
                 log.exception("Chunks of %s cannot be merged; they stay as they are.", stream)
                 self._unreadable.add(stream)
         return False
@@ -157,12 +168,14 @@ class Compactor:
         frames = self._store.oldest(backlog, leave=_left(backlog), most=FRAMES)
         if len(frames) < _least(backlog):  # another server has been here since
             return False
-        known = self._store.chunk_from(backlog, frames[0])
-        if known is not None:
-            # They came late: within the chunk, or before it.
-            end = next(end for end in _ends(known) if _by_step(frames[0]) < end)
+        rewritten: ChunkRecord | None = None
+        if known := self._store.chunks_from(backlog, frames[0]):
+            # They came late: within a chunk, or before it. Those that belong to one section of it
+            # go together, so that no entry of a resolution spans more than that.
+            end = min(_end_behind(chunk, frames[0]) for chunk in known)
             frames = [frame for frame in frames if _by_step(frame) < end]
-        rewritten = known if known is not None and _is_open(known) else None
+            if _is_open(known[0]) and (known[0].first_step, known[0].seq) < end:
+                rewritten = known[0]
         if rewritten is not None:
             frames = sorted([*frames, *self._store.frames_of(rewritten)], key=_by_step)
         layout = Layout.read(self._store.message(backlog.key))
@@ -178,10 +191,11 @@ def _is_open(chunk: ChunkRecord) -> bool:
     return chunk.finest == 1 and chunk.sections == 1
 
 
-def _ends(chunk: ChunkRecord) -> list[tuple[int, int]]:
-    """Where its sections end, as `_by_step`."""
+def _end_behind(chunk: ChunkRecord, frame: FrameRecord) -> tuple[int, int]:
+    """Where the first section of the chunk ends that ends behind the frame, as `_by_step`."""
     sections = Axis.load(chunk.axis).cut(chunk.sections)
-    return [(int(axis.steps[-1]), int(axis.seqs[-1])) for axis in sections]
+    ends = ((int(axis.steps[-1]), int(axis.seqs[-1])) for axis in sections)
+    return next(end for end in ends if _by_step(frame) < end)
 
 
 def _left(backlog: Backlog) -> int:

@@ -1,6 +1,6 @@
 """Chunks of a long run: SECTIONS that follow each other become one, for views of much of it.
 
-Of a chunk, each resolution is a few entries. A group is of so many cells then that a view of one of
+Of a chunk, each rollup is a few entries. A group is of so many cells then that a view of one of
 them throws nearly all away that is read for it, once for each of the 782 chunks of 100,000 frames.
 A merged chunk has the rollups of all its sections as if they came from one chunk, in groups of
 fewer cells and more entries. The values of single frames stay as they were, section by section.
@@ -18,6 +18,9 @@ from gainstage_server.compaction.packing import Packer, Unpacker, group_cells
 from gainstage_server.compaction.rollups import BANDS, Floats
 from gainstage_server.store.records import ChunkRecord, MergedChunk
 
+# Of the chunks. A quarter of it are rollups, which are held in memory twice while they are packed;
+# 1,000 layers with 40 statistics have half of it. Views of what is larger read it chunk by chunk.
+_MOST_BYTES = 2**29
 # Cells that are put together at a time: whole groups of every depth that rollups have.
 _TOGETHER = group_cells(BANDS)
 
@@ -37,7 +40,8 @@ def mergeable(chunks: Iterable[ChunkRecord]) -> Sequence[ChunkRecord]:
         if end < (chunk.first_step, chunk.seq):
             alike.append(chunk)
         if len(alike) == SECTIONS:
-            return alike
+            small = sum(one.size for one in alike) <= _MOST_BYTES
+            return alike if small else ()
     return ()
 
 
@@ -52,7 +56,7 @@ def merged(
         parts: The rollups of all of them, each with its chunk's `seq`.
 
     Raises:
-        ValueError: Something of them cannot be read.
+        ValueError, msgspec.MsgspecError: Something of them cannot be read.
         LookupError: Something of them is missing.
     """
     axes = {chunk.seq: Axis.load(chunk.axis) for chunk in chunks}

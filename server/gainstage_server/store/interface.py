@@ -343,16 +343,19 @@ class Store(Protocol):
         """Run -> bytes of its frames, without what holds them together."""
         ...
 
-    def with_full_chunks(self) -> list[Stream]:
-        """The streams in which there may be enough chunks to be merged."""
+    def full_chunks(self) -> dict[Stream, int]:
+        """How many full chunks streams have in which there may be enough to be merged."""
         ...
 
     def oldest(self, backlog: Backlog, *, leave: int, most: int) -> list[FrameRecord]:
         """The first `most` frames of a backlog by their steps, but for the newest `leave`."""
         ...
 
-    def chunk_from(self, backlog: Backlog, frame: FrameRecord) -> ChunkRecord | None:
-        """The first chunk, of what the backlog is of, that ends behind `frame`."""
+    def chunks_from(self, backlog: Backlog, frame: FrameRecord) -> list[ChunkRecord]:
+        """Of what the backlog is of, chunks that end behind `frame`.
+
+        The one that ends first, and all that begin before the frame.
+        """
         ...
 
     def frames_of(self, chunk: ChunkRecord) -> list[FrameRecord]:

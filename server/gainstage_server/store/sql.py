@@ -1,6 +1,7 @@
 """What is read in the same way from SQLite and from PostgreSQL."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -334,13 +335,14 @@ class SQLStore(Store):
         return row and ChunkRecord(*row)
 
     @override
-    def with_full_chunks(self) -> list[Stream]:
-        chunks = tables.chunks
+    def full_chunks(self) -> dict[Stream, int]:
+        chunks, found = tables.chunks, Counter[Stream]()
         stream = [chunks.c[name] for name in Stream._fields]
-        alike = (
-            select(*stream).where(tables.FULL).group_by(*stream, chunks.c.schema, chunks.c.finest)
-        )
-        return [Stream(*row) for row in self._rows(alike.having(func.count() >= SECTIONS))]
+        counted = select(*stream, func.count()).where(tables.FULL)
+        alike = counted.group_by(*stream, chunks.c.schema, chunks.c.finest)
+        for *key, count in self._rows(alike.having(func.count() >= SECTIONS)):
+            found[Stream(*key)] += count
+        return found
 
     @override
     def sizes(self) -> dict[str, int]:
@@ -367,16 +369,15 @@ class SQLStore(Store):
         )
 
     @override
-    def chunk_from(self, backlog: Backlog, frame: FrameRecord) -> ChunkRecord | None:
+    def chunks_from(self, backlog: Backlog, frame: FrameRecord) -> list[ChunkRecord]:
         chunks = tables.chunks
-        behind = tuple_(chunks.c.last_step, chunks.c.last_seq) > tuple_(frame.step, frame.seq)
-        row = self._first(
-            select(*CHUNK)
-            .where(*_of(chunks, backlog), behind)
-            .order_by(chunks.c.last_step, chunks.c.last_seq)
-            .limit(1)
-        )
-        return row and ChunkRecord(*row)
+        at = tuple_(frame.step, frame.seq)
+        last = chunks.c.last_step, chunks.c.last_seq
+        behind = *_of(chunks, backlog), tuple_(*last) > at
+        around = *behind, tuple_(chunks.c.first_step, chunks.c.seq) < at
+        first = select(*CHUNK).where(*behind).order_by(*last).limit(1)
+        found = (*self._rows(first), *self._rows(select(*CHUNK).where(*around).order_by(*last)))
+        return list(dict.fromkeys(ChunkRecord(*row) for row in found))
 
     @override
     def frames_of(self, chunk: ChunkRecord) -> list[FrameRecord]:

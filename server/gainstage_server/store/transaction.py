@@ -307,7 +307,7 @@ class SQLTransaction(Transaction):
         """Store what is left of frames of a chunk in place of their rows.
 
         All else of a row the chunk knows. A row that is only made smaller keeps its page in SQLite:
-        16 kB for a header.
+        16 kB for a header. Of chunks that earlier releases made, the rows are like that.
         """
         frames, seqs = tables.frames, axis.seqs.tolist()
         self._connection.execute(
