@@ -8,7 +8,7 @@ from functools import cache
 import msgspec
 import numpy as np
 
-from benchmarks.network import Network
+from benchmarks.network import EVERY, Network
 from gainstage import wire
 from gainstage.statistics import BLOCKS, GRADIENTS, QUANTILES
 
@@ -80,7 +80,7 @@ class Messages:
             body.header,
             run=self.run,
             seq=self.newest + 1,
-            step=body.header.step + self.frames,
+            step=EVERY * (self.frames + 1),
             time=time.time(),
         )
         self.frames += 1
