@@ -113,7 +113,7 @@ def rehearse(store: Store) -> None:
         past.attempts(span.stream.run)
         past.message(Key(*span.stream, 0))
         past.chunks(span)
-        list(past.parts(span.stream, [0], FACTORS[0], only=(0, [0])))
+        list(past.parts(span.stream, [0], FACTORS[0], of=(0, [0])))
         list(past.cut(span, lambda _: {}))
 
 

@@ -98,7 +98,7 @@ class Held:
 
     @cached_property
     def kept(self) -> Flags:
-        """Which of the chunk's entries are read."""
+        """Which of its entries are read."""
         entries = self._all
         inside = (self.span.first <= entries.steps) & (entries.steps < self.span.end)
         return inside & (entries.frames > 0)
@@ -225,7 +225,7 @@ class Stretch:
         for size, seqs in by_size.items():
             groups = cells // size
             cut = {one: np.flatnonzero(groups == one) for one in sorted(set(groups.tolist()))}
-            for seq, part in self._past.parts(stream, seqs, factor, only=(block, list(cut))):
+            for seq, part in self._past.parts(stream, seqs, factor, of=(block, list(cut))):
                 source, own = sources[seq], cut[part.group]
                 of_group = side_by_side(cells[own] % size)
                 source.take(
@@ -253,7 +253,7 @@ def _kind(piece: tuple[Held, Places]) -> tuple[int, int]:
 
 
 class _Source:
-    """What of a chunk's parts of one block is read, group by group.
+    """What of the parts of one block of a chunk, or of a section, is read, group by group.
 
     Attributes:
         depth: How many values each cell has.

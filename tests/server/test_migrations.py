@@ -233,7 +233,7 @@ def test_a_store_of_any_revision_is_brought_to_the_newest_with_all_it_holds(
     check(unopened, revision)
     with unopened.past() as past:
         held = past.chunks(Span(STREAM, 0, 99))
-        parts = [part for _, part in past.parts(STREAM, [3], 1, only=(0, [0]))]
+        parts = [part for _, part in past.parts(STREAM, [3], 1, of=(0, [0]))]
     chunked = revision >= "0003"
     assert (held, parts) == (([CHUNK], [Part(1, 0, 0, b"data")]) if chunked else ([], []))
     assert unopened.sizes() == {"run": len(b"frame") + (CHUNK.size if chunked else 0)}

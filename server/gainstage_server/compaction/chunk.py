@@ -170,7 +170,7 @@ def bands_of(values: Floats, factor: int) -> Bands:
 
 
 class Reader:
-    """Reads the parts of one chunk; `schema` is the chunk's."""
+    """Reads the parts of one chunk, or of a section of it; `schema` is the chunk's."""
 
     def __init__(self, schema: wire.Schema, axis: Axis) -> None:
         self._schema = schema

@@ -12,7 +12,6 @@ import msgspec
 
 from gainstage import wire
 from gainstage_server.compaction import chunk
-from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.chunk import FACTORS, FRAMES, Chunk, Stored
 from gainstage_server.compaction.merging import mergeable, merged
 from gainstage_server.layout import Layout
@@ -193,8 +192,7 @@ def _is_open(chunk: ChunkRecord) -> bool:
 
 def _end_behind(chunk: ChunkRecord, frame: FrameRecord) -> tuple[int, int]:
     """Where the first section of the chunk ends that ends behind the frame, as `_by_step`."""
-    sections = Axis.load(chunk.axis).cut(chunk.sections)
-    ends = ((int(axis.steps[-1]), int(axis.seqs[-1])) for axis in sections)
+    ends = ((int(axis.steps[-1]), int(axis.seqs[-1])) for axis in chunk.cut)
     return next(end for end in ends if _by_step(frame) < end)
 
 

@@ -149,7 +149,7 @@ class Past(Protocol):
         stream: Stream,
         seqs: Sequence[int],
         factor: int,
-        only: tuple[int, Sequence[int]] | None = None,
+        of: tuple[int, Sequence[int]] | None = None,
     ) -> Iterator[tuple[int, Part]]:
         """Parts of a resolution, each with its `seq`, in any order.
 
@@ -157,7 +157,7 @@ class Past(Protocol):
             stream: Whose.
             seqs: Those that the parts stand under: of the first frame of a chunk, or of a section.
             factor: Which resolution.
-            only: A block, and its groups that are wanted; None: all parts.
+            of: A block, and its groups that are wanted; None: all parts.
         """
         ...
 

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, Executable, select
 from typing_extensions import override
 
 from gainstage import wire
-from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.chunk import FACTORS, Part, Reader, is_whole
 from gainstage_server.store import tables
 from gainstage_server.store.interface import Past
@@ -114,15 +113,15 @@ class SQLPast(Past):
         stream: Stream,
         seqs: Sequence[int],
         factor: int,
-        only: tuple[int, Sequence[int]] | None = None,
+        of: tuple[int, Sequence[int]] | None = None,
     ) -> Iterator[tuple[int, Part]]:
         table = tables.parts
         for some in _some(seqs):
             of_these = *within(table, stream), table.c.seq.in_(some), table.c.factor == factor
             wanted = select(table.c.seq, *PART).where(*of_these)
             most = None
-            if only is not None:
-                block, groups = only
+            if of is not None:
+                block, groups = of
                 wanted = wanted.where(table.c.block == block, table.c.group.in_(groups))
                 most = len(some) * len(groups)
             for seq, *part in self._rows(wanted, _PARTS, most):
@@ -157,8 +156,7 @@ class SQLPast(Past):
             select(*CHUNK).where(*within(chunks, stream), chunks.c.seq == chunk)
         ).one()
         record = ChunkRecord(*found)
-        sections = Axis.load(record.axis).cut(record.sections)
-        axis = next(axis for axis in sections if key.seq in axis.seqs)
+        axis = next(axis for axis in record.cut if key.seq in axis.seqs)
         seqs = axis.seqs.tolist()
         keys = [Key(*stream, seq) for seq in seqs]
         if record.finest > 1:

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from gainstage_server.compaction.axis import Axis
 from gainstage_server.compaction.chunk import Part
 
 # What a person may say of a finding: that it is known, or that it is not to be told again.
@@ -77,6 +78,11 @@ class ChunkRecord(NamedTuple):
     sections: int  # of equally many frames
     size: int  # bytes of all parts that are kept
     axis: bytes
+
+    @property
+    def cut(self) -> list[Axis]:
+        """The frames of each of its sections."""
+        return Axis.load(self.axis).cut(self.sections)
 
     @property
     def stream(self) -> Stream:

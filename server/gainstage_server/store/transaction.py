@@ -241,7 +241,7 @@ class SQLTransaction(Transaction):
             chunks.delete().where(*within(chunks, stream), chunks.c.seq.in_(seqs))
         )
         self._put_chunk(*made)
-        for section in Axis.load(record.axis).cut(record.sections):
+        for section in record.cut:
             own = *within(frames, stream), frames.c.seq.in_(section.seqs.tolist())
             rows = self._connection.execute(select(frames.c.seq, frames.c.raw).where(*own))
             left = {row.seq: row.raw for row in rows}
@@ -254,7 +254,7 @@ class SQLTransaction(Transaction):
         chunks, parts = tables.chunks, tables.parts
         if not self._are_as_read([chunk]):
             return
-        seqs = [int(axis.seqs[0]) for axis in Axis.load(chunk.axis).cut(chunk.sections)]
+        seqs = [int(axis.seqs[0]) for axis in chunk.cut]
         own = *within(parts, chunk.stream), parts.c.seq.in_(seqs)
         self._connection.execute(parts.delete().where(*own, parts.c.factor < finest))
         summed = select(func.coalesce(func.sum(func.length(parts.c.data)), 0)).where(*own)
