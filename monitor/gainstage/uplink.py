@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from websockets.sync.client import ClientConnection, connect
 
-from gainstage import handshake, wire
+from gainstage import handshake, tls, wire
 from gainstage.delivery import Delivery, Queue
 from gainstage.flow import Flow
 from gainstage.places import DEFAULT_URL
@@ -169,6 +169,7 @@ class Uplink:
         host = urlsplit(self._url).hostname
         connection = connect(
             self._address,
+            ssl=tls.context() if self._address.startswith("wss:") else None,
             additional_headers=handshake.headers(time.time(), self._token, self.delivery.stream),
             compression=None,
             max_size=wire.MAX_MESSAGE_BYTES,

@@ -2,6 +2,8 @@
 
 import re
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from gainstage import wire
+from gainstage import tls, wire
 from gainstage.cli import app
 from gainstage.served import served
 from gainstage.spool import Spool
@@ -96,15 +98,37 @@ def test_page_of_that_host_is_told_what_is_live_and_one_from_elsewhere_is_not(
 ) -> None:
     address = f"wss://{trusted.host}/api/v1/live"
 
-    with connect(address, additional_headers={"Origin": trusted.url}) as page:
+    own, elsewhere = {"Origin": trusted.url}, {"Origin": "https://elsewhere.example.com"}
+    with connect(address, ssl=tls.context(), additional_headers=own) as page:
         subscribe(page, None, TOKEN)
         send(tmp_path, trusted.url, "live")
         told = read(page.recv(timeout=20))
     with pytest.raises(InvalidStatus, match="403"):
-        connect(address, additional_headers={"Origin": "https://elsewhere.example.com"})
+        connect(address, ssl=tls.context(), additional_headers=elsewhere)
 
     assert isinstance(told, wire.RunStart)
     assert told.run == "live"
+
+
+def test_every_connection_is_answered_where_the_machine_is_busy(trusted: Secure) -> None:
+    """Reading and sending meet within OpenSSL, where each thread has a connection of its own."""
+    answers: list[int] = []
+
+    def ask() -> None:
+        for _ in range(50):
+            try:
+                connect(f"wss://{trusted.host}/api/v1/ingest", ssl=tls.context())
+            except InvalidStatus as refused:
+                answers.append(refused.response.status_code)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 120
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+    assert answers == [401] * 400
 
 
 def test_training_is_told_that_the_certificate_is_not_trusted_and_keeps_all(
