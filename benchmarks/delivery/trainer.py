@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.delivery.frames import Messages
+from benchmarks.delivery.frames import ATTEMPT, Messages
 from gainstage import wire
 from gainstage.spool import Spool
 from gainstage.uplink import Uplink
@@ -52,6 +52,21 @@ class Trainer:
         self._uplink.notify()
         return time.perf_counter() - begun
 
+    def end(self) -> None:
+        """No more frames."""
+        frames, seq = self.messages.frames, self.messages.newest + 1
+        run, now = self.messages.run, time.time()
+        end = wire.RunEnd(
+            run=run, attempt=ATTEMPT, seq=seq, time=now, status="completed", frames=frames
+        )
+        self._spool.append(seq, wire.encode(end), frame=False)
+        self._uplink.notify()
+
+    @property
+    def sent(self) -> bool:
+        """Whether nothing waits."""
+        return self._uplink.delivery.done
+
     def wait(self) -> None:
         """Until nothing waits.
 
@@ -59,7 +74,7 @@ class Trainer:
             RuntimeError: It takes too long.
         """
         self._uplink.drain(PATIENCE)
-        if not self._uplink.delivery.done:
+        if not self.sent:
             raise RuntimeError(f"A run's messages were not stored within {PATIENCE:.0f} s.")
 
     def close(self) -> None:

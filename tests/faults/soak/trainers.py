@@ -11,11 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from benchmarks.delivery.frames import ATTEMPT, SCHEMA, Messages
-
-from gainstage import wire
-from gainstage.spool import Spool
-from gainstage.uplink import Uplink
+from benchmarks.delivery.trainer import Trainer
 
 # Frames of a run: at one in 10 s, it ends after one to three minutes.
 FRAMES = range(6, 19)
@@ -45,53 +41,22 @@ class Ended(msgspec.Struct, frozen=True):
     frames: int
 
 
-class Run:
+class Run(Trainer):
     """One run of a trainer, with a spool and an uplink of its own."""
 
     def __init__(self, work: Work, name: str, frames: int) -> None:
-        self.name = name
-        self.frames = frames
-        self._messages = Messages(name, work.layers)
-        self._spool = Spool(work.folder / f"{name}.spool")
-        self._uplink = Uplink(self._spool, work.url, None)
-        for seq, message in enumerate(self._messages.opening()):
-            self._spool.append(seq, message, frame=False)
+        super().__init__(work.folder, work.url, name, work.layers)
+        self._frames = frames
 
     @property
     def full(self) -> bool:
         """Whether it has all its frames."""
-        return self._messages.frames >= self.frames
+        return self.messages.frames >= self._frames
 
     @property
-    def sent(self) -> bool:
-        """Whether nothing of it waits."""
-        return self._uplink.delivery.done
-
-    def sample(self) -> None:
-        """One more frame."""
-        seq = SCHEMA + 1 + self._messages.frames
-        self._spool.append(seq, self._messages.next(), frame=True)
-        self._uplink.notify()
-
-    def end(self) -> None:
-        """No more frames."""
-        seq = SCHEMA + 1 + self._messages.frames
-        end = wire.RunEnd(
-            run=self.name,
-            attempt=ATTEMPT,
-            seq=seq,
-            time=time.time(),
-            status="completed",
-            frames=self._messages.frames,
-        )
-        self._spool.append(seq, wire.encode(end), frame=False)
-        self._uplink.notify()
-
-    def close(self) -> Ended:
-        """Lets go of spool and uplink."""
-        self._uplink.close()
-        self._spool.close()
-        return Ended(self.name, self._messages.frames)
+    def ended(self) -> Ended:
+        """What became of it, once nothing of it waits."""
+        return Ended(self.messages.run, self.messages.frames)
 
 
 class Trainers:
@@ -133,7 +98,7 @@ class Trainers:
             self._ending.append(run)
         while self._ending:
             if time.monotonic() > end + PATIENCE:
-                names = ", ".join(run.name for run in self._ending)
+                names = ", ".join(run.messages.run for run in self._ending)
                 raise RuntimeError(f"Not sent within {PATIENCE:.0f} s: {names}.")
             self._close_those_that_are_sent()
             time.sleep(LOOK)
@@ -151,7 +116,8 @@ class Trainers:
     def _close_those_that_are_sent(self) -> None:
         for run in [run for run in self._ending if run.sent]:
             self._ending.remove(run)
-            self._told(run.close())
+            run.close()
+            self._told(run.ended)
 
 
 def main(work: Work) -> None:
