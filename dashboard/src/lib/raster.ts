@@ -51,32 +51,33 @@ export function columnsAt(rollup: Rollup, { axis, width }: Picture, x: number): 
   return [from, Math.max(to, from + 1)];
 }
 
-/** The colour of the cells of a few lanes and columns: the most extreme one counts. */
-function colourOf(
-  rollup: Rollup,
-  { field, scale }: Picture,
-  [firstLane, endLane]: readonly [number, number],
-  firstColumn: number,
-  endColumn: number,
-): number {
+type ColourOf = (firstLane: number, endLane: number, firstColumn: number, endColumn: number) => number;
+
+/** What tells the colour of the cells of a few lanes and columns: the most extreme one counts. */
+function colouring(rollup: Rollup, { field, scale }: Picture): ColourOf {
+  const { capacity, kinds } = rollup;
   const values = rollup[field];
-  let worst = field === "min" ? Infinity : -Infinity;
-  let kinds = 0;
-  for (let lane = firstLane; lane < endLane; lane++) {
-    const begin = rollup.cell(lane, 0);
-    for (let cell = begin + firstColumn; cell < begin + endColumn; cell++) {
-      const kind = rollup.kinds[cell]!;
-      const value = values[cell]!;
-      kinds |= kind;
-      if (!(kind & FINITE) || !Number.isFinite(value)) continue;
-      if (field === "min" ? value < worst : value > worst) worst = value;
-    }
-  }
+  const lowest = field === "min";
   const alarming = scale.silence ? NON_FINITE : NON_FINITE | SILENT;
-  if (kinds & alarming) return NON_FINITE_PIXEL;
-  if (kinds === 0) return 0;
-  if (!(kinds & FINITE)) return PIXELS[0]!;
-  return PIXELS[Math.round(scale.place(worst) * (COLOURS - 1))]!;
+  // Asked of every pixel: nothing is looked up or allocated that need not be.
+  return (firstLane, endLane, firstColumn, endColumn) => {
+    let worst = lowest ? Infinity : -Infinity;
+    let found = 0;
+    for (let lane = firstLane; lane < endLane; lane++) {
+      const end = lane * capacity + endColumn;
+      for (let cell = lane * capacity + firstColumn; cell < end; cell++) {
+        const kind = kinds[cell]!;
+        const value = values[cell]!;
+        found |= kind;
+        if (!(kind & FINITE) || !Number.isFinite(value)) continue;
+        if (lowest ? value < worst : value > worst) worst = value;
+      }
+    }
+    if (found & alarming) return NON_FINITE_PIXEL;
+    if (found === 0) return 0;
+    if (!(found & FINITE)) return PIXELS[0]!;
+    return PIXELS[Math.round(scale.place(worst) * (COLOURS - 1))]!;
+  };
 }
 
 /** What was painted last, which tells what need not be painted again. */
@@ -118,24 +119,29 @@ export class Raster {
   }
 
   private fill(rollup: Rollup, picture: Picture, first: number): void {
+    const { pixels } = this;
     const { width, height, lanes, gap } = picture;
-    const columns = Array.from({ length: width - first }, (_, x) => columnsAt(rollup, picture, first + x));
+    const colourOf = colouring(rollup, picture);
+    const count = width - first;
+    const [begins, ends] = [new Int32Array(count), new Int32Array(count)];
+    for (let x = 0; x < count; x++) [begins[x], ends[x]] = columnsAt(rollup, picture, first + x);
     const bands = Math.min(lanes[1] - lanes[0], height);
     for (let band = 0; band < bands; band++) {
-      const shown = lanesOfBand(band, bands, lanes);
+      const [firstLane, endLane] = lanesOfBand(band, bands, lanes);
       const top = Math.round((band * height) / bands);
       const bottom = Math.max(top + 1, Math.round(((band + 1) * height) / bands) - gap);
-      const line = top * width;
-      let [lastFrom, lastTo, colour] = [-1, -1, 0];
-      columns.forEach(([from, to], index) => {
-        if (from !== lastFrom || to !== lastTo) {
-          colour = colourOf(rollup, picture, shown, from, to);
-          [lastFrom, lastTo] = [from, to];
+      const line = top * width + first;
+      let colour = 0;
+      for (let x = 0; x < count; x++) {
+        const begin = begins[x]!;
+        const end = ends[x]!;
+        if (x === 0 || begin !== begins[x - 1] || end !== ends[x - 1]) {
+          colour = colourOf(firstLane, endLane, begin, end);
         }
-        this.pixels[line + first + index] = colour;
-      });
+        pixels[line + x] = colour;
+      }
       for (let y = top + 1; y < bottom; y++) {
-        this.pixels.copyWithin(y * width + first, line + first, line + width);
+        pixels.copyWithin(y * width + first, line, line + count);
       }
     }
   }
