@@ -54,12 +54,15 @@ class Trainer:
 
     def end(self) -> None:
         """No more frames."""
-        frames, seq = self.messages.frames, self.messages.newest + 1
-        run, now = self.messages.run, time.time()
         end = wire.RunEnd(
-            run=run, attempt=ATTEMPT, seq=seq, time=now, status="completed", frames=frames
+            run=self.messages.run,
+            attempt=ATTEMPT,
+            seq=self.messages.newest + 1,
+            time=time.time(),
+            status="completed",
+            frames=self.messages.frames,
         )
-        self._spool.append(seq, wire.encode(end), frame=False)
+        self._spool.append(end.seq, wire.encode(end), frame=False)
         self._uplink.notify()
 
     @property

@@ -1,36 +1,37 @@
 """TLS for a connection that one thread reads and another writes."""
 
+import contextlib
 import selectors
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-# How long a thread that waits for a socket does not see that another has closed it.
+# So often a thread that waits looks whether another has closed the socket, or read for it.
 _LOOK = 0.1
 
 Result = TypeVar("Result")
 
 
 def context() -> ssl.SSLContext:
-    """Python's own settings for a client (what it trusts: `SSL_CERT_FILE`), safe for two threads.
-
-    Raises:
-        OSError: What it trusts cannot be read.
-    """
+    """Python's own settings for a client, which heed `SSL_CERT_FILE`; safe for two threads."""
     settings = ssl.create_default_context()
     settings.sslsocket_class = _InTurns
     return settings
 
 
 class _InTurns(ssl.SSLSocket):
-    """A socket whose threads take turns within OpenSSL, and wait outside it.
+    """A socket that one thread reads and one writes: within OpenSSL they take turns.
 
-    OpenSSL allows one thread at a time on a connection (https://github.com/openssl/openssl/issues/
-    20446) and Python's lock is let go around its calls, while websockets reads in a thread of its
-    own. What goes wrong is seen within seconds: the tickets that a server sends after the handshake
-    meet the first request, no answer is ever read, and `connect` waits for that thread for ever.
+    OpenSSL allows one thread at a time on a connection, and Python's lock is let go around its
+    calls, while websockets reads in a thread of its own. Seen with Python 3.11: the tickets that a
+    server sends after the handshake meet the first request, no answer is ever read, and `connect`
+    waits for that thread for ever.
+
+    Only what websockets calls takes turns: `recv`, `send` and `sendall`.
+    Source: https://github.com/openssl/openssl/issues/20446
     """
 
     _turn: threading.Lock
@@ -61,6 +62,10 @@ class _InTurns(ssl.SSLSocket):
     def send(self, data: Any, flags: int = 0) -> int:
         return self._in_turn(lambda: ssl.SSLSocket.send(self, data, flags))
 
+    def shutdown(self, how: int) -> None:
+        # Python's own lets go of TLS first: what another thread sends then goes out in the clear.
+        socket.socket.shutdown(self, how)
+
     def _in_turn(self, call: Callable[[], Result]) -> Result:
         """Calls until OpenSSL need not wait.
 
@@ -68,7 +73,8 @@ class _InTurns(ssl.SSLSocket):
             TimeoutError: It would have to for longer than the timeout of the socket.
             OSError: The socket is closed.
         """
-        deadline = None if self._patience is None else time.monotonic() + self._patience
+        patience = self._patience
+        deadline = None if patience is None else time.monotonic() + patience
         while True:
             try:
                 with self._turn:
@@ -80,12 +86,11 @@ class _InTurns(ssl.SSLSocket):
             self._wait(event, deadline)
 
     def _wait(self, event: int, deadline: float | None) -> None:
-        while True:
-            left = _LOOK if deadline is None else min(_LOOK, deadline - time.monotonic())
-            if left <= 0:
-                raise TimeoutError("The connection was not ready in time.")
-            # Raises where the socket is closed: its number is -1.
-            with selectors.DefaultSelector() as selector:
-                selector.register(self, event)
-                if selector.select(left):
-                    return
+        left = _LOOK if deadline is None else min(_LOOK, deadline - time.monotonic())
+        if left <= 0:
+            raise TimeoutError("The connection was not ready in time.")
+        with contextlib.suppress(ValueError), selectors.DefaultSelector() as selector:
+            selector.register(
+                self, event
+            )  # closed meanwhile, it has no number: the next call fails
+            selector.select(left)

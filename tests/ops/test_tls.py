@@ -4,6 +4,7 @@ import re
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,15 +112,18 @@ def test_page_of_that_host_is_told_what_is_live_and_one_from_elsewhere_is_not(
 
 
 def test_every_connection_is_answered_where_the_machine_is_busy(trusted: Secure) -> None:
-    """Reading and sending meet within OpenSSL, where each thread has a connection of its own."""
-    answers: list[int] = []
+    """A server's tickets arrive while the first request is sent: the busier, the likelier."""
+    answers: list[str] = []
 
     def ask() -> None:
         for _ in range(50):
             try:
-                connect(f"wss://{trusted.host}/api/v1/ingest", ssl=tls.context())
+                address = f"wss://{trusted.host}/api/v1/ingest"
+                connect(address, ssl=tls.context(), open_timeout=60, proxy=None)
             except InvalidStatus as refused:
-                answers.append(refused.response.status_code)
+                answers.append(str(refused.response.status_code))
+            except Exception as error:
+                answers.append(repr(error))
 
     threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
     for thread in threads:
@@ -128,7 +132,7 @@ def test_every_connection_is_answered_where_the_machine_is_busy(trusted: Secure)
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
 
-    assert answers == [401] * 400
+    assert Counter(answers) == {"401": 400}
 
 
 def test_training_is_told_that_the_certificate_is_not_trusted_and_keeps_all(

@@ -55,7 +55,7 @@ type ColourOf = (firstLane: number, endLane: number, firstColumn: number, endCol
 
 /** What tells the colour of the cells of a few lanes and columns: the most extreme one counts. */
 function colouring(rollup: Rollup, { field, scale }: Picture): ColourOf {
-  const { capacity, kinds } = rollup;
+  const { kinds } = rollup;
   const values = rollup[field];
   const lowest = field === "min";
   const alarming = scale.silence ? NON_FINITE : NON_FINITE | SILENT;
@@ -64,8 +64,8 @@ function colouring(rollup: Rollup, { field, scale }: Picture): ColourOf {
     let worst = lowest ? Infinity : -Infinity;
     let found = 0;
     for (let lane = firstLane; lane < endLane; lane++) {
-      const end = lane * capacity + endColumn;
-      for (let cell = lane * capacity + firstColumn; cell < end; cell++) {
+      const begin = rollup.cell(lane, 0);
+      for (let cell = begin + firstColumn; cell < begin + endColumn; cell++) {
         const kind = kinds[cell]!;
         const value = values[cell]!;
         found |= kind;
