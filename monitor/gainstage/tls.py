@@ -89,8 +89,7 @@ class _InTurns(ssl.SSLSocket):
         left = _LOOK if deadline is None else min(_LOOK, deadline - time.monotonic())
         if left <= 0:
             raise TimeoutError("The connection was not ready in time.")
+        # A socket that was closed meanwhile has no number; the next call says that it is closed.
         with contextlib.suppress(ValueError), selectors.DefaultSelector() as selector:
-            selector.register(
-                self, event
-            )  # closed meanwhile, it has no number: the next call fails
+            selector.register(self, event)
             selector.select(left)

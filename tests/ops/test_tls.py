@@ -113,12 +113,12 @@ def test_page_of_that_host_is_told_what_is_live_and_one_from_elsewhere_is_not(
 
 def test_every_connection_is_answered_where_the_machine_is_busy(trusted: Secure) -> None:
     """A server's tickets arrive while the first request is sent: the busier, the likelier."""
+    address = f"wss://{trusted.host}/api/v1/ingest"
     answers: list[str] = []
 
     def ask() -> None:
         for _ in range(50):
             try:
-                address = f"wss://{trusted.host}/api/v1/ingest"
                 connect(address, ssl=tls.context(), open_timeout=60, proxy=None)
             except InvalidStatus as refused:
                 answers.append(str(refused.response.status_code))

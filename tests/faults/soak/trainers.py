@@ -35,14 +35,14 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """A run that ended; its frames have the seqs from `SCHEMA` + 1 on."""
+    """A run that ended; its frames come behind `benchmarks.delivery.frames.SCHEMA`."""
 
     run: str
     frames: int
 
 
 class Run(Trainer):
-    """One run of a trainer, with a spool and an uplink of its own."""
+    """One run of a trainer, which is to have so many frames."""
 
     def __init__(self, work: Work, name: str, frames: int) -> None:
         super().__init__(work.folder, work.url, name, work.layers)
